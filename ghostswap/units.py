@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sizes as people write and read them, and text made safe for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+from ghostswap.errors import UsageError
+
+_SUFFIXES = "KMGTPEZY"
+_SIZE = re.compile(
+    r"""(?P<whole>0[xX][0-9a-fA-F]+|[0-9]+)  # base by prefix, as strtoumax(3) with base 0
+        (?:[.,](?P<fraction>[0-9]+))?
+        (?:(?P<suffix>[KMGTPEZYkmgtpezy])(?P<unit>iB|B)?)?""",
+    re.VERBOSE,
+)
+
+
+def parse_size(text: str) -> int:
+    """Read a size in bytes as util-linux does: ``64G``, ``1.5M``, ``10KiB``, ``10KB``, ``0x10000``.
+
+    ``K`` and ``KiB`` are 1024, ``KB`` is 1000; a leading ``0`` means octal; a fraction
+    needs a suffix.
+
+    :raises UsageError: where *text* is not such a size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or (match["fraction"] and not match["suffix"]):
+        raise UsageError(
+            f'invalid size: "{printable(text)}"', "write it as 4096, 512K, 1.5G or 64GiB"
+        )
+    whole = match["whole"]
+    try:
+        number = (
+            int(whole, 16)
+            if whole[:2] in ("0x", "0X")
+            else int(whole, 8 if whole[0] == "0" else 10)
+        )
+    except ValueError:
+        raise UsageError(f"invalid octal number in size: {text!r}") from None
+    if not match["suffix"]:
+        return number
+    power = _SUFFIXES.index(match["suffix"].upper()) + 1
+    unit: int = (1000 if match["unit"] == "B" else 1024) ** power
+    digits = match["fraction"] or ""
+    return number * unit + (int(digits) * unit // 10 ** len(digits) if digits else 0)
+
+
+def format_size(size: int) -> str:
+    """Write *size* bytes with the largest binary unit and one decimal, as mkswap prints it.
+
+    >>> format_size(1044480), format_size(1568768)
+    ('1020 KiB', '1.5 MiB')
+    """
+    if size < 0:
+        return f"-{format_size(-size)}"
+    exponent = min((max(size, 1).bit_length() - 1) // 10, len(_SUFFIXES))
+    if exponent == 0:
+        return f"{size} B"
+    whole, rest = divmod(size, 1 << 10 * exponent)
+    # util-linux cuts to thousandths first and rounds those: 1.9499 stays 1.9, as 1.95 does not.
+    tenths = (rest * 1000 // (1 << 10 * exponent) + 50) // 100
+    whole, tenths = (whole + 1, 0) if tenths == 10 else (whole, tenths)
+    return f"{whole}{f'.{tenths}' if tenths else ''} {_SUFFIXES[exponent - 1]}iB"
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would obey or cannot show: control characters, lone surrogates.
+
+    >>> printable("a\x1b[31mred")
+    'a\\x1b[31mred'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )

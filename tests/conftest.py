@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tests of all rooms share: recorded cases, and the command line run as a user runs it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import lzma
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CASES = ROOT / "tests" / "cases"
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def load_case(name: str) -> list[dict[str, Any]]:
+    """The rows of a recorded case file; its "doc" says where they come from."""
+    rows: list[dict[str, Any]] = json.loads(lzma.decompress((CASES / name).read_bytes()))["rows"]
+    return rows
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run ``ghostswap`` in *tmp_path* as a process of its own."""
+
+    def call(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        options.setdefault("cwd", tmp_path)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        environment = {**os.environ, **options.pop("env", {})}
+        return subprocess.run(
+            [sys.executable, "-m", "ghostswap", *args],
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=120,
+            env=environment,
+            check=False,
+            **options,
+        )
+
+    return call
+
+
+@pytest.fixture
+def kernel_lock() -> Iterator[None]:
+    """Hold the one kernel there is, for a test that changes its state."""
+    with open("/tmp/ghostswap-kernel.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
