@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The swap areas of a disk or disk image, wherever its partition table leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ghostswap.area.explain import Inspection, inspect
+from ghostswap.area.partitions import partitions
+from ghostswap.area.target import Target
+from ghostswap.errors import TargetError
+
+
+def scan(target: Target) -> Iterator[Inspection | TargetError]:
+    """Every area in *target*: at its start, and in each partition that holds one.
+
+    An error comes for a partition that is for swap, by its type, and holds none, for one that
+    cannot be read, and where nothing is found at all.
+
+    :raises TargetError: where the partition table is damaged.
+    """
+    nothing: TargetError | None = None
+    try:
+        yield inspect(target)
+    except TargetError as error:
+        nothing = error
+    table = partitions(target)
+    for partition in table or ():
+        try:
+            yield inspect(target, partition=partition)
+            nothing = None
+        except TargetError as error:
+            if partition.for_swap or error.errno is not None:
+                nothing = None
+                where = f"partition {partition.number}"
+                if partition.for_swap:
+                    where += ", for swap by its type"
+                yield TargetError(target.path, f"{where}: {error.reason}", error.hint, error.errno)
+    if nothing is not None:
+        yield (
+            nothing
+            if table is None
+            else TargetError(target.path, f"no swap area in any of its {len(table)} partitions")
+        )
