@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel does with memory: codecs, zsmalloc, zswap, slots."""

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Source to compressed lengths of all its pages, in order, on all cores, in flat memory."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import signal
+from array import array
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Protocol
+
+from ghostswap.pages.source import PAGE_SIZE, Source
+
+#: Pages in a chunk: enough that handing one over costs little beside compressing it, and few enough
+#: that most of what was read is still in a cache when it is compressed.
+CHUNK_PAGES = 1024
+_CHUNK = CHUNK_PAGES * PAGE_SIZE
+
+
+class Lengths(Protocol):
+    """What measuring asks of a codec (:mod:`ghostswap.mm.codecs`)."""
+
+    def lengths(self, buffer: memoryview) -> array[int]:
+        """One length a page."""
+        ...
+
+
+def measure(source: Source, codec: Lengths, jobs: int | None = None) -> Generator[array[int]]:
+    """Yield the lengths of *source*'s pages chunk by chunk, in order.
+
+    :param jobs: processes that compress; by default one for each core this process may use. One
+        job compresses in this process.
+    """
+    jobs = jobs or len(os.sched_getaffinity(0))
+    if jobs == 1 or (source.pages is not None and source.pages <= CHUNK_PAGES):
+        yield from _measure_here(source, codec)
+    else:
+        yield from _measure_apart(source, codec, jobs)
+
+
+def _measure_here(source: Source, codec: Lengths) -> Generator[array[int]]:
+    with mmap.mmap(-1, _CHUNK) as chunk, memoryview(chunk) as buffer:
+        while filled := source.readinto(buffer):
+            with buffer[:filled] as pages:
+                found = codec.lengths(pages)
+            yield found
+
+
+def _measure_apart(source: Source, codec: Lengths, jobs: int) -> Generator[array[int]]:
+    # Processes, for most codecs are Python packages that hold the GIL. The chunks lie in memory
+    # shared with the workers, so that only lengths travel. Two a worker keep it busy.
+    chunks = [mmap.mmap(-1, _CHUNK) for _ in range(2 * jobs)]
+    with ProcessPoolExecutor(
+        jobs, get_context("fork"), initializer=_start, initargs=(chunks, codec, os.getpid())
+    ) as pool:
+        # All workers fork now, before a progress bar starts its thread. They keep the mask, so
+        # that Ctrl-C is this process's alone to handle.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            pool.submit(int)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        free = deque(range(len(chunks)))
+        running: deque[tuple[Future[array[int]], int]] = deque()
+        more = True
+        try:
+            while more or running:
+                while more and free:
+                    with memoryview(chunks[free[0]]) as buffer:
+                        filled = source.readinto(buffer)
+                    more = filled > 0
+                    if more:
+                        number = free.popleft()
+                        running.append((pool.submit(_lengths, number, filled), number))
+                if running:
+                    future, number = running.popleft()
+                    yield future.result()
+                    free.append(number)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+# A worker's own: the chunks it shares and the codec it runs, set once by _start().
+_chunks: list[mmap.mmap] = []
+_codec: Lengths | None = None
+_PR_SET_PDEATHSIG = 1
+
+
+def _start(chunks: list[mmap.mmap], codec: Lengths, parent: int) -> None:
+    global _chunks, _codec  # a pool's initializer has no other place
+    _chunks, _codec = chunks, codec
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the request to die with it
+        os._exit(1)
+
+
+def _lengths(number: int, filled: int) -> array[int]:
+    assert _codec is not None
+    with memoryview(_chunks[number]) as whole, whole[:filled] as pages:
+        return _codec.lengths(pages)
