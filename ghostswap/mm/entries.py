@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``struct zswap_entry`` of every stored page as columns by slot, and the lists they are on.
+
+Some 30 bytes a slot, where an object for each entry would take ten times that.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+_ABSENT = -1
+_END = -1
+
+
+class Entries:
+    """Entries by slot, each with a length, a handle and a cgroup.
+
+    :ivar length: by slot; 0 for a page that is kept as a value, below 0 where there is no entry.
+    :ivar handle: by slot.
+    :ivar cgroup: by slot, the number of the list of those that :class:`Lru` keeps for it.
+    :ivar referenced: by slot, 1 while an entry has its second chance.
+    """
+
+    def __init__(self) -> None:
+        self.length = array("h")
+        self.handle = array("q")
+        self.cgroup = array("H")
+        self.referenced = bytearray()
+
+    def __contains__(self, slot: int) -> bool:
+        return slot < len(self.length) and self.length[slot] >= 0
+
+    def insert(self, slot: int, length: int, handle: int, cgroup: int) -> None:
+        """Make *slot*'s entry, referenced as every new one is."""
+        missing = slot + 1 - len(self.length)
+        if missing > 0:
+            missing += len(self.length) // 8
+            self.length.extend(array("h", [_ABSENT]) * missing)
+            self.handle.frombytes(bytes(missing * self.handle.itemsize))
+            self.cgroup.frombytes(bytes(missing * self.cgroup.itemsize))
+            self.referenced.extend(bytes(missing))
+        self.length[slot] = length
+        self.handle[slot] = handle
+        self.cgroup[slot] = cgroup
+        self.referenced[slot] = 1
+
+    def remove(self, slot: int) -> None:
+        """Drop *slot*'s entry."""
+        self.length[slot] = _ABSENT
+
+
+class Lru:
+    """``struct list_lru``: lists of slots, coldest first; a slot is on one list at most."""
+
+    def __init__(self, lists: int) -> None:
+        self._next = array("q")
+        self._prev = array("q")
+        self._heads = [_END] * lists
+        self._tails = [_END] * lists
+        self.count = [0] * lists
+
+    def coldest(self, number: int) -> int | None:
+        """The first slot on list *number*, if there is one."""
+        head = self._heads[number]
+        return None if head == _END else head
+
+    def add(self, number: int, slot: int) -> None:
+        """Put *slot* at the warm end of list *number*."""
+        missing = slot + 1 - len(self._next)
+        if missing > 0:
+            links = bytes((missing + len(self._next) // 8) * self._next.itemsize)
+            self._next.frombytes(links)
+            self._prev.frombytes(links)
+        tail = self._tails[number]
+        self._prev[slot], self._next[slot] = tail, _END
+        if tail == _END:
+            self._heads[number] = slot
+        else:
+            self._next[tail] = slot
+        self._tails[number] = slot
+        self.count[number] += 1
+
+    def remove(self, number: int, slot: int) -> None:
+        """Take *slot* off list *number*."""
+        prev, next_ = self._prev[slot], self._next[slot]
+        if prev == _END:
+            self._heads[number] = next_
+        else:
+            self._next[prev] = next_
+        if next_ == _END:
+            self._tails[number] = prev
+        else:
+            self._prev[next_] = prev
+        self.count[number] -= 1
+
+    def rotate(self, number: int, slot: int) -> None:
+        """Move *slot* to the warm end of its list *number*."""
+        self.remove(number, slot)
+        self.add(number, slot)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The slots of swap areas: who gets the next one, who holds which, how many are taken."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Literal
+
+#: ``ghost`` areas have slots and no disk; ``full`` ones have both.
+SwapType = Literal["ghost", "full"]
+
+
+@dataclass(slots=True)
+class SwapInfo:
+    """``struct swap_info_struct`` (include/linux/swap.h, Linux 6.12) as far as slots go.
+
+    :ivar pages: usable slots; ``None`` for an imagined area that is as large as it needs to be.
+    :ivar inuse_pages: slots taken.
+    :ivar highest: slots from this one on are free; so are
+    :ivar freed: these of those below.
+    """
+
+    path: str
+    type: SwapType
+    pages: int | None = None
+    inuse_pages: int = 0
+    highest: int = field(default=0, repr=False)
+    freed: list[int] = field(default_factory=list, repr=False)
+
+    def has_room(self, count: int = 1) -> bool:
+        """Whether *count* more slots are free."""
+        return self.pages is None or self.inuse_pages + count <= self.pages
+
+
+class SwapSpace:
+    """All areas of a machine, their slots numbered through from 0.
+
+    :param areas: in the order of swapon, which is the order of the priorities it gives: -2, -3, …;
+        one without ``pages`` only at the end.
+    """
+
+    def __init__(self, areas: Iterable[SwapInfo]) -> None:
+        self.areas = tuple(areas)
+        sizes = [area.pages or 0 for area in self.areas[:-1]]
+        self._first_slots = [0, *accumulate(sizes)]
+
+    def area_of(self, slot: int) -> SwapInfo:
+        """The area that *slot* belongs to."""
+        return self.areas[self.locate(slot)[0]]
+
+    def locate(self, slot: int) -> tuple[int, int]:
+        """The number of the area that *slot* belongs to, and its number there."""
+        number = bisect_right(self._first_slots, slot) - 1
+        return number, slot - self._first_slots[number]
+
+    def alloc(self) -> int | None:
+        """Take a slot of the first area that has one, ``None`` where all are full."""
+        for area, first in zip(self.areas, self._first_slots, strict=True):
+            if area.has_room():
+                area.inuse_pages += 1
+                if area.freed:
+                    return first + area.freed.pop()
+                area.highest += 1
+                return first + area.highest - 1
+        return None
+
+    def alloc_run(self, count: int) -> int | None:
+        """Take *count* slots that follow each other; ``None`` where :meth:`alloc` gives others."""
+        for area, first in zip(self.areas, self._first_slots, strict=True):
+            if area.has_room():
+                if area.freed or not area.has_room(count):
+                    return None
+                area.inuse_pages += count
+                area.highest += count
+                return first + area.highest - count
+        return None
+
+    def free(self, slot: int) -> None:
+        """Give *slot*, which is taken, back."""
+        number, offset = self.locate(slot)
+        area = self.areas[number]
+        area.inuse_pages -= 1
+        if offset == area.highest - 1:
+            area.highest -= 1
+        else:
+            area.freed.append(offset)
+
+
+class SlotsReturn:
+    """``slots_ret`` of mm/swap_slots.c: freed slots are kept back and go back all at once.
+
+    :param size: how many, ``SWAP_SLOTS_CACHE_SIZE``; 0 for a kernel that keeps none.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._slots: list[int] = []
+
+    def free(self, slot: int) -> list[int]:
+        """Free *slot*, or keep it back; the slots whose data can go now."""
+        if not self._size:
+            return [slot]
+        flushed: list[int] = []
+        if len(self._slots) == self._size:
+            flushed, self._slots = self._slots, []
+        self._slots.append(slot)
+        return flushed

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""zram's counters are the kernel's: recorded fills to the byte, and what its source says of the
+limit, of overwriting, and of writeback."""
+
+from __future__ import annotations
+
+import os
+import random
+from array import array
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from conftest import load_case
+from corpora import CORPORA
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghostswap.errors import GhostswapError
+from ghostswap.mm import codecs, kernels
+from ghostswap.mm.codecs import REFUSED
+from ghostswap.mm.zram import Zram
+from ghostswap.mm.zram_fill import ZERO, Zeromap, ZramFill
+
+PAGE = 4096
+NEW = kernels.get("6.12")
+
+
+def recorded() -> list[Any]:
+    return [
+        pytest.param(row, id="-".join(row[key] for key in ("kernel", "corpus", "comp")))
+        for row in load_case("kernel-fills.json.xz")
+        if row["design"] == "zram"
+    ]
+
+
+def mm_stat(zram: Zram) -> dict[str, int]:
+    return asdict(zram.mm_stat)
+
+
+@pytest.mark.parametrize("row", recorded())
+def test_recorded_lengths_give_the_recorded_mm_stat(row: dict[str, Any]) -> None:
+    """All compressors of both kernels, from the lengths that the kernel itself had."""
+    lengths = [0 if length == REFUSED else length for length in row["lens"]]
+    zram = Zram(kernels.get(row["kernel"]))
+    for index, length in enumerate(lengths):
+        assert zram.write(index, length)
+    assert mm_stat(zram) == row["mm_stat"]
+    fill = ZramFill(kernels.get(row["kernel"]))
+    fill.swap_out(array("H", lengths))
+    assert {name: fill.result().zram[name] for name in row["mm_stat"]} == row["mm_stat"]
+
+
+@pytest.mark.parametrize("row", [p for p in recorded() if p.values[0]["comp"] in codecs.names()])
+def test_recorded_pages_give_the_recorded_mm_stat(row: dict[str, Any]) -> None:
+    """From the pages: every field where the codec claims exact lengths, else near the pool."""
+    try:
+        codec = codecs.get(row["comp"], row["kernel"], "zram")
+    except GhostswapError as error:
+        pytest.skip(error.message)
+    fill = ZramFill(kernels.get(row["kernel"]))
+    fill.swap_out(codec.lengths(CORPORA[row["corpus"]]()))
+    found = {name: fill.result().zram[name] for name in row["mm_stat"]}
+    if codec.exact:
+        assert found == row["mm_stat"]
+        return
+    exact = ("orig_data_size", "same_pages", "pages_compacted", "mem_limit")
+    assert {name: found[name] for name in exact} == {name: row["mm_stat"][name] for name in exact}
+    for name, error in (("compr_data_size", 0.003), ("mem_used_total", 0.015)):
+        assert found[name] == pytest.approx(row["mm_stat"][name], rel=error)
+    assert found["huge_pages"] == pytest.approx(row["mm_stat"]["huge_pages"], rel=0.01)
+
+
+def test_zeromap_tells_zero_pages_from_other_same_filled_ones() -> None:
+    codec = Zeromap(codecs.get("deflate", design="zram"))
+    pages = [bytes(PAGE), b"A" * PAGE, b"\0" * 8 + b"A" * (PAGE - 8), os.urandom(PAGE)]
+    zero, same, plain, huge = codec.lengths(b"".join(pages))
+    assert (zero, same, huge) == (ZERO, 0, PAGE)
+    assert 0 < plain < PAGE
+    fill = ZramFill(NEW)
+    fill.swap_out(array("H", [zero, same, plain, huge]))
+    result = fill.result()
+    assert (result.zram["same_pages"], result.zram["orig_data_size"]) == (1, 3 * PAGE)
+    assert result.vmstat == {"pswpout": 3, "swpout_zero": 1}
+
+
+def test_limit_is_rounded_up_and_looked_at_after_the_allocation() -> None:
+    zram = Zram(NEW, mem_limit=2 * PAGE - 1)
+    assert zram.mm_stat.mem_limit == 2 * PAGE
+    assert [zram.write(index, PAGE) for index in range(4)] == [True, True, False, False]
+    assert zram.failed_writes == 2
+    stat = zram.mm_stat
+    assert (stat.mem_used_total, stat.mem_used_max) == (2 * PAGE, 3 * PAGE)
+    assert (stat.orig_data_size, stat.huge_pages, stat.huge_pages_since) == (2 * PAGE, 2, 2)
+    assert zram.write(4, 0), "a same-filled page needs no memory"
+
+
+def test_limit_lets_in_what_finds_room_in_a_zspage() -> None:
+    zram = Zram(NEW, mem_limit=PAGE)
+    assert zram.write(0, 1000)  # the class of 1008 is merged into 1024: four in one page
+    assert [zram.write(index, 1000) for index in range(1, 5)] == [True, True, True, False]
+
+
+def test_refused_block_keeps_what_it_held() -> None:
+    zram = Zram(NEW, mem_limit=PAGE)
+    assert zram.write(0, 2000)
+    before = mm_stat(zram)
+    assert not zram.write(0, PAGE)
+    assert mm_stat(zram) == {**before, "mem_used_max": 2 * PAGE}
+
+
+def test_overwriting_frees_the_old_object() -> None:
+    zram = Zram(NEW)
+    zram.write(0, PAGE)
+    zram.write(0, 500)
+    zram.write(7, 0)
+    stat = zram.mm_stat
+    assert (stat.huge_pages, stat.huge_pages_since, stat.same_pages) == (0, 1, 1)
+    assert (stat.compr_data_size, stat.orig_data_size) == (500, 2 * PAGE)
+    zram.slot_free_notify(0)
+    zram.slot_free_notify(7)
+    zram.slot_free_notify(99)
+    assert (stat.compr_data_size, stat.orig_data_size, stat.mem_used_total) == (0, 0, 0)
+
+
+def test_writeback_of_huge_pages_in_order_of_their_numbers() -> None:
+    zram = Zram(NEW, writeback_limit=2)
+    for index, length in enumerate([PAGE, 0, 100, PAGE, PAGE]):
+        zram.write(index, length)
+    assert zram.writeback("huge") == [0, 3]
+    assert asdict(zram.bd_stat) == {"bd_count": 2, "bd_reads": 0, "bd_writes": 2}
+    assert zram.writeback("huge") == [], "the budget is spent"
+    stat = zram.mm_stat
+    assert (stat.huge_pages, stat.huge_pages_since, stat.orig_data_size) == (1, 3, 5 * PAGE)
+    assert stat.compr_data_size == 100 + PAGE
+    zram.read(0)
+    zram.read(4)
+    zram.write(0, 300)
+    zram.slot_free_notify(3)
+    assert asdict(zram.bd_stat) == {"bd_count": 0, "bd_reads": 1, "bd_writes": 2}
+    assert stat.orig_data_size == 4 * PAGE
+
+
+def test_idle_pages_are_those_not_read_since_and_same_filled_ones_stay() -> None:
+    zram = Zram(NEW)
+    for index, length in enumerate([100, PAGE, 0, 200]):
+        zram.write(index, length)
+    assert zram.writeback("idle") == []
+    zram.mark_idle()
+    zram.read(0)
+    assert zram.writeback("huge_idle") == [1]
+    assert zram.writeback("idle") == [3]
+    assert zram.writeback("idle") == []
+    assert (zram.mm_stat.same_pages, zram.mm_stat.compr_data_size) == (1, 100)
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_happens_an_emptied_device_holds_nothing(seed: int) -> None:
+    dice = random.Random(seed)
+    limit = dice.choice((0, 20 * PAGE))
+    zram = Zram(kernels.get(dice.choice(("6.1", "6.12"))), limit)
+    held: dict[int, int] = {}
+    for _ in range(200):
+        index = dice.randrange(40)
+        match dice.randrange(6):
+            case 0:
+                zram.slot_free_notify(index)
+                held.pop(index, None)
+            case 1 if dice.random() < 0.2:
+                zram.mark_idle()
+                for gone in zram.writeback(dice.choice(("huge", "idle", "huge_idle"))):
+                    held[gone] = -1
+            case 2:
+                zram.read(index)
+            case _:
+                length = dice.choice((0, PAGE, dice.randrange(1, 3625)))
+                if zram.write(index, length):
+                    held[index] = length
+        stat = zram.mm_stat
+        assert stat.orig_data_size == len(held) * PAGE
+        assert stat.compr_data_size == sum(length for length in held.values() if length > 0)
+        assert stat.same_pages == sum(length == 0 for length in held.values())
+        assert stat.huge_pages == sum(length == PAGE for length in held.values())
+        assert zram.bd_stat.bd_count == sum(length < 0 for length in held.values())
+        assert stat.mem_used_total <= stat.mem_used_max
+        assert not limit or stat.mem_used_total <= limit
+    for index in range(40):
+        zram.slot_free_notify(index)
+    assert (zram.mm_stat.mem_used_total, zram.bd_stat.bd_count) == (0, 0)
+
+
+def test_counting_by_lengths_is_the_same_as_block_by_block() -> None:
+    dice = random.Random(3)
+    lengths = array(
+        "H", (dice.choice((0, ZERO, PAGE, dice.randrange(1, 3625))) for _ in range(5000))
+    )
+    plain, tracked = ZramFill(NEW), ZramFill(NEW, tracked=True)
+    for fill in (plain, tracked):
+        fill.swap_out(lengths[:1000])
+        fill.swap_out(lengths[1000:])
+    assert plain.result() == tracked.result()
