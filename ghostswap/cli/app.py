@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The table of commands, loaded one at a time, and the one place that decides the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from ghostswap import __version__
+from ghostswap.cli.talk import complain
+from ghostswap.errors import GhostswapError
+
+#: name -> what it does. The command is ``command`` in the module of that name beside this one.
+COMMANDS = {
+    "mkswap": "Make a swap area: a ghost swapfile, a full file, or in place.",
+    "label": "Print or change the label and UUID of a swap area.",
+    "inspect": "Explain every field of a swap area's header.",
+    "validate": "Say which kernels would take a swap area, and why not.",
+    "simulate": "Store real memory in an emulated zswap or zram and report.",
+    "completion": "Print the completion script of a shell.",
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class _Commands(click.Group):
+    """A group that imports a command when it is called, not when it is listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"ghostswap.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    "ghostswap",
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage. "
+    "'ghostswap COMMAND --help' tells the rest; so does 'man ghostswap'.",
+)
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+def cli() -> None:
+    """A workbench for Linux swap.
+
+    Makes, explains and judges swap areas byte for byte, and predicts what zswap
+    and ghost swapfiles would do with your own memory.
+    """
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line.
+
+    :return: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
+    """
+    try:
+        status = cli.main(list(args), prog_name="ghostswap", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except GhostswapError as error:
+        complain(error.message, error.hint)
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "ghostswap"
+        complain(error.format_message(), f"'{path} --help' tells what it takes")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        return INTERRUPTED
+    except OSError as error:
+        # Only printing fails like this. Keep Python from flushing into the void at exit; and say
+        # nothing where the reader went away, as head(1) does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            complain(f"cannot print the result: {os.strerror(error.errno or 0)}")
+        return 1

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tables and lists on the terminal, fit for narrow screens, pipes and NO_COLOR."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ghostswap.units import printable
+
+#: Narrower than this a table becomes a list: a row a paragraph, a line a cell.
+_NARROW = 60
+#: In a pipe nothing wraps: whoever greps wants whole lines.
+_UNBOUNDED = 4096
+
+
+@cache
+def console() -> Console:
+    """The console that results are printed on."""
+    width = None if sys.stdout.isatty() else _UNBOUNDED
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def put(renderable: RenderableType) -> None:
+    """Print one thing; without the blanks that rich pads lines with, where they would be kept."""
+    out = console()
+    if out.is_terminal:
+        out.print(renderable)
+        return
+    with out.capture() as captured:
+        out.print(renderable)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
+
+
+def heading(text: str) -> None:
+    """A line that names what follows."""
+    put(Text(printable(text), style="bold"))
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Print pairs of name and value, values aligned and wrapped beside their names."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(printable(name), printable(value))
+    put(grid)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Print a table; on a narrow terminal, a list.
+
+    :param right: the columns that hold numbers and are aligned to the right.
+    """
+    clean = [[printable(cell) for cell in row] for row in rows]
+    if console().width < _NARROW:
+        for first, *others in clean:
+            heading(first)
+            facts(
+                (f"  {name}", cell) for name, cell in zip(columns[1:], others, strict=True) if cell
+            )
+        return
+    grid = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
+    for name in columns:
+        grid.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in clean:
+        grid.add_row(*(Text(cell) for cell in row))
+    put(grid)

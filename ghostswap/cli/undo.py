@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Changes to the running kernel that are undone for sure: one at a time, signals or not."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+#: Whoever holds a flock(2) on it has the kernel's swap to himself; ghostswap's tests do as well.
+LOCK = "/tmp/ghostswap-kernel.lock"
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+@contextmanager
+def kernel_lock(waiting: Callable[[], None]) -> Iterator[None]:
+    """Have the kernel to oneself.
+
+    :param waiting: called before waiting for whoever has it.
+    """
+    try:
+        fd = os.open(LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        fd = os.open(LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def undoing() -> Iterator[ExitStack]:
+    """A stack of what is to be undone; no signal that asks to stop cuts the undoing short."""
+    handlers = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    undo = ExitStack()
+    try:
+        yield undo
+    finally:
+        with unstopped():
+            undo.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def unstopped() -> Iterator[None]:
+    """Put off signals that ask to stop: for a change and the note of how to undo it."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise KeyboardInterrupt

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line as a whole: help, papers and completions are true, and errors are sentences."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from conftest import ROOT, Run
+
+from ghostswap import __version__
+from ghostswap.cli import completion
+from ghostswap.cli.app import COMMANDS, cli
+
+COMPLETIONS = {"bash": "ghostswap", "zsh": "_ghostswap", "fish": "ghostswap.fish"}
+
+
+def options_of(name: str) -> list[str]:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return [option for param in command.params for option in param.opts if option[0] == "-"]
+
+
+@pytest.mark.parametrize("args", [("--version",), ("-V",)])
+def test_version(run: Run, args: tuple[str, ...]) -> None:
+    assert run(*args).stdout == f"ghostswap {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help_that_names_every_option(run: Run, name: str) -> None:
+    done = run(name, "-h")
+    assert done.returncode == 0
+    for option in options_of(name):
+        assert option in done.stdout
+    assert COMMANDS[name] in run("--help").stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_man_page_names_every_command_and_option(name: str) -> None:
+    overview = (ROOT / "man" / "ghostswap.1").read_text()
+    assert f".Xr ghostswap-{name} 1" in overview
+    page = (ROOT / "man" / f"ghostswap-{name}.1").read_text()
+    items = [line for line in page.splitlines() if line.startswith(".It Fl")]
+    documented = {f"-{flag}" for line in items for flag in re.findall(r"Fl (\S+)", line)}
+    for option in options_of(name):
+        assert option in documented, f"{name} {option}"
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+@pytest.mark.parametrize("page", sorted((ROOT / "man").glob("*.1")), ids=lambda page: page.name)
+def test_man_pages_are_clean(page: Path) -> None:
+    done = subprocess.run(
+        ["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("shell", COMPLETIONS)
+def test_completion_files_are_what_the_command_prints(run: Run, shell: str) -> None:
+    installed = (ROOT / "completions" / shell / COMPLETIONS[shell]).read_text()
+    assert completion.render(shell) == installed, "run 'make completions'"
+    assert run("completion", shell).stdout == installed
+
+
+def complete_in_bash(words: str) -> list[str]:
+    script = ROOT / "completions" / "bash" / "ghostswap"
+    code = (
+        f"source {script}; COMP_WORDS=({words}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ));"
+        'compopt() { :; }; _ghostswap; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_values() -> None:
+    assert complete_in_bash("ghostswap va") == ["validate"]
+    assert complete_in_bash("ghostswap mkswap --si") == ["--size"]
+    assert complete_in_bash("ghostswap simulate --compressor lz") == [
+        "lz4",
+        "lz4hc",
+        "lzo",
+        "lzo-rle",
+    ]
+    assert complete_in_bash("ghostswap simulate --design = cl") == ["classic"]
+    assert complete_in_bash("ghostswap completion ''") == ["bash", "zsh", "fish"]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_takes_its_completion_file() -> None:
+    subprocess.run(["zsh", "-n", ROOT / "completions/zsh/_ghostswap"], check=True)
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_commands_options_and_values() -> None:
+    def complete(line: str) -> list[str]:
+        script = ROOT / "completions/fish/ghostswap.fish"
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [row.split("\t")[0] for row in done.stdout.splitlines()]
+
+    assert complete("ghostswap va") == ["validate"]
+    assert complete("ghostswap mkswap --si") == ["--size"]
+    assert complete("ghostswap simulate --design cl") == ["classic"]
+
+
+def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
+    done = run("frobnicate")
+    assert done.returncode == 2
+    assert "frobnicate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    code = f"cd {tmp_path}; {sys.executable} -m ghostswap inspect /dev/null 2>&1 | true"
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr
