@@ -21,10 +21,10 @@ from ghostswap.cli.talk import emit_json, note
 from ghostswap.cli.undo import kernel_lock, undoing, unstopped
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.mm import codecs, kernels
+from ghostswap.mm.fill import Fill
 from ghostswap.mm.live_zram import live_zram
 from ghostswap.mm.live_zswap import check_zswap, live_zswap, parameter
 from ghostswap.mm.measure import CHUNK_PAGES
-from ghostswap.mm.replay import Fill
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace
 from ghostswap.mm.zram_fill import ZramFill
 from ghostswap.mm.zswap import Zswap

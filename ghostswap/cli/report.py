@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from ghostswap.cli import show
 from ghostswap.cli.classes import Classes
 from ghostswap.cli.talk import emit_json, note
+from ghostswap.mm.fill import Result
 from ghostswap.mm.kernels import DEBUGFS, VMSTAT
-from ghostswap.mm.replay import Result
 from ghostswap.mm.verify import Verified
 from ghostswap.pages.source import PAGE_SIZE, Source
 

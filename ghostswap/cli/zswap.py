@@ -17,7 +17,7 @@ from ghostswap.pages.source import PAGE_SIZE
 if TYPE_CHECKING:
     from ghostswap.cli.report import Report
     from ghostswap.cli.task import Task
-    from ghostswap.mm.replay import Fills
+    from ghostswap.mm.fill import Fills
     from ghostswap.mm.swapfile import SwapInfo, SwapSpace
     from ghostswap.mm.verify import Verified
     from ghostswap.mm.zswap import Zswap
@@ -115,7 +115,7 @@ def simulate(task: Task, areas: list[SwapInfo], options: ZswapOptions) -> Report
     from ghostswap.cli.classes import Classes
     from ghostswap.cli.measuring import measure_all
     from ghostswap.cli.report import Report
-    from ghostswap.mm.replay import Fills
+    from ghostswap.mm.fill import Fills
     from ghostswap.mm.zsmalloc import RULES
     from ghostswap.pages import open_source
 

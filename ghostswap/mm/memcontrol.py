@@ -1,32 +1,57 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What zswap asks of a cgroup (v2), and what it charges to it."""
+"""A cgroup's limits, and what is charged to it and to all above it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ghostswap.pages.source import PAGE_SIZE
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cgroup:
-    """As much of ``struct mem_cgroup`` as zswap uses; a group without a parent.
+    """As much of ``struct mem_cgroup`` (include/linux/memcontrol.h) as zswap uses.
 
     :ivar zswap_max: ``memory.zswap.max`` in bytes, ``None`` for no limit.
-    :ivar zswap_writeback: ``memory.zswap.writeback``.
-    :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool.
+    :ivar zswap_writeback: ``memory.zswap.writeback`` of this group alone.
+    :ivar parent: the group above it, ``None`` for one right below the root.
+    :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool, of this
+        group and all below it; so *zswapped*.
     :ivar zswapped: pages in zswap.
     :ivar nr_disk_swapins: pages read from disk since the shrinker last looked.
     """
 
     zswap_max: int | None = None
     zswap_writeback: bool = True
+    parent: Cgroup | None = None
     zswap_bytes: int = 0
     zswapped: int = 0
     nr_disk_swapins: int = 0
 
+    def lineage(self) -> Iterator[Cgroup]:
+        """This group and all above it, upwards."""
+        group: Cgroup | None = self
+        while group is not None:
+            yield group
+            group = group.parent
+
     def may_zswap(self, pages: int = 0) -> bool:
         """``obj_cgroup_may_zswap()``, after *pages* more that did not compress at all."""
-        if self.zswap_max is None:
-            return True
-        return self.zswap_bytes // PAGE_SIZE + pages < self.zswap_max // PAGE_SIZE
+        return all(
+            group.zswap_max is None
+            or group.zswap_bytes // PAGE_SIZE + pages < group.zswap_max // PAGE_SIZE
+            for group in self.lineage()
+        )
+
+    def may_write_back(self) -> bool:
+        """``mem_cgroup_zswap_writeback_enabled()``: no group up to the root forbids it."""
+        return all(group.zswap_writeback for group in self.lineage())
+
+    def charge_zswap(self, pages: int, size: int) -> None:
+        """``obj_cgroup_charge_zswap()``; below 0 ``obj_cgroup_uncharge_zswap()``."""
+        group: Cgroup | None = self
+        while group is not None:
+            group.zswapped += pages
+            group.zswap_bytes += size
+            group = group.parent

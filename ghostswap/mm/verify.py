@@ -17,7 +17,7 @@ from ghostswap.area.header import Header
 from ghostswap.area.target import Target
 from ghostswap.errors import GhostswapError, TargetError
 from ghostswap.mm.codecs import Codec
-from ghostswap.mm.replay import Fill
+from ghostswap.mm.fill import Fill
 from ghostswap.mm.swapfile import SwapSpace
 from ghostswap.mm.zram_fill import ZERO, ZramFill
 from ghostswap.mm.zswap import Zswap

@@ -184,7 +184,7 @@ class Zswap:
         """``zswap_compress()``: how much of a page goes to the allocator, if it is not refused."""
         if length < PAGE_SIZE or not self.kernel.stores_incompressible:
             return length
-        return PAGE_SIZE if memcg.zswap_writeback else REFUSED
+        return PAGE_SIZE if memcg.may_write_back() else REFUSED
 
     # Many stores at once
 
@@ -283,9 +283,8 @@ class Zswap:
     def _account(
         self, cgroup: int, pages: int, size: int, same_filled: int, incompressible: int
     ) -> None:
-        memcg, counters = self.cgroups[cgroup], self.counters
-        memcg.zswapped += pages
-        memcg.zswap_bytes += size
+        self.cgroups[cgroup].charge_zswap(pages, size)
+        counters = self.counters
         counters.stored_pages += pages
         counters.same_filled_pages += same_filled
         counters.stored_incompressible_pages += incompressible
@@ -381,7 +380,7 @@ class Zswap:
         if self.kernel.reclaim is not Reclaim.MEMCG_LRU:
             return False  # cgroups have no lists
         self._make_entries()
-        return self.cgroups[cgroup].zswap_writeback and self._lru.count[cgroup] > 0
+        return self._lru.count[cgroup] > 0 and self.cgroups[cgroup].may_write_back()
 
     def _has_second_chance(self, cgroup: int) -> bool:
         slot = self._lru.coldest(cgroup)

@@ -17,8 +17,8 @@ from recorded import runs
 
 from ghostswap.mm import kernels
 from ghostswap.mm.codecs import REFUSED
+from ghostswap.mm.fill import Fill, Fills, Result, Worker
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.replay import Fill, Fills, Result, Worker
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace, SwapType
 from ghostswap.mm.zswap import Zswap
 

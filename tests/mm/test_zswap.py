@@ -16,8 +16,8 @@ from recorded import fills, key
 
 from ghostswap.mm import kernels
 from ghostswap.mm.codecs import REFUSED
+from ghostswap.mm.fill import Fill, Fills
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.replay import Fill, Fills
 from ghostswap.mm.swapfile import SlotsReturn, SwapInfo, SwapSpace
 from ghostswap.mm.zswap import Zswap
 

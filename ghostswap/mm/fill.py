@@ -141,7 +141,7 @@ class Fill:
                 self._histogram[min(length, PAGE_SIZE)] += 1
             if self._witness is not None:
                 self._witness.stored(slot)
-        elif self._swap.area_of(slot).type == "full" and self.zswap.cgroups[0].zswap_writeback:
+        elif self._swap.area_of(slot).type == "full" and self.zswap.cgroups[0].may_write_back():
             self._disk += 1
             if self._witness is not None:
                 self._witness.written(slot)

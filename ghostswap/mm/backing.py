@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where reclaim meets a design: pages that leave memory, and pages that come back."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Protocol
+
+
+class Out(IntEnum):
+    """What became of a page that reclaim wanted to go (``shrink_folio_list()``)."""
+
+    FREED = 0  # its frame is free: zeromap, zswap, zram, or a copy in the swap area is still good
+    WRITING = 1  # on its way to disk: its frame is free once it has been written
+    ACTIVATE = 2  # it stays: no slot, or refused and nowhere to write it
+
+
+class Origin(IntEnum):
+    """Where a page came back from."""
+
+    ZERO = 0  # the zeromap, or a value kept in place of the page
+    ZSWAP = 1
+    ZRAM = 2
+    DISK = 3
+
+
+class Backing(Protocol):
+    """What reclaim asks of a design. Pages and cgroups are numbers from 0."""
+
+    def swap_out(self, page: int, cgroup: int, dirty: bool) -> Out:
+        """Try to let *page* go.
+
+        :param dirty: written to since it came in, so that no copy that is still out there is good.
+        """
+        ...
+
+    def swap_in(self, page: int, cgroup: int) -> Origin:
+        """Bring *page*, which left before, back."""
+        ...
