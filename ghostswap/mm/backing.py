@@ -18,10 +18,10 @@ class Out(IntEnum):
 class Origin(IntEnum):
     """Where a page came back from."""
 
-    ZERO = 0  # the zeromap, or a value kept in place of the page
-    ZSWAP = 1
-    ZRAM = 2
-    DISK = 3
+    ZERO = 1  # the zeromap
+    ZSWAP = 2
+    ZRAM = 3
+    DISK = 4
 
 
 class Backing(Protocol):

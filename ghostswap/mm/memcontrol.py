@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from ghostswap.pages.source import PAGE_SIZE
 
+#: A mask that has every tier in it.
+ALL_TIERS = 0xFFFFFFFF
+
 
 @dataclass(slots=True, eq=False)
 class Cgroup:
@@ -15,16 +18,22 @@ class Cgroup:
 
     :ivar zswap_max: ``memory.zswap.max`` in bytes, ``None`` for no limit.
     :ivar zswap_writeback: ``memory.zswap.writeback`` of this group alone.
+    :ivar swap_max: ``memory.swap.max`` in bytes, ``None`` for no limit.
+    :ivar swap_tiers: ``memory.swap.tiers.max`` as a mask of tiers, the parents' already taken off.
     :ivar parent: the group above it, ``None`` for one right below the root.
     :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool, of this
         group and all below it; so *zswapped*.
     :ivar zswapped: pages in zswap.
+    :ivar swap_pages: ``memory.swap.current`` in pages: slots, wherever their pages are.
     :ivar nr_disk_swapins: pages read from disk since the shrinker last looked.
     """
 
     zswap_max: int | None = None
     zswap_writeback: bool = True
+    swap_max: int | None = None
+    swap_tiers: int = ALL_TIERS
     parent: Cgroup | None = None
+    swap_pages: int = 0
     zswap_bytes: int = 0
     zswapped: int = 0
     nr_disk_swapins: int = 0
@@ -55,3 +64,28 @@ class Cgroup:
             group.zswapped += pages
             group.zswap_bytes += size
             group = group.parent
+
+    def may_swap(self) -> bool:
+        """``__mem_cgroup_try_charge_swap()``: whether there is room for one slot more."""
+        group: Cgroup | None = self
+        while group is not None:
+            if group.swap_max is not None and group.swap_pages >= group.swap_max // PAGE_SIZE:
+                return False
+            group = group.parent
+        return True
+
+    def charge_swap(self, slots: int) -> None:
+        """Charge *slots* to this group and all above it; below 0, give them back."""
+        group: Cgroup | None = self
+        while group is not None:
+            group.swap_pages += slots
+            group = group.parent
+
+    def swap_full(self) -> bool:
+        """``mem_cgroup_swap_full()``: half of some limit is in use, so slots are not kept."""
+        group: Cgroup | None = self
+        while group is not None:
+            if group.swap_max is not None and group.swap_pages * 2 >= group.swap_max // PAGE_SIZE:
+                return True
+            group = group.parent
+        return False

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal
 
-#: ``ghost`` areas have slots and no disk; ``full`` ones have both.
-SwapType = Literal["ghost", "full"]
+from ghostswap.mm.memcontrol import ALL_TIERS
+
+#: ``ghost`` areas have slots and no disk; ``full`` ones have both; ``zram`` is a device in memory.
+SwapType = Literal["ghost", "full", "zram"]
 
 
 @dataclass(slots=True)
@@ -21,6 +23,8 @@ class SwapInfo:
     :ivar inuse_pages: slots taken.
     :ivar highest: slots from this one on are free; so are
     :ivar freed: these of those below.
+    :ivar writes: pages written to its disk.
+    :ivar written: by slot, whether its disk was ever written to.
     """
 
     path: str
@@ -29,6 +33,21 @@ class SwapInfo:
     inuse_pages: int = 0
     highest: int = field(default=0, repr=False)
     freed: list[int] = field(default_factory=list, repr=False)
+    writes: int = 0
+    written: bytearray = field(default_factory=bytearray, repr=False)
+
+    def note_write(self, offset: int) -> None:
+        """Note that a page was written to the disk behind slot *offset* of this area."""
+        missing = offset + 1 - len(self.written)
+        if missing > 0:
+            self.written.extend(bytes(missing + offset // 8))
+        self.written[offset] = 1
+        self.writes += 1
+
+    @property
+    def written_pages(self) -> int:
+        """Slots whose disk was ever written to."""
+        return self.written.count(1)
 
     def has_room(self, count: int = 1) -> bool:
         """Whether *count* more slots are free."""
@@ -56,7 +75,36 @@ class SwapSpace:
         number = bisect_right(self._first_slots, slot) - 1
         return number, slot - self._first_slots[number]
 
-    def alloc(self) -> int | None:
+    @property
+    def has_ghost(self) -> bool:
+        """Whether there is an area without a disk."""
+        return any(area.type == "ghost" for area in self.areas)
+
+    def may_shrink(self) -> bool:
+        """Whether zswap's worker may be queued; with a ghost, only while ``nr_real_swapfiles``.
+
+        That counts areas with a free slot, so the worker stops when the last of them is taken,
+        although every entry has its own.
+        """
+        return not self.has_ghost or any(
+            area.type == "full" and area.has_room() for area in self.areas
+        )
+
+    def can_write(self, slot: int) -> bool:
+        """Whether there is disk behind *slot*."""
+        return self.area_of(slot).type == "full"
+
+    def vm_swap_full(self) -> bool:
+        """Whether more than half of all slots is taken, so that none are kept for nothing."""
+        total = sum(area.pages or area.inuse_pages * 2 for area in self.areas)
+        return sum(area.inuse_pages for area in self.areas) * 2 > total
+
+    def written(self, slot: int) -> None:
+        """Note that a page was written to the disk behind *slot*."""
+        number, offset = self.locate(slot)
+        self.areas[number].note_write(offset)
+
+    def alloc(self, mask: int = ALL_TIERS) -> int | None:  # noqa: ARG002
         """Take a slot of the first area that has one, ``None`` where all are full."""
         for area, first in zip(self.areas, self._first_slots, strict=True):
             if area.has_room():

@@ -13,13 +13,13 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Protocol
 
 from ghostswap.mm import zpools
 from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.entries import Entries, Lru
 from ghostswap.mm.kernels import Filled, Kernel, Reclaim
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swapfile import SwapSpace
 from ghostswap.mm.zpool import Evictable, TooLarge
 from ghostswap.mm.zsmalloc import ClassStat
 from ghostswap.pages.source import PAGE_SIZE
@@ -56,6 +56,23 @@ class _Run:
     lengths: array[int]
 
 
+class Places(Protocol):
+    """What zswap asks of whatever the slots belong to."""
+
+    @property
+    def has_ghost(self) -> bool:
+        """Whether some slots have no place to write to."""
+        ...
+
+    def may_shrink(self) -> bool:
+        """Whether the shrink worker may be queued at all."""
+        ...
+
+    def can_write(self, slot: int) -> bool:
+        """Whether the page of *slot* has a place to be written to, or takes one now."""
+        ...
+
+
 class Zswap:
     """The zswap of *kernel* on a machine with *ram* bytes.
 
@@ -64,7 +81,7 @@ class Zswap:
     is wanted. With zbud and z3fold, where order matters at once, they are made at once.
 
     :param ram: ``MemTotal`` in bytes.
-    :param swap: the areas that the slots belong to.
+    :param swap: what the slots belong to.
     :param max_pool_percent: the module parameter of that name; so *accept_threshold_percent*.
     :param zpool: likewise: one of ``kernel.zpools``, by default its first.
     :param cgroups: a store names its own by the position here; the first stands for all else.
@@ -78,7 +95,7 @@ class Zswap:
         self,
         kernel: Kernel,
         ram: int,
-        swap: SwapSpace,
+        swap: Places,
         max_pool_percent: int = 20,
         accept_threshold_percent: int = 90,
         *,
@@ -308,16 +325,7 @@ class Zswap:
     # Writeback
 
     def _queue_shrink(self) -> None:
-        """Queue the worker; a kernel with ghosts does so only while ``nr_real_swapfiles``.
-
-        That counts areas with a free slot, so the worker stops when the last of them is taken,
-        although every entry has its own.
-        """
-        areas = self._swap.areas
-        has_ghost = any(area.type == "ghost" for area in areas)
-        self.shrink_queued = not has_ghost or any(
-            area.type == "full" and area.has_room() for area in areas
-        )
+        self.shrink_queued = self._swap.may_shrink()
 
     def shrink_worker(self) -> Iterator[None]:
         """``shrink_worker()``: write pages back until the pool is at its accept threshold.
@@ -336,8 +344,7 @@ class Zswap:
 
     def _shrink_zpool(self) -> Iterator[None]:
         # What is evicted with a page must all be written, which no page with a ghost's is sure of.
-        has_ghost = any(area.type == "ghost" for area in self._swap.areas)
-        if has_ghost or not isinstance(self._pool, Evictable) or not self._pool.pages:
+        if self._swap.has_ghost or not isinstance(self._pool, Evictable) or not self._pool.pages:
             self.counters.reject_reclaim_fail += 1
             return
         yield
@@ -399,7 +406,7 @@ class Zswap:
 
     def _writeback_entry(self, slot: int) -> bool:
         """``zswap_writeback_entry()``: a ghost has no place to write to, so its entries stay."""
-        if self._swap.area_of(slot).type == "ghost":
+        if not self._swap.can_write(slot):
             self._lru.rotate(self._list_of(slot), slot)
             self.counters.reject_reclaim_fail += 1
             return False

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Pages behind the slots of swap areas: disks, ghosts and zram devices, with zswap before them.
+
+Modelled: ``add_to_swap``, ``swap_writepage``, ``swap_read_folio``, ``do_swap_page`` and
+``folio_free_swap`` (mm/vmscan.c, page_io.c, memory.c and swapfile.c, Linux 6.1 to 6.18) for single
+pages. A page keeps its slot when it comes back, until swap runs short.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+from ghostswap.mm.backing import Origin, Out
+from ghostswap.mm.kernels import Filled, Kernel
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swapfile import SlotsReturn, SwapSpace
+from ghostswap.mm.swapping import NO_COPY, Swapping
+from ghostswap.mm.zram import Zram
+from ghostswap.mm.zswap import Zswap
+
+#: A page of one word over and over, other than zero, where zram is the area: no page compresses
+#: to so little.
+SAME_FILLED = 1
+_NO_SLOT = -1
+
+
+class SwapState(Swapping):
+    """Slots of *swap*, taken when a page leaves and kept while it is out.
+
+    :param zram: the device that the area of type ``zram`` is, which :data:`SAME_FILLED` is for.
+    :ivar resident: by page, 1 while it is in memory; whoever calls shares it.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        lengths: array[int],
+        swap: SwapSpace,
+        zswap: Zswap | None,
+        cgroups: Sequence[Cgroup],
+        redraw: Callable[[int], int] | None = None,
+        zram: Zram | None = None,
+    ) -> None:
+        super().__init__(lengths, zswap, cgroups, redraw)
+        self._has_zeromap = kernel.zswap_filled is Filled.ZERO
+        self._exclusive_loads = kernel.exclusive_loads
+        self._swap = swap
+        self._zram = zram
+        self.resident = bytearray(len(lengths))
+        self._slot = array("i", [_NO_SLOT]) * len(lengths)
+        self._page = array("i")  # by slot
+        self._cgroup_of = array("H", [0]) * len(lengths)  # that the slot is charged to
+        self._returned = SlotsReturn(kernel.slots_returned)
+        self._cursor = 0
+        self._searched_at = -1
+
+    def _swap_out(self, page: int, cgroup: int, length: int) -> Out:
+        slot = self._slot[page]
+        if slot < 0:
+            slot = self._alloc(page, cgroup)
+            if slot < 0:
+                self.no_slot[cgroup] += 1
+                return Out.ACTIVATE
+        if length == 0 and self._has_zeromap:
+            self.vmstat.swpout_zero += 1
+            self._copy[page] = Origin.ZERO
+            return Out.FREED
+        if self._zswap is not None and self._zswap.store(slot, length, cgroup):
+            self._copy[page] = Origin.ZSWAP
+            return Out.FREED
+        area, offset = self._swap.locate(slot)
+        if self._swap.areas[area].type == "zram":
+            assert self._zram is not None
+            self.vmstat.pswpout += 1
+            if self._zram.write(offset, 0 if length == SAME_FILLED else length):
+                self._copy[page] = Origin.ZRAM
+                return Out.FREED
+        elif self._swap.can_write(slot) and self._cgroups[cgroup].may_write_back():
+            self._written(slot)
+            return Out.WRITING
+        self.refused[cgroup] += 1
+        return Out.ACTIVATE
+
+    def swap_in(self, page: int, cgroup: int) -> Origin:
+        """See :class:`~ghostswap.mm.backing.Backing`."""
+        origin = Origin(self._copy[page])
+        self.swap_ins[cgroup][origin] += 1
+        keeps_slot = True
+        if origin is Origin.ZSWAP:
+            assert self._zswap is not None
+            self._zswap.load(self._slot[page])
+            if self._exclusive_loads:
+                self._copy[page] = NO_COPY
+        elif origin is Origin.ZERO:
+            self.vmstat.swpin_zero += 1
+        else:
+            self.vmstat.pswpin += 1
+            if origin is Origin.DISK:
+                self._cgroups[cgroup].nr_disk_swapins += 1
+            else:
+                keeps_slot = False  # SWP_SYNCHRONOUS_IO: it goes round the swap cache
+        if not keeps_slot or self._swap.vm_swap_full() or self._cgroups[cgroup].swap_full():
+            self._free(page)
+        return origin
+
+    def _alloc(self, page: int, cgroup: int) -> int:
+        """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""
+        memcg = self._cgroups[cgroup]
+        if not memcg.may_swap():
+            return _NO_SLOT
+        slot = self._swap.alloc(memcg.swap_tiers)
+        while slot is None:
+            if not self._reclaim_cached():
+                return _NO_SLOT
+            slot = self._swap.alloc(memcg.swap_tiers)
+        memcg.charge_swap(1)
+        missing = slot + 1 - len(self._page)
+        if missing > 0:
+            self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))
+        self._page[slot] = page
+        self._slot[page] = slot
+        self._cgroup_of[page] = cgroup
+        return slot
+
+    def _reclaim_cached(self) -> bool:
+        """``swap_reclaim_full_clusters()``: free the next slot that only the swap cache holds."""
+        slots, resident = self._slot, self.resident
+        came_back = sum(map(sum, self.swap_ins)) + sum(self.refused)
+        if came_back == self._searched_at:
+            return False  # nothing new since the search that found none
+        for page in chain(range(self._cursor, len(slots)), range(self._cursor)):
+            if slots[page] >= 0 and resident[page]:
+                self._cursor = page
+                self._free(page)
+                return True
+        self._searched_at = came_back
+        return False
+
+    def _free(self, page: int) -> None:
+        """``folio_free_swap()``: *page*, which is in memory, gives its slot back."""
+        slot = self._slot[page]
+        self._slot[page] = _NO_SLOT
+        self._copy[page] = NO_COPY
+        self._cgroups[self._cgroup_of[page]].charge_swap(-1)
+        for freed in self._returned.free(slot):
+            if self._zswap is not None:
+                self._zswap.invalidate(freed)
+            area, offset = self._swap.locate(freed)
+            if self._zram is not None and self._swap.areas[area].type == "zram":
+                self._zram.slot_free_notify(offset)
+            self._swap.free(freed)
+
+    def _written(self, slot: int) -> None:
+        self._swap.written(slot)
+        self.vmstat.pswpout += 1
+        self._copy[self._page[slot]] = Origin.DISK
+
+    def _written_back(self, slot: int) -> None:
+        self._written(slot)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What all designs have in common: pages that go and come back, counted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ghostswap.mm.backing import Origin, Out
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.zswap import Zswap
+
+NO_COPY = 0
+
+
+@dataclass(slots=True)
+class Vmstat:
+    """The swap counters of /proc/vmstat, but for zswap's own."""
+
+    pswpin: int = 0
+    pswpout: int = 0
+    swpin_zero: int = 0
+    swpout_zero: int = 0
+
+
+class Swapping(ABC):
+    """Where pages are that left memory; a :class:`~ghostswap.mm.backing.Backing`.
+
+    :param lengths: by page, its compressed length now; 0 for one that needs no compressing.
+    :param zswap: in front of the rest, ``None`` where it is off.
+    :param redraw: page -> the length that it has after it was written to.
+    :ivar vmstat: counters.
+    :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
+    :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
+    :ivar refused: by cgroup, times that a page could not go because nothing took it.
+    :ivar no_slot: by cgroup, times that a page could not go for want of a slot.
+    """
+
+    def __init__(
+        self,
+        lengths: array[int],
+        zswap: Zswap | None,
+        cgroups: Sequence[Cgroup],
+        redraw: Callable[[int], int] | None = None,
+    ) -> None:
+        self.vmstat = Vmstat()
+        self.swap_ins = [[0] * (max(Origin) + 1) for _ in cgroups]
+        self.swap_outs = [0] * len(cgroups)
+        self.refused = [0] * len(cgroups)
+        self.no_slot = [0] * len(cgroups)
+        self._lengths = lengths
+        self._zswap = zswap
+        self._cgroups = cgroups
+        self._redraw = redraw
+        self._copy = bytearray(len(lengths))  # by page, the Origin of a copy that is still good
+        self._kept = bytearray(len(lengths))
+        if zswap is not None:
+            zswap.on_writeback = self._written_back
+
+    def swap_out(self, page: int, cgroup: int, dirty: bool) -> Out:
+        """See :class:`~ghostswap.mm.backing.Backing`."""
+        if self._copy[page]:
+            if not dirty:
+                return Out.FREED
+            self._copy[page] = NO_COPY
+        if dirty and self._redraw is not None:
+            self._lengths[page] = self._redraw(page)
+        out = self._swap_out(page, cgroup, self._lengths[page])
+        self._kept[page] = out is Out.ACTIVATE
+        self.swap_outs[cgroup] += out is not Out.ACTIVATE
+        if self._zswap is not None and self._zswap.shrink_queued:
+            for _ in self._zswap.shrink_worker():
+                pass
+        return out
+
+    def origin_of(self, page: int) -> Origin | None:
+        """Where a copy of *page* is that is still good: for one that left memory, the page."""
+        return Origin(self._copy[page]) if self._copy[page] else None
+
+    @property
+    def kept_pages(self) -> int:
+        """Pages that could not go when they last were to."""
+        return self._kept.count(1)
+
+    @abstractmethod
+    def swap_in(self, page: int, cgroup: int) -> Origin:
+        """See :class:`~ghostswap.mm.backing.Backing`."""
+
+    @abstractmethod
+    def _swap_out(self, page: int, cgroup: int, length: int) -> Out:
+        """Let go of *page*, of which there is no copy; note where it is in ``_copy``."""
+
+    @abstractmethod
+    def _written_back(self, slot: int) -> None:
+        """zswap wrote what it had at *slot*."""

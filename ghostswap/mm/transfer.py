@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What it takes to move a design's pages to another backend, or all back to memory, in operations.
+
+A page that is out is known to its page table by an entry that holds where it is. A design that
+moves it elsewhere must find that entry, by reading every entry of every process, or have put
+something in between before. Swapoff is the one time when today's kernels do the former
+(``try_to_unuse`` in mm/swapfile.c).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+PTES_PER_TABLE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Operations, each counted by its kind.
+
+    :ivar possible: whether the design can do it at all.
+    :ivar pages: pages that move.
+    :ivar pte_reads: page-table entries looked at, once round.
+    :ivar pte_writes: page-table entries changed.
+    :ivar table_words: words of swap tables or zram's table changed.
+    :ivar reverse_map_writes: words changed that lead from a place on disk back to its page.
+    :ivar decompressions: pages decompressed.
+    :ivar disk_reads: pages read.
+    :ivar disk_writes: pages written.
+    :ivar slots_taken: places on disk that have to be found now.
+    :ivar free_pages: pages of memory needed, one at a time or, for swapoff, to stay.
+    :ivar minor_faults_left: pages whose entries are put right later, when they are touched.
+    """
+
+    possible: bool = True
+    pages: int = 0
+    pte_reads: int = 0
+    pte_writes: int = 0
+    table_words: int = 0
+    reverse_map_writes: int = 0
+    decompressions: int = 0
+    disk_reads: int = 0
+    disk_writes: int = 0
+    slots_taken: int = 0
+    free_pages: int = 0
+    minor_faults_left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where a workload's pages are.
+
+    :ivar compressed: in zswap or zram.
+    :ivar disk: on disk.
+    :ivar zero: in the zeromap.
+    :ivar mapped: entries of all page tables, in pages of memory that is mapped, in or out.
+    """
+
+    compressed: int
+    disk: int
+    zero: int
+    mapped: int
+
+
+#: Designs by how a page's entry leads to it.
+_VIRTUAL = ("vswap", "vswap-ste")
+_GHOSTS = ("ghost", "ghost-dynamic")
+
+
+def to_disk(design: str, held: Held) -> Cost:
+    """Write all compressed pages of *held* to disk.
+
+    Behind a ghost there is no disk. To give its pages other slots would take the walk; its cost
+    is stated, though no kernel does it.
+    """
+    pages = held.compressed
+    if design == "disk" or not pages:
+        return Cost()
+    moved = Cost(pages=pages, decompressions=pages, disk_writes=pages, free_pages=1)
+    if design in _GHOSTS:
+        return Cost(possible=False, pages=pages, pte_reads=held.mapped, pte_writes=pages)
+    if design in _VIRTUAL:
+        return replace(moved, table_words=pages, reverse_map_writes=pages, slots_taken=pages)
+    if design == "zram":  # the block keeps its number; the table says where on the backing device
+        return replace(moved, table_words=pages, slots_taken=pages)
+    return moved  # the slot was reserved when the page left
+
+
+def swapoff(design: str, held: Held) -> Cost:
+    """Bring all pages of *held* that are in the design's areas back to memory.
+
+    Of virtual swap only the disk can be switched off: what is on it comes back behind its virtual
+    slot, and the entries are put right as they are touched.
+    """
+    if design in _VIRTUAL:
+        return Cost(
+            pages=held.disk,
+            table_words=held.disk,
+            reverse_map_writes=held.disk,
+            disk_reads=held.disk,
+            free_pages=held.disk,
+            minor_faults_left=held.disk,
+        )
+    pages = held.compressed + held.disk + held.zero
+    return Cost(
+        pages=pages,
+        pte_reads=held.mapped if pages else 0,
+        pte_writes=pages,
+        decompressions=held.compressed,
+        disk_reads=held.disk,
+        free_pages=pages,
+    )

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Virtual swap: a slot that is only a number; behind it zero, zswap or a place on disk.
+
+Modelled: mm/vswap.h and what goes with it, as posted (vswap v6 and its swap table edition, 2026,
+not merged), over Linux 6.18's zswap. A place on disk is taken when a page is written, not before,
+and only that is charged to ``memory.swap.max``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+
+from ghostswap.mm.backing import Origin, Out
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swapfile import SwapSpace
+from ghostswap.mm.swapping import NO_COPY, Swapping
+from ghostswap.mm.zswap import Zswap
+
+_NO_SLOT = -1
+
+
+class VirtualPlaces:
+    """Where a zswap over virtual slots writes back to; a :class:`~ghostswap.mm.zswap.Places`.
+
+    :ivar has_ghost: whatever zswap holds can be written back, if there is a place on disk.
+    :ivar writeback: slots on disk that were taken for writing back.
+    """
+
+    has_ghost = False
+
+    def __init__(self, pages: int, swap: SwapSpace, cgroups: Sequence[Cgroup]) -> None:
+        self.physical = array("i", [_NO_SLOT]) * pages  # by page, its slot on disk
+        self.writeback = 0
+        self.cgroup_of = array("H", [0]) * pages
+        self._swap = swap
+        self._cgroups = cgroups
+
+    def may_shrink(self) -> bool:
+        """Whether the worker has anywhere to write to at all."""
+        return self._swap.may_shrink()
+
+    def can_write(self, slot: int) -> bool:
+        """Take a place for the page of *slot*, which is the page's number; whether there is one."""
+        taken = self.alloc(slot, self.cgroup_of[slot])
+        self.writeback += taken
+        return taken
+
+    def alloc(self, page: int, cgroup: int) -> bool:
+        """Take a slot on disk for *page*, charged to *cgroup*; whether there is one."""
+        memcg = self._cgroups[cgroup]
+        slot = self._swap.alloc(memcg.swap_tiers) if memcg.may_swap() else None
+        if slot is None:
+            return False
+        memcg.charge_swap(1)
+        self.physical[page] = slot
+        self.cgroup_of[page] = cgroup
+        return True
+
+    def free(self, page: int) -> None:
+        """Give *page*'s slot on disk back, if it has one."""
+        slot = self.physical[page]
+        if slot >= 0:
+            self._swap.free(slot)
+            self._cgroups[self.cgroup_of[page]].charge_swap(-1)
+            self.physical[page] = _NO_SLOT
+
+
+class VirtualSwap(Swapping):
+    """Virtual slots, one for each page and numbered as the pages are."""
+
+    def __init__(
+        self,
+        lengths: array[int],
+        swap: SwapSpace,
+        places: VirtualPlaces,
+        zswap: Zswap,
+        cgroups: Sequence[Cgroup],
+        redraw: Callable[[int], int] | None = None,
+    ) -> None:
+        super().__init__(lengths, zswap, cgroups, redraw)
+        self._swap = swap
+        self._places = places
+
+    def _swap_out(self, page: int, cgroup: int, length: int) -> Out:
+        assert self._zswap is not None
+        self._places.free(page)  # the copy there is stale
+        self._places.cgroup_of[page] = cgroup
+        if length == 0:
+            self.vmstat.swpout_zero += 1
+            self._copy[page] = Origin.ZERO
+            return Out.FREED
+        if self._zswap.store(page, length, cgroup):
+            self._copy[page] = Origin.ZSWAP
+            return Out.FREED
+        if not self._cgroups[cgroup].may_write_back():
+            self.refused[cgroup] += 1
+            return Out.ACTIVATE
+        if not self._places.alloc(page, cgroup):
+            self.no_slot[cgroup] += 1
+            return Out.ACTIVATE
+        self._written_back(page)
+        return Out.WRITING
+
+    def swap_in(self, page: int, cgroup: int) -> Origin:
+        """See :class:`~ghostswap.mm.backing.Backing`."""
+        assert self._zswap is not None
+        origin = Origin(self._copy[page])
+        self.swap_ins[cgroup][origin] += 1
+        if origin is Origin.ZSWAP:
+            self._zswap.load(page)
+            self._copy[page] = NO_COPY
+        elif origin is Origin.ZERO:
+            self.vmstat.swpin_zero += 1
+        else:
+            self.vmstat.pswpin += 1
+            self._cgroups[cgroup].nr_disk_swapins += 1
+            if self._swap.vm_swap_full() or self._cgroups[cgroup].swap_full():
+                self._places.free(page)
+                self._copy[page] = NO_COPY
+        return origin
+
+    def _written_back(self, slot: int) -> None:
+        self._swap.written(self._places.physical[slot])
+        self.vmstat.pswpout += 1
+        self._copy[slot] = Origin.DISK
