@@ -3,12 +3,22 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 
-from ghostswap.mm.swapfile import SwapSpace
+from ghostswap.mm.kernels import Kernel
+from ghostswap.mm.lengths import for_zram, for_zswap
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap_state import SwapState
+from ghostswap.mm.swapfile import SwapInfo, SwapSpace, SwapType
 from ghostswap.mm.swapping import Swapping
+from ghostswap.mm.vswap import VirtualPlaces, VirtualSwap
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap import Zswap
+from ghostswap.pages.source import PAGE_SIZE
 
 #: zram's usual priority as a swap area, above all that swapon gives by itself.
 ZRAM_PRIO = 100
@@ -42,13 +52,79 @@ class Parts:
     zram: Zram | None = None
 
 
-#: What a design wants where no area is given: the type of one as large as need be.
-IMAGINED = {
-    "disk": "full",
-    "classic": "full",
-    "ghost": "ghost",
-    "ghost-dynamic": "ghost",
-    "zram": None,
-    "vswap": None,
-    "vswap-ste": None,
-}
+#: Design -> the type of the area to imagine where none is given; as large as need be.
+IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
+    {
+        "disk": "full",
+        "classic": "full",
+        "ghost": "ghost",
+        "ghost-dynamic": "ghost",
+        "zram": None,
+        "vswap": None,
+        "vswap-ste": None,
+    }
+)
+#: ``/dev/ghostswap``'s size in pages of memory, as it was tested: the number is free.
+_DYNAMIC_GHOST_RAM = 8
+
+
+def build(
+    design: str,
+    kernel: Kernel,
+    measured: array[int],
+    areas: Sequence[SwapInfo],
+    cgroups: Sequence[Cgroup],
+    parameters: Parameters,
+    redraw: Callable[[int], int] | None = None,
+    seed: int = 0,
+) -> Parts:
+    """Build *design* over *areas*, or over what it imagines where there are none.
+
+    :param design: a key of :data:`IMAGINED`.
+    :param measured: by page, see :mod:`ghostswap.mm.lengths`.
+    :param redraw: page -> what it measures after it was written to.
+    :param seed: of whatever addresses decide in the kernel.
+    """
+    pages = len(measured)
+    is_zram, is_virtual = design == "zram", design in ("vswap", "vswap-ste")
+    view = for_zram if is_zram else for_zswap
+    redraw_view = None if redraw is None else partial(_redraw, kernel, view, redraw)
+    if not areas and (wanted := IMAGINED[design]) is not None:
+        size = pages
+        if design == "ghost-dynamic":
+            size = max(pages, _DYNAMIC_GHOST_RAM * parameters.ram // PAGE_SIZE)
+        areas = [SwapInfo("(imagined)", wanted, size)]
+    zram = None
+    if is_zram:
+        disksize = pages if parameters.disksize is None else parameters.disksize // PAGE_SIZE
+        areas = [SwapInfo("zram0", "zram", disksize, prio=ZRAM_PRIO), *areas]
+        zram = Zram(kernel, parameters.mem_limit)
+    swap = SwapSpace(areas)
+    lengths = view(kernel, measured)
+    if is_zram or design == "disk":
+        state = SwapState(kernel, lengths, swap, None, cgroups, redraw_view, zram)
+        return Parts(state, swap, zram=zram)
+    places = VirtualPlaces(pages, swap, cgroups) if is_virtual else None
+    zswap = Zswap(
+        kernel,
+        parameters.ram,
+        places or swap,
+        parameters.max_pool_percent,
+        parameters.accept_threshold_percent,
+        zpool=parameters.zpool,
+        cgroups=cgroups,
+        seed=seed,
+    )
+    if places is not None:
+        virtual = VirtualSwap(lengths, swap, places, zswap, cgroups, redraw_view)
+        return Parts(virtual, swap, zswap)
+    return Parts(SwapState(kernel, lengths, swap, zswap, cgroups, redraw_view), swap, zswap)
+
+
+def _redraw(
+    kernel: Kernel,
+    view: Callable[[Kernel, array[int]], array[int]],
+    redraw: Callable[[int], int],
+    page: int,
+) -> int:
+    return view(kernel, array("H", (redraw(page),)))[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine to simulate, as the user describes it: kernel, memory, areas, cgroups and their work."""
+"""A machine to simulate, as a user describes it: kernel, memory, areas, cgroups, their work."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ class SwapInfo:
     path: str
     type: SwapType
     pages: int | None = None
+    prio: int | None = None
     inuse_pages: int = 0
     highest: int = field(default=0, repr=False)
     freed: list[int] = field(default_factory=list, repr=False)
