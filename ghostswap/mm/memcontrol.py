@@ -47,11 +47,13 @@ class Cgroup:
 
     def may_zswap(self, pages: int = 0) -> bool:
         """``obj_cgroup_may_zswap()``, after *pages* more that did not compress at all."""
-        return all(
-            group.zswap_max is None
-            or group.zswap_bytes // PAGE_SIZE + pages < group.zswap_max // PAGE_SIZE
-            for group in self.lineage()
-        )
+        group: Cgroup | None = self
+        while group is not None:
+            most = group.zswap_max
+            if most is not None and group.zswap_bytes // PAGE_SIZE + pages >= most // PAGE_SIZE:
+                return False
+            group = group.parent
+        return True
 
     def may_write_back(self) -> bool:
         """``mem_cgroup_zswap_writeback_enabled()``: no group up to the root forbids it."""

@@ -120,6 +120,8 @@ class Zswap:
         self._next_shrink = cycle((*range(len(self.cgroups)), None))
         self._full = False
         self._pool_pages = 0  # as of the last store or free
+        self._has_pool_lru = kernel.reclaim is Reclaim.ZPOOL
+        self._has_memcg_lru = kernel.reclaim is Reclaim.MEMCG_LRU
         totalram = ram // PAGE_SIZE
         self.max_pages = totalram * max_pool_percent // 100
         if kernel.limit_is_allowed:
@@ -167,23 +169,27 @@ class Zswap:
             return False
         if self._check_limits():
             return False
-        length = self._compress(length, memcg)
-        if length == REFUSED:
-            self.counters.reject_compress_fail += 1
-            return False
-        if self._filling is not None and slot > self._highest:
-            self._fill(slot, array("H", (length,)), cgroup)
-            return True
-        self._make_entries()
+        if length >= PAGE_SIZE:
+            length = self._compress(length, memcg)
+            if length == REFUSED:
+                self.counters.reject_compress_fail += 1
+                return False
+        if self._filling is not None:
+            if slot > self._highest:
+                self._fill(slot, array("H", (length,)), cgroup)
+                return True
+            self._make_entries()
         try:
             handle = self._pool.malloc(length) if length else 0
         except TooLarge:
             self.counters.reject_compress_poor += 1
             return False
-        self.invalidate(slot)
-        self._highest = max(self._highest, slot)
+        if slot > self._highest:
+            self._highest = slot
+        elif slot in self._entries:
+            self._free_entry(slot)
         self._link_entry(slot, length, handle, cgroup)
-        self._account(cgroup, 1, length, length == 0, length == PAGE_SIZE)
+        self._account(cgroup, 1, length)
         self._pool_pages = self._pool.pages
         self.counters.zswpout += 1
         return True
@@ -237,7 +243,10 @@ class Zswap:
         self._filling.store(objects)
         self._pool_pages = self._filling.pages
         stored = len(lengths) - lengths.count(REFUSED)
-        self._account(cgroup, stored, sum(objects), lengths.count(0), objects.count(PAGE_SIZE))
+        self.cgroups[cgroup].charge_zswap(stored, sum(objects))
+        self.counters.stored_pages += stored
+        self.counters.same_filled_pages += lengths.count(0)
+        self.counters.stored_incompressible_pages += objects.count(PAGE_SIZE)
         self.counters.zswpout += stored
         last = self._put_off[-1] if self._put_off else None
         if last is not None and (slot, cgroup) == (self._highest + 1, last.cgroup):
@@ -262,32 +271,32 @@ class Zswap:
         """Whether the page of *slot* is here."""
         if slot > self._highest:
             return False
-        self._make_entries()
+        if self._filling is not None:
+            self._make_entries()
         return slot in self._entries
 
     def _link_entry(self, slot: int, length: int, handle: int, cgroup: int) -> None:
         self._entries.insert(slot, length, handle, cgroup)
         if not length:
             return  # nothing to gain from writing it back, so it is on no list
-        if self.kernel.reclaim is Reclaim.ZPOOL:
+        if self._has_pool_lru:
             self._slot_by_handle[handle] = slot
         else:
-            self._lru.add(self._list_of(slot), slot)
+            self._lru.add(cgroup if self._has_memcg_lru else _POOL, slot)
 
     def _unlink_entry(self, slot: int) -> None:
         """Drop the entry, but for its object in the pool."""
-        length = self._entries.length[slot]
+        length, cgroup = self._entries.length[slot], self._entries.cgroup[slot]
         if length:
-            if self.kernel.reclaim is Reclaim.ZPOOL:
+            if self._has_pool_lru:
                 del self._slot_by_handle[self._entries.handle[slot]]
             else:
-                self._lru.remove(self._list_of(slot), slot)
+                self._lru.remove(cgroup if self._has_memcg_lru else _POOL, slot)
         self._entries.remove(slot)
-        cgroup = self._entries.cgroup[slot]
-        self._account(cgroup, -1, -length, -(length == 0), -(length == PAGE_SIZE))
+        self._account(cgroup, -1, length)
 
     def _list_of(self, slot: int) -> int:
-        return self._entries.cgroup[slot] if self.kernel.reclaim is Reclaim.MEMCG_LRU else _POOL
+        return self._entries.cgroup[slot] if self._has_memcg_lru else _POOL
 
     def _free_entry(self, slot: int) -> None:
         """``zswap_entry_free()``"""
@@ -297,14 +306,15 @@ class Zswap:
             self._pool.free(handle)
         self._pool_pages = self._pool.pages
 
-    def _account(
-        self, cgroup: int, pages: int, size: int, same_filled: int, incompressible: int
-    ) -> None:
-        self.cgroups[cgroup].charge_zswap(pages, size)
+    def _account(self, cgroup: int, pages: int, length: int) -> None:
+        """Count *pages* of the same *length* in; below 0 out."""
+        self.cgroups[cgroup].charge_zswap(pages, pages * length)
         counters = self.counters
         counters.stored_pages += pages
-        counters.same_filled_pages += same_filled
-        counters.stored_incompressible_pages += incompressible
+        if length == 0:
+            counters.same_filled_pages += pages
+        elif length == PAGE_SIZE:
+            counters.stored_incompressible_pages += pages
 
     def load(self, slot: int) -> bool:
         """``zswap_load()``: bring the page of *slot* back; whether it is here to be brought."""
@@ -313,8 +323,8 @@ class Zswap:
         self.counters.zswpin += 1
         if self.kernel.exclusive_loads:
             self._free_entry(slot)
-        elif self.kernel.reclaim is Reclaim.POOL_LRU and self._entries.length[slot]:
-            self._lru.rotate(_POOL, slot)
+        elif not self._has_pool_lru and self._entries.length[slot]:
+            self._lru.rotate(self._list_of(slot), slot)
         return True
 
     def invalidate(self, slot: int) -> None:
