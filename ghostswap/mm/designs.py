@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
@@ -14,7 +14,7 @@ from ghostswap.mm.lengths import for_zram, for_zswap
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap_state import SwapState
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace, SwapType
-from ghostswap.mm.swapping import Swapping
+from ghostswap.mm.swapping import Redraws, Swapping
 from ghostswap.mm.vswap import VirtualPlaces, VirtualSwap
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap import Zswap
@@ -30,7 +30,9 @@ class Parameters:
 
     :ivar ram: ``MemTotal`` in bytes, which ``max_pool_percent`` is of.
     :ivar zpool: one of the kernel's, its default where ``None``.
-    :ivar disksize: zram's, in bytes; as large as need be where ``None``.
+    :ivar size: bytes of an area that is imagined, its header included; as large as need be where
+        ``None``.
+    :ivar disksize: zram's, in bytes; as *size* where ``None``.
     :ivar mem_limit: zram's, in bytes, 0 for none.
     """
 
@@ -38,6 +40,7 @@ class Parameters:
     max_pool_percent: int = 20
     accept_threshold_percent: int = 90
     zpool: str | None = None
+    size: int | None = None
     disksize: int | None = None
     mem_limit: int = 0
 
@@ -64,6 +67,7 @@ IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
         "vswap-ste": None,
     }
 )
+_GHOSTS = ("ghost", "ghost-dynamic")
 #: ``/dev/ghostswap``'s size in pages of memory, as it was tested: the number is free.
 _DYNAMIC_GHOST_RAM = 8
 
@@ -75,34 +79,31 @@ def build(
     areas: Sequence[SwapInfo],
     cgroups: Sequence[Cgroup],
     parameters: Parameters,
-    redraw: Callable[[int], int] | None = None,
+    redraws: Redraws = (),
     seed: int = 0,
 ) -> Parts:
     """Build *design* over *areas*, or over what it imagines where there are none.
 
     :param design: a key of :data:`IMAGINED`.
     :param measured: by page, see :mod:`ghostswap.mm.lengths`.
-    :param redraw: page -> what it measures after it was written to.
+    :param redraws: by cgroup, page -> what it measures after it was written to.
     :param seed: of whatever addresses decide in the kernel.
     """
     pages = len(measured)
     is_zram, is_virtual = design == "zram", design in ("vswap", "vswap-ste")
     view = for_zram if is_zram else for_zswap
-    redraw_view = None if redraw is None else partial(_redraw, kernel, view, redraw)
-    if not areas and (wanted := IMAGINED[design]) is not None:
-        size = pages
-        if design == "ghost-dynamic":
-            size = max(pages, _DYNAMIC_GHOST_RAM * parameters.ram // PAGE_SIZE)
-        areas = [SwapInfo("(imagined)", wanted, size)]
+    seen = [redraw and partial(_redraw, kernel, view, redraw) for redraw in redraws]
+    fresh = [replace(area, freed=[], written=bytearray()) for area in areas]
+    areas = _areas(design, fresh, pages, parameters)
     zram = None
     if is_zram:
-        disksize = pages if parameters.disksize is None else parameters.disksize // PAGE_SIZE
-        areas = [SwapInfo("zram0", "zram", disksize, prio=ZRAM_PRIO), *areas]
+        disksize = parameters.disksize or parameters.size or (pages + 1) * PAGE_SIZE
+        areas = [SwapInfo("zram0", "zram", disksize // PAGE_SIZE - 1, prio=ZRAM_PRIO), *areas]
         zram = Zram(kernel, parameters.mem_limit)
     swap = SwapSpace(areas)
     lengths = view(kernel, measured)
     if is_zram or design == "disk":
-        state = SwapState(kernel, lengths, swap, None, cgroups, redraw_view, zram)
+        state = SwapState(kernel, lengths, swap, None, cgroups, seen, zram)
         return Parts(state, swap, zram=zram)
     places = VirtualPlaces(pages, swap, cgroups) if is_virtual else None
     zswap = Zswap(
@@ -116,9 +117,25 @@ def build(
         seed=seed,
     )
     if places is not None:
-        virtual = VirtualSwap(lengths, swap, places, zswap, cgroups, redraw_view)
+        virtual = VirtualSwap(lengths, swap, places, zswap, cgroups, seen)
         return Parts(virtual, swap, zswap)
-    return Parts(SwapState(kernel, lengths, swap, zswap, cgroups, redraw_view), swap, zswap)
+    return Parts(SwapState(kernel, lengths, swap, zswap, cgroups, seen), swap, zswap)
+
+
+def _areas(
+    design: str, areas: Sequence[SwapInfo], pages: int, parameters: Parameters
+) -> list[SwapInfo]:
+    """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
+    if design not in _GHOSTS:
+        areas = [area for area in areas if area.type != "ghost"]
+    wanted = IMAGINED[design]
+    if wanted is None or any(area.type == wanted for area in areas):
+        return list(areas)
+    size = pages if parameters.size is None else parameters.size // PAGE_SIZE - 1
+    if design == "ghost-dynamic":
+        size = max(pages, _DYNAMIC_GHOST_RAM * parameters.ram // PAGE_SIZE)
+    above = max((area.prio + 1 for area in areas if area.prio is not None), default=None)
+    return [SwapInfo("(imagined)", wanted, size, prio=above), *areas]
 
 
 def _redraw(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ghostswap.mm.swapfile import SwapType
+from ghostswap.pages.touches import WriteRule
 
 #: Which page leaves memory: the kernel's two lists, or whatever was not touched for longest.
 Policy = Literal["kernel", "lru"]
@@ -41,7 +42,8 @@ class Group:
         only holds others.
     :ivar touches: spec of its workload, as ``simulate --touches`` takes it; ``None`` for a process
         that writes its memory once and sleeps.
-    :ivar write_ratio: share of touches that write; ``None`` where *touches* says it itself.
+    :ivar write_ratio: share of touches that write, or ``odd`` for those of odd pages; ``None`` where
+        *touches* says it itself.
     :ivar changed_ratio: share of written pages whose content, so whose length, is another then.
     :ivar limit_frames: ``memory_max`` in pages, less what the kernel takes of it; in its place.
     :ivar swap_tiers_max: ``memory.swap.tiers.max``: tier -> ``max`` or ``0``.
@@ -51,7 +53,7 @@ class Group:
     parent: str | None = None
     source: str | None = None
     touches: str | None = None
-    write_ratio: float | None = None
+    write_ratio: WriteRule = None
     changed_ratio: float = 0.0
     memory_max: int | None = None
     limit_frames: int | None = None
@@ -69,6 +71,7 @@ class Host:
     :ivar kernel: name of a row of :data:`ghostswap.mm.kernels.KERNELS`.
     :ivar design: one of :data:`ghostswap.mm.designs.DESIGNS`.
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
+    :ivar size: bytes of the area that a design imagines where it is given none of its kind.
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers; ``""`` for nothing.
     :ivar seed: of whatever is drawn by lot.
     """
@@ -81,6 +84,7 @@ class Host:
     compressor: str = "lz4"
     policy: Policy = "kernel"
     cgroup_version: int = 2
+    size: int | None = None
     tiers: str = ""
     zpool: str | None = None
     max_pool_percent: int = 20

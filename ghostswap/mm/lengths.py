@@ -9,13 +9,15 @@ zswap, older zswap and zram say different things of the same page. So a page is 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ghostswap.mm import codecs
 from ghostswap.mm.codecs import REFUSED, Codec
 from ghostswap.mm.kernels import Filled, Kernel
 from ghostswap.mm.swap_state import SAME_FILLED
-from ghostswap.mm.zram_fill import has_zeromap
+from ghostswap.mm.zram_fill import ZERO, Zeromap, has_zeromap
 from ghostswap.mm.zsmalloc import huge_class_size, size_classes
 from ghostswap.pages.source import PAGE_SIZE
 
@@ -45,6 +47,57 @@ class Measured:
                 if page[:-_WORD] == page[_WORD:]:
                     found[number] = length | SAME
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredByZram:
+    """The same by a zram codec, where the kernel sets it up otherwise for zswap."""
+
+    codec: Codec
+
+    def lengths(self, buffer: ReadableBuffer) -> array[int]:
+        """As :class:`Measured`'s; a huge page is ``REFUSED``."""
+        found = Zeromap(self.codec).lengths(buffer)
+        marks = {ZERO: 0, 0: SAME + 1, PAGE_SIZE: REFUSED}
+        return array("H", (marks.get(length, length) for length in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Measurements of the same pages.
+
+    :ivar of: one or two of them.
+    :ivar place_of: for ``zswap`` and ``zram``, which one is theirs.
+    :ivar error: how far lengths may be from the kernel's; ``""`` where they are the kernel's.
+    """
+
+    of: tuple[Measured | MeasuredByZram, ...]
+    place_of: Mapping[str, int]
+    error: str
+
+    def lengths(self, buffer: ReadableBuffer) -> array[int]:
+        """All by the first, then all by the second."""
+        found = array("H")
+        for measured in self.of:
+            found += measured.lengths(buffer)
+        return found
+
+
+def codecs_for(compressor: str, kernel: Kernel, designs: Iterable[str]) -> Several:
+    """What measures all that *designs* want to know, in one go over the pages.
+
+    :raises UsageError: as :func:`ghostswap.mm.codecs.get`; so GhostswapError.
+    """
+    designs = set(designs)
+    zswap = codecs.get(compressor, kernel.name)
+    zram = codecs.get(compressor, kernel.name, "zram")
+    hints = kernel.zstd_hint
+    if compressor != "zstd" or hints["zswap"] == hints["zram"] or "zram" not in designs:
+        return Several((Measured(zswap),), {"zswap": 0, "zram": 0}, zswap.error)
+    if designs == {"zram"}:
+        return Several((MeasuredByZram(zram),), {"zswap": 0, "zram": 0}, zram.error)
+    measured = (Measured(zswap), MeasuredByZram(zram))
+    return Several(measured, {"zswap": 0, "zram": 1}, zswap.error)
 
 
 def for_zswap(kernel: Kernel, measured: array[int]) -> array[int]:

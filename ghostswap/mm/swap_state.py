@@ -9,14 +9,14 @@ pages. A page keeps its slot when it comes back, until swap runs short.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.kernels import Filled, Kernel
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swapfile import SlotsReturn, SwapSpace
-from ghostswap.mm.swapping import NO_COPY, Swapping
+from ghostswap.mm.swapping import NO_COPY, Redraws, Swapping
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap import Zswap
 
@@ -40,10 +40,10 @@ class SwapState(Swapping):
         swap: SwapSpace,
         zswap: Zswap | None,
         cgroups: Sequence[Cgroup],
-        redraw: Callable[[int], int] | None = None,
+        redraws: Redraws = (),
         zram: Zram | None = None,
     ) -> None:
-        super().__init__(lengths, zswap, cgroups, redraw)
+        super().__init__(lengths, zswap, cgroups, redraws)
         self._has_zeromap = kernel.zswap_filled is Filled.ZERO
         self._exclusive_loads = kernel.exclusive_loads
         self._swap = swap

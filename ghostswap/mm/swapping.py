@@ -13,6 +13,8 @@ from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zswap import Zswap
 
 NO_COPY = 0
+#: By cgroup: the length that a page has after it was written to; ``None`` where it stays.
+Redraws = Sequence[Callable[[int], int] | None]
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class Swapping(ABC):
 
     :param lengths: by page, its compressed length now; 0 for one that needs no compressing.
     :param zswap: in front of the rest, ``None`` where it is off.
-    :param redraw: page -> the length that it has after it was written to.
+    :param redraws: by cgroup, page -> the length that it has after it was written to.
     :ivar vmstat: counters.
     :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
     :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
@@ -43,7 +45,7 @@ class Swapping(ABC):
         lengths: array[int],
         zswap: Zswap | None,
         cgroups: Sequence[Cgroup],
-        redraw: Callable[[int], int] | None = None,
+        redraws: Redraws = (),
     ) -> None:
         self.vmstat = Vmstat()
         self.swap_ins = [[0] * (max(Origin) + 1) for _ in cgroups]
@@ -53,7 +55,7 @@ class Swapping(ABC):
         self._lengths = lengths
         self._zswap = zswap
         self._cgroups = cgroups
-        self._redraw = redraw
+        self._redraws = tuple(redraws) or (None,) * len(cgroups)
         self._copy = bytearray(len(lengths))  # by page, the Origin of a copy that is still good
         self._kept = bytearray(len(lengths))
         if zswap is not None:
@@ -65,8 +67,9 @@ class Swapping(ABC):
             if not dirty:
                 return Out.FREED
             self._copy[page] = NO_COPY
-        if dirty and self._redraw is not None:
-            self._lengths[page] = self._redraw(page)
+        redraw = self._redraws[cgroup]
+        if dirty and redraw is not None:
+            self._lengths[page] = redraw(page)
         out = self._swap_out(page, cgroup, self._lengths[page])
         self._kept[page] = out is Out.ACTIVATE
         self.swap_outs[cgroup] += out is not Out.ACTIVATE

@@ -9,12 +9,12 @@ and only that is charged to ``memory.swap.max``.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swapfile import SwapSpace
-from ghostswap.mm.swapping import NO_COPY, Swapping
+from ghostswap.mm.swapping import NO_COPY, Redraws, Swapping
 from ghostswap.mm.zswap import Zswap
 
 _NO_SLOT = -1
@@ -76,9 +76,9 @@ class VirtualSwap(Swapping):
         places: VirtualPlaces,
         zswap: Zswap,
         cgroups: Sequence[Cgroup],
-        redraw: Callable[[int], int] | None = None,
+        redraws: Redraws = (),
     ) -> None:
-        super().__init__(lengths, zswap, cgroups, redraw)
+        super().__init__(lengths, zswap, cgroups, redraws)
         self._swap = swap
         self._places = places
 

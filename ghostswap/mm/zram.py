@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ghostswap.mm.kernels import Kernel
@@ -133,6 +133,10 @@ class Zram:
         """Forget block *index*, as swap does when the slot is free, and a discard."""
         if index < len(self._flags):
             self._free(index)
+
+    def stat(self) -> dict[str, int]:
+        """mm_stat, bd_stat, and ``failed_writes`` of io_stat."""
+        return {**asdict(self.mm_stat), **asdict(self.bd_stat), "failed_writes": self.failed_writes}
 
     def mark_idle(self) -> None:
         """``echo all > idle``: whatever is not accessed until :meth:`writeback` is cold."""

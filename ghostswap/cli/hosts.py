@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host to simulate: from options or a scenario file; its areas opened, its memory measured."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ghostswap.cli.options import F, Size, Words, mem_total
+from ghostswap.errors import TargetError, UsageError
+from ghostswap.pages.source import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from ghostswap.cli.zswap import ZswapOptions
+    from ghostswap.mm.host import Area, Host
+    from ghostswap.mm.swapfile import SwapInfo
+    from ghostswap.pages.source import Source
+    from ghostswap.pages.touches import WriteRule
+
+#: An area with its priority, as ``/swapfile:prio=5``.
+_WITH_PRIO = re.compile(r"(.+):prio=(-?[0-9]+)", re.DOTALL)
+_RATIO = click.FloatRange(0, 1)
+
+
+class Limit(Size):
+    """A size with its unit, or a plain number of page frames, which is given back below 0."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, str) and value.isdecimal():
+            return -int(value)
+        return super().convert(value, param, ctx)
+
+
+class _WriteRatio(Words):
+    """A share from 0 to 1, or the word ``odd``."""
+
+    name = "ratio"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | Literal["odd"]:
+        return "odd" if value == "odd" else _RATIO.convert(value, param, ctx)
+
+
+def host_options(function: F) -> F:
+    """The options that a workload has."""
+    options: tuple[Callable[[F], F], ...] = (
+        click.option(
+            "--touches",
+            metavar="TRACE",
+            help="The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT"
+            " and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).",
+        ),
+        click.option(
+            "--limit",
+            type=Limit(),
+            metavar="SIZE|FRAMES",
+            help="memory.max of the process: a size with its unit (512M), of which the kernel takes"
+            " its part; or a plain number of page frames.",
+        ),
+        click.option(
+            "--write-ratio",
+            type=_WriteRatio("odd"),
+            metavar="RATIO",
+            help="Share of touches that write, 0 by default; or odd: those of odd pages.",
+        ),
+        click.option(
+            "--changed-ratio",
+            type=_RATIO,
+            default=0.0,
+            metavar="RATIO",
+            help="Share of written pages that compress otherwise than before; 0.",
+        ),
+        click.option(
+            "--reclaim",
+            type=click.Choice(["kernel", "lru"]),
+            default="kernel",
+            help="Which page leaves: by the kernel's two lists (so by default), or exactly the one"
+            " not touched for longest.",
+        ),
+        click.option(
+            "--cgroup",
+            type=click.Choice(["1", "2"]),
+            default="2",
+            help="cgroup version: 2, the default, charges compressed bytes to the process.",
+        ),
+        click.option("--swap-max", type=Size(), metavar="SIZE", help="memory.swap.max; none."),
+        click.option(
+            "--size",
+            type=Size(),
+            metavar="SIZE",
+            help="Size of the area that a design imagines; by default as large as need be.",
+        ),
+        click.option("--seed", type=int, default=0, help="Of all that is drawn by lot; 0."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """Their values."""
+
+    touches: str | None = None
+    limit: int | None = None
+    write_ratio: WriteRule = None
+    changed_ratio: float = 0.0
+    reclaim: str = "kernel"
+    cgroup: str = "2"
+    swap_max: int | None = None
+    size: int | None = None
+    seed: int = 0
+
+    def host(
+        self,
+        spec: str,
+        swapfiles: Iterable[str],
+        kernel: str,
+        design: str,
+        compressor: str,
+        zswap: ZswapOptions,
+        mem_limit: int | None,
+    ) -> Host:
+        """One process that *spec* is the memory of, in a cgroup of its own."""
+        from ghostswap.mm.host import Group, Host
+
+        limit = self.limit
+        group = Group(
+            "process",
+            source=spec,
+            touches=self.touches,
+            write_ratio=self.write_ratio,
+            changed_ratio=self.changed_ratio,
+            memory_max=None if limit is None or limit < 0 else limit,
+            limit_frames=None if limit is None or limit >= 0 else -limit,
+            swap_max=self.swap_max,
+            zswap_max=zswap.zswap_max,
+            zswap_writeback=not zswap.no_writeback,
+        )
+        percent, accept = zswap.max_pool_percent, zswap.accept_threshold_percent
+        return Host(
+            ram=mem_total() if zswap.ram is None else zswap.ram,
+            groups=(group,),
+            areas=tuple(map(parse_area, swapfiles)),
+            kernel=kernel,
+            design=design,
+            compressor=compressor,
+            policy="lru" if self.reclaim == "lru" else "kernel",
+            cgroup_version=int(self.cgroup),
+            size=self.size,
+            zpool=zswap.zpool,
+            max_pool_percent=20 if percent is None else percent,
+            accept_threshold_percent=90 if accept is None else accept,
+            zram_mem_limit=mem_limit or 0,
+            seed=self.seed,
+        )
+
+
+def is_scenario(swapfiles: tuple[str, ...]) -> bool:
+    """Whether a scenario file is given in place of areas."""
+    return len(swapfiles) == 1 and swapfiles[0].endswith(".toml")
+
+
+def parse_area(text: str) -> Area:
+    """``PATH`` or ``PATH:prio=N``; a file that has just that name is meant first."""
+    from ghostswap.mm.host import Area
+
+    found = _WITH_PRIO.fullmatch(text)
+    if found is None or os.path.lexists(text):
+        return Area(text)
+    return Area(found[1], prio=int(found[2]))
+
+
+def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
+    """Read the headers of those that are real.
+
+    :raises TargetError: for one that no kernel takes.
+    """
+    from ghostswap.area.explain import inspect
+    from ghostswap.area.header import SWAPSPACE2
+    from ghostswap.area.target import open_target
+    from ghostswap.mm.swapfile import SwapInfo
+
+    opened = []
+    for area in areas:
+        if area.path is None:
+            assert area.type is not None
+            pages = None if area.size is None else area.size // PAGE_SIZE - 1
+            opened.append(SwapInfo(f"({area.type})", area.type, pages, prio=area.prio))
+            continue
+        with open_target(area.path) as target:
+            found = inspect(target)
+        kind, head = found.type, found.header
+        sound = head.magic == SWAPSPACE2 and head.version == 1 and head.page_size == PAGE_SIZE
+        if kind == "short" or not sound or head.usable_pages < 1:
+            raise TargetError(
+                area.path,
+                f"a kernel with {PAGE_SIZE}-byte pages does not take this area",
+                f"'ghostswap validate {shlex.quote(area.path)}' says why",
+            )
+        opened.append(SwapInfo(area.path, kind, head.usable_pages, prio=area.prio))
+    return opened
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The memory of a host's groups.
+
+    :ivar sources: closed again, by their specs.
+    :ivar lengths: of each group that has a source, by ``zswap`` and ``zram``, who compress it.
+    :ivar error: how far lengths may be from the kernel's; ``""`` where they are the kernel's.
+    """
+
+    sources: Mapping[str, Source]
+    lengths: Mapping[str, list[array[int]]]
+    error: str
+
+
+def measure_host(host: Host, designs: Iterable[str], jobs: int | None) -> Measured:
+    """Compress the memory of all groups, each source once, as *designs* need it."""
+    from ghostswap.cli.measuring import measure_all
+    from ghostswap.mm import kernels, lengths
+    from ghostswap.pages import open_source
+
+    kernel = kernels.get(host.kernel)
+    codecs = lengths.codecs_for(host.compressor, kernel, designs)
+    sources: dict[str, Source] = {}
+    found: dict[str, list[array[int]]] = {}
+    for group in host.groups:
+        spec = group.source
+        if spec is None or spec in sources:
+            continue
+        parts = [array("H") for _ in codecs.of]
+
+        def add(chunk: array[int], parts: list[array[int]] = parts) -> None:
+            pages = len(chunk) // len(parts)
+            for number, part in enumerate(parts):
+                part += chunk[number * pages : (number + 1) * pages]
+
+        with open_source(spec) as source:
+            measure_all(source, codecs, jobs, add)
+            sources[spec] = source
+        if not parts[0]:
+            raise UsageError(f"{spec}: no memory to work with", "give a source that has pages")
+        found[spec] = parts
+    specs = [group.source for group in host.groups if group.source is not None]
+    return Measured(
+        sources,
+        {who: [found[spec][number] for spec in specs] for who, number in codecs.place_of.items()},
+        codecs.error,
+    )

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Workloads run: a host's traces opened, replayed through a design, with a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ghostswap.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from ghostswap.cli.hosts import Measured
+    from ghostswap.cli.workload_report import WorkloadReport
+    from ghostswap.mm.host import Host
+    from ghostswap.mm.outcome import Outcome
+    from ghostswap.mm.swapfile import SwapInfo
+
+
+def simulate(host: Host, jobs: int | None) -> WorkloadReport:
+    """Run *host*'s workload through its design."""
+    from ghostswap.cli.hosts import measure_host, open_areas
+    from ghostswap.cli.workload_report import WorkloadReport
+
+    areas = open_areas(host.areas)
+    measured = measure_host(host, (host.design,), jobs)
+    return WorkloadReport(host, measured, replay(host, host.design, measured, areas))
+
+
+def replay(host: Host, design: str, measured: Measured, areas: Sequence[SwapInfo]) -> Outcome:
+    """Replay *host*'s traces through *design*, in its place."""
+    from ghostswap.mm.replay import Replay
+    from ghostswap.pages.trace import interleave, open_trace
+
+    who = "zram" if design == "zram" else "zswap"
+    lengths = measured.lengths[who]
+    run = Replay(host, lengths, areas, design)
+    working = [group for group in host.groups if group.source is not None]
+    traces = {
+        number: open_trace(
+            group.touches,
+            write_ratio=None if group.write_ratio == "odd" else group.write_ratio,
+            writes="odd" if group.write_ratio == "odd" else None,
+            seed=host.seed,
+            group=number,
+        )
+        for number, group in enumerate(working)
+        if group.touches is not None
+    }
+    counts = [trace.touches for trace in traces.values()]
+    total = None if None in counts else sum(filter(None, counts))
+    pages = [len(lengths[number]) for number in traces]
+    if len(traces) == 1:
+        (trace,) = traces.values()
+        chunks = trace.chunks(*pages)
+    else:
+        chunks = interleave([*traces.values()], pages)
+    with progress_bar(f"{design}: touches", total) as advance:
+        for count in run.run(chunks, total):
+            advance(count)
+    return run.outcome()

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a workload came to: where the pages are, what moved, what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ghostswap.mm.metadata import Metadata
+from ghostswap.mm.swapfile import SwapInfo
+from ghostswap.mm.transfer import Held
+from ghostswap.pages.source import PAGE_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The host after *touches* touches; faults are all so far, the rest is as it is then."""
+
+    touches: int
+    pgmajfault: int
+    pool_pages: int
+    resident_pages: int
+    disk_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOutcome:
+    """One group: what was asked of it, where its pages are, what its touches cost.
+
+    :ivar kept_pages: pages in memory that could not leave it when they last were to.
+    :ivar swap_ins: pages that came back, by where they were.
+    :ivar refused: times that a page was refused by everything that could have taken it.
+    :ivar no_slot: times that a page could not leave for want of a slot.
+    :ivar killed: whether it ran out of memory.
+    :ivar swap_current: ``memory.swap.current`` in bytes; so *zswap_current*.
+    :ivar events: counters of ``memory.stat``.
+    """
+
+    name: str
+    pages: int
+    touches: int
+    resident_pages: int
+    swap_ins: dict[str, int]
+    swap_outs: int
+    refused: int
+    no_slot: int
+    killed: bool
+    swap_current: int
+    zswap_current: int
+    events: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a workload came to in one design; bytes and pages, counters by their kernel names.
+
+    :ivar zswap: /sys/kernel/debug/zswap, empty where the design has none; so
+    :ivar zram: mm_stat, bd_stat and failed_writes.
+    :ivar vmstat: the counters of /proc/vmstat that memory and swap have.
+    :ivar reserved_bytes: disk that the areas take, used or not.
+    :ivar written_bytes: written to it, every time counted.
+    :ivar never_written_bytes: of what is reserved.
+    :ivar held: where the pages are in the end.
+    """
+
+    design: str
+    kernel: str
+    pages: int
+    touches: int
+    resident_pages: int
+    kept_pages: int
+    zswap: dict[str, int]
+    zram: dict[str, int]
+    vmstat: dict[str, int]
+    areas: tuple[SwapInfo, ...]
+    groups: tuple[GroupOutcome, ...]
+    metadata: Metadata
+    reserved_bytes: int
+    written_bytes: int
+    never_written_bytes: int
+    held: Held
+    timeline: tuple[Sample, ...]
+
+    @property
+    def pool_bytes(self) -> int:
+        """Memory of the compressed pages."""
+        return self.zswap.get("pool_total_size", 0) + self.zram.get("mem_used_total", 0)
+
+    @property
+    def freed_bytes(self) -> int:
+        """Memory gained: pages that are out, less the pool and the metadata that they cost."""
+        out = (self.pages - self.resident_pages) * PAGE_SIZE
+        return out - self.pool_bytes - self.metadata.total_bytes

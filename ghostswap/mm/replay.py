@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host at work: every group writes its memory once, then touches are replayed under limits."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+from ghostswap.mm import designs, kernels, metadata, vmscan
+from ghostswap.mm.backing import Origin
+from ghostswap.mm.designs import Parameters
+from ghostswap.mm.host import Group, Host
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.outcome import GroupOutcome, Outcome, Sample
+from ghostswap.mm.redraw import Redraw
+from ghostswap.mm.swapfile import SwapInfo
+from ghostswap.mm.transfer import Held
+from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.pages.touches import CHUNK_TOUCHES, Touches
+
+#: Samples of a timeline.
+_SAMPLES = 60
+
+
+class Replay:
+    """*host* with its groups' memory *measured*, ready to run.
+
+    :param measured: of each group that has a source, in the order of ``host.groups``; see
+        :mod:`ghostswap.mm.lengths`.
+    :param areas: those of *host*, opened; none for what the design imagines.
+    :param design: in place of the host's.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        measured: Sequence[array[int]],
+        areas: Sequence[SwapInfo],
+        design: str | None = None,
+    ) -> None:
+        self._host = host
+        self._design = design or host.design
+        self._kernel = kernels.get(host.kernel)
+        self._cgroups = cgroups(host)
+        self._working = [group for group in host.groups if group.source is not None]
+        whole = array("H")
+        self._members: list[vmscan.Group] = []
+        redraws: list[Callable[[int], int] | None] = []
+        for group, lengths in zip(self._working, measured, strict=True):
+            first = len(whole)
+            self._members.append(vmscan.Group(self._cgroups[group.name], first, len(lengths)))
+            whole.extend(lengths)
+            redraws.append(_redraw(group, lengths, first, host.seed))
+        parameters = Parameters(
+            host.ram,
+            host.max_pool_percent,
+            host.accept_threshold_percent,
+            host.zpool,
+            host.size,
+            host.zram_disksize,
+            host.zram_mem_limit,
+        )
+        charged = [member.cgroup for member in self._members]
+        self._parts = designs.build(
+            self._design, self._kernel, whole, areas, charged, parameters, redraws, host.seed
+        )
+        self._memory = vmscan.Memory(
+            self._kernel.name,
+            self._members,
+            self._parts.swapping,
+            policy=host.policy,
+            cgroup_version=host.cgroup_version,
+        )
+        self._touches = [0] * len(self._members)
+        self._timeline: list[Sample] = []
+
+    def run(self, chunks: Iterable[Touches], touches: int | None) -> Iterator[int]:
+        """Fill all memory, then replay *chunks*; yield how many touches each step took.
+
+        :param touches: how many there will be, where that is known.
+        """
+        for number in range(len(self._members)):
+            self._memory.fill(number)
+        self._sample()
+        step = max(1, (touches or _SAMPLES * CHUNK_TOUCHES) // _SAMPLES)
+        due = step
+        for chunk in chunks:
+            first = self._members[chunk.group].first
+            for start in range(0, len(chunk.pages), step):
+                pages = chunk.pages[start : start + step]
+                writes = None if chunk.writes is None else chunk.writes[start : start + step]
+                if first:
+                    pages = array("I", [page + first for page in pages])
+                self._memory.touch(chunk.group, pages, writes)
+                self._touches[chunk.group] += len(pages)
+                if sum(self._touches) >= due:
+                    due += step
+                    self._sample()
+                yield len(pages)
+
+    def _sample(self) -> None:
+        zswap, zram = self._parts.zswap, self._parts.zram
+        pool = zswap.debugfs()["pool_total_size"] if zswap is not None else 0
+        pool += zram.mm_stat.mem_used_total if zram is not None else 0
+        disk = [area.inuse_pages for area in self._parts.swap.areas if area.type == "full"]
+        self._timeline.append(
+            Sample(
+                sum(self._touches),
+                sum(events.pgmajfault for events in self._events()),
+                pool // PAGE_SIZE,
+                sum(self._memory.resident),
+                sum(disk),
+            )
+        )
+
+    def _events(self) -> list[dict[str, int]]:
+        """``memory.stat`` of each group."""
+        return [asdict(self._memory.events(number)) for number in range(len(self._members))]
+
+    def outcome(self) -> Outcome:
+        """What it came to so far."""
+        swapping, zswap, zram = self._parts.swapping, self._parts.zswap, self._parts.zram
+        areas = self._parts.swap.areas
+        held = self._held()
+        disk_areas = [area for area in areas if area.type == "full"]
+        reserved = sum(_reserved(area) for area in areas)
+        ever_written = sum(area.written_pages for area in disk_areas) * PAGE_SIZE
+        slots = sum(area.pages or 0 for area in areas)
+        used = sum(area.inuse_pages for area in areas)
+        return Outcome(
+            design=self._design,
+            kernel=self._kernel.name,
+            pages=sum(member.pages for member in self._members),
+            touches=sum(self._touches),
+            resident_pages=sum(self._memory.resident),
+            kept_pages=swapping.kept_pages,
+            zswap=zswap.debugfs() if zswap is not None else {},
+            zram=zram.stat() if zram is not None else {},
+            vmstat=self._vmstat(),
+            areas=areas,
+            groups=tuple(map(self._group, range(len(self._members)))),
+            metadata=metadata.of(
+                self._design,
+                self._kernel.name,
+                slots=slots,
+                zswap=held.compressed,
+                disk=held.disk,
+                zero=max(held.zero, used - held.compressed - held.disk),
+                entries=True,
+            ),
+            reserved_bytes=reserved,
+            written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
+            never_written_bytes=sum(map(_reserved, disk_areas)) - ever_written,
+            held=held,
+            timeline=tuple(self._timeline),
+        )
+
+    def disk_pages(self) -> Iterator[int]:
+        """The pages that are on disk now, by number."""
+        resident, origin_of = self._memory.is_resident, self._parts.swapping.origin_of
+        return (
+            page
+            for page in range(len(resident))
+            if not resident[page] and origin_of(page) is Origin.DISK
+        )
+
+    def _held(self) -> Held:
+        resident, origin_of = self._memory.is_resident, self._parts.swapping.origin_of
+        out = Counter(origin_of(page) for page in range(len(resident)) if not resident[page])
+        return Held(
+            compressed=out[Origin.ZSWAP] + out[Origin.ZRAM],
+            disk=out[Origin.DISK],
+            zero=out[Origin.ZERO],
+            mapped=len(resident),
+        )
+
+    def _vmstat(self) -> dict[str, int]:
+        zswap = self._parts.zswap
+        vmstat = dict.fromkeys(self._kernel.vmstat, 0)
+        found = asdict(self._parts.swapping.vmstat)
+        if zswap is not None:
+            counters = zswap.counters
+            found |= {
+                "zswpin": counters.zswpin,
+                "zswpout": counters.zswpout,
+                "zswpwb": counters.written_back_pages,
+            }
+        for name in vmstat:
+            vmstat[name] = found.get(name, 0)
+        for events in self._events():
+            for name, count in events.items():
+                vmstat[name] = vmstat.get(name, 0) + count
+        return vmstat
+
+    def _group(self, number: int) -> GroupOutcome:
+        swapping, memory = self._parts.swapping, self._memory
+        cgroup = self._members[number].cgroup
+        ins = swapping.swap_ins[number]
+        return GroupOutcome(
+            name=self._working[number].name,
+            pages=self._members[number].pages,
+            touches=self._touches[number],
+            resident_pages=memory.resident[number],
+            swap_ins={origin.name.lower(): ins[origin] for origin in Origin},
+            swap_outs=swapping.swap_outs[number],
+            refused=swapping.refused[number],
+            no_slot=swapping.no_slot[number],
+            killed=memory.killed[number],
+            swap_current=cgroup.swap_pages * PAGE_SIZE,
+            zswap_current=cgroup.zswap_bytes,
+            events=self._events()[number],
+        )
+
+
+def cgroups(host: Host) -> dict[str, Cgroup]:
+    """A fresh cgroup for each of *host*'s groups, by name, under its parent."""
+    by_name = {group.name: group for group in host.groups}
+    made: dict[str, Cgroup] = {}
+
+    def make(group: Group) -> Cgroup:
+        if group.name not in made:
+            made[group.name] = Cgroup(
+                zswap_max=group.zswap_max,
+                zswap_writeback=group.zswap_writeback,
+                parent=None if group.parent is None else make(by_name[group.parent]),
+                memory_max=group.memory_max,
+                swap_max=group.swap_max,
+            )
+        return made[group.name]
+
+    for group in host.groups:
+        make(group)
+    return made
+
+
+def _redraw(
+    group: Group, lengths: array[int], first: int, seed: int
+) -> Callable[[int], int] | None:
+    if not group.changed_ratio:
+        return None
+    draw = Redraw(lengths, group.changed_ratio, seed).draw
+    return lambda page: draw(page - first)
+
+
+def _reserved(area: SwapInfo) -> int:
+    """Bytes of disk that *area* takes: all its slots, or a ghost's header."""
+    if area.type == "full":
+        return (area.pages or 0) * PAGE_SIZE
+    return PAGE_SIZE if area.type == "ghost" else 0
