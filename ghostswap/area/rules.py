@@ -12,6 +12,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ghostswap.area.header import (
     NATIVE,
@@ -22,6 +23,7 @@ from ghostswap.area.header import (
     parse_as,
 )
 from ghostswap.area.layout import ByteOrder
+from ghostswap.area.slot_maps import SLOT_MAPS
 from ghostswap.area.target import Kind
 from ghostswap.units import format_size
 
@@ -141,15 +143,18 @@ class Kernel:
     """What differs between kernels in swapon(2).
 
     :ivar checks: its checks in its order; the first that refuses decides.
-    :ivar slot_bytes: memory that it allocates for each slot, used or not.
     :ivar ghost: takes a file of exactly one page as a ghost swapfile.
     """
 
     name: str
     checks: tuple[_Check, ...]
-    slot_bytes: float
     ghost: bool = False
     released: bool = True
+
+    @property
+    def slot_bytes(self) -> Fraction:
+        """Memory that it allocates for each slot, used or not."""
+        return sum(SLOT_MAPS[self.name].values(), Fraction())
 
 
 def judge(area: Area, kernel: Kernel, machine: Machine, flags: int = 0) -> Verdict:
@@ -363,18 +368,17 @@ _HEADER = (
 _MAP_FIRST = (*_HEADER, _memory, _bad_page_entries, _activation, _anything_left)
 _EXTENTS_FIRST = (*_HEADER, _activation, _memory, _bad_page_entries, _anything_left)
 
-#: The kernels known, oldest first. A slot takes swap_map 1 byte and swap_cgroup 2, and before 6.6
-#: a bit of frontswap_map, from 6.12 on one of zeromap. As of 6.1.192, 6.12.117 and 6.18.44: earlier
-#: ones did not know _encrypted, and the first of 6.12 had the map first. 6.6 is not recorded, and
-#: taken to be between its neighbours.
+#: The kernels known, oldest first. As of 6.1.192, 6.12.117 and 6.18.44: earlier ones did not know
+#: _encrypted, and the first of 6.12 had the map first. 6.6 is not recorded, and taken to be between
+#: its neighbours.
 KERNELS = {
     kernel.name: kernel
     for kernel in (
-        Kernel("6.1", (*_OPENING, _encrypted, *_MAP_FIRST), 3.125),
-        Kernel("6.6", (*_OPENING, _encrypted, *_MAP_FIRST), 3),
-        Kernel("6.12", (*_OPENING, _encrypted, *_EXTENTS_FIRST), 3.125),
-        Kernel("6.18", (*_OPENING, *_EXTENTS_FIRST), 3.125),
-        Kernel("ghost", (*_OPENING, *_EXTENTS_FIRST), 3.125, ghost=True, released=False),
+        Kernel("6.1", (*_OPENING, _encrypted, *_MAP_FIRST)),
+        Kernel("6.6", (*_OPENING, _encrypted, *_MAP_FIRST)),
+        Kernel("6.12", (*_OPENING, _encrypted, *_EXTENTS_FIRST)),
+        Kernel("6.18", (*_OPENING, *_EXTENTS_FIRST)),
+        Kernel("ghost", (*_OPENING, *_EXTENTS_FIRST), ghost=True, released=False),
     )
 }
 

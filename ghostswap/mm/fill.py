@@ -11,6 +11,7 @@ from enum import Enum
 from itertools import cycle
 from typing import Protocol
 
+from ghostswap.mm import metadata
 from ghostswap.mm.kernels import Filled
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace
 from ghostswap.mm.zsmalloc import ClassStat
@@ -177,10 +178,15 @@ class Fill:
                 area.pages = self._pages
             slots += area.pages
         used = sum(area.inuse_pages for area in self._swap.areas)
-        metadata = (
-            slots * kernel.slot_bytes
-            + used * kernel.used_slot_bytes
-            + counters.stored_pages * kernel.zswap_entry_bytes
+        stored, zero = counters.stored_pages, self._zero
+        cost = metadata.of(
+            "classic",
+            kernel.name,
+            slots=slots,
+            zswap=stored,
+            disk=used - stored - zero,
+            zero=zero,
+            entries=True,
         )
         vmstat = {
             "pswpout": self._disk + counters.written_back_pages,
@@ -196,7 +202,7 @@ class Fill:
             vmstat={name: vmstat.get(name, 0) for name in kernel.vmstat},
             areas=self._swap.areas,
             compressed_bytes=sum(memcg.zswap_bytes for memcg in self.zswap.cgroups),
-            metadata_bytes=round(metadata),
+            metadata_bytes=cost.total_bytes,
             histogram=dict(sorted(self._histogram.items())),
         )
 

@@ -66,8 +66,6 @@ class Kernel:
     :ivar vmstat: the swap counters in /proc/vmstat.
     :ivar zstd: version of lib/zstd.
     :ivar zstd_hint: by design, the size for which zstd's level 3 is asked for.
-    :ivar used_slot_bytes: metadata of a slot in use: swap cache or swap table.
-    :ivar zswap_entry_bytes: ``struct zswap_entry``, its place in the tree, and zsmalloc's handle.
     """
 
     name: str
@@ -86,15 +84,6 @@ class Kernel:
     vmstat: tuple[str, ...]
     zstd: str
     zstd_hint: Mapping[str, int]
-    used_slot_bytes: int
-    zswap_entry_bytes: int
-
-    @property
-    def slot_bytes(self) -> float:
-        """Metadata that swapon allocates for each slot, used or not."""
-        from ghostswap.area import rules  # with construct, which --help does without
-
-        return rules.KERNELS[self.name].slot_bytes
 
 
 KERNELS = {
@@ -117,8 +106,6 @@ KERNELS = {
             vmstat=_VMSTAT_6_1,
             zstd="1.4.10",
             zstd_hint={"zswap": 0, "zram": 0},
-            used_slot_bytes=9,
-            zswap_entry_bytes=64 + 8,
         ),
         Kernel(
             "6.6",
@@ -137,8 +124,6 @@ KERNELS = {
             vmstat=_VMSTAT_6_1,
             zstd="1.5.2",
             zstd_hint={"zswap": 0, "zram": 0},
-            used_slot_bytes=9,
-            zswap_entry_bytes=80 + 8,
         ),
         Kernel(
             "6.12",
@@ -157,8 +142,6 @@ KERNELS = {
             vmstat=_VMSTAT_6_12,
             zstd="1.5.2",
             zstd_hint={"zswap": 0, "zram": PAGE_SIZE},
-            used_slot_bytes=9,
-            zswap_entry_bytes=56 + 9 + 8,
         ),
         Kernel(
             "6.18",
@@ -177,8 +160,6 @@ KERNELS = {
             vmstat=_VMSTAT_6_12,
             zstd="1.5.7",
             zstd_hint={"zswap": 1 << 18, "zram": PAGE_SIZE},
-            used_slot_bytes=8,
-            zswap_entry_bytes=56 + 8 + 8,
         ),
     )
 }

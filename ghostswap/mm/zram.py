@@ -15,9 +15,6 @@ from ghostswap.mm.kernels import Kernel
 from ghostswap.mm.zsmalloc import Pool
 from ghostswap.pages.source import PAGE_SIZE
 
-#: ``struct zram_table_entry``, allocated for every block when ``disksize`` is set.
-TABLE_ENTRY_BYTES = 16
-
 #: What ``writeback`` may be told to take.
 WritebackMode = Literal["huge", "idle", "huge_idle"]
 

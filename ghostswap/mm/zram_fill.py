@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from ghostswap.mm import metadata
 from ghostswap.mm.codecs import REFUSED, Codec
 from ghostswap.mm.kernels import Filled, Kernel
-from ghostswap.mm.zram import TABLE_ENTRY_BYTES, BdStat, MmStat, WritebackMode, Zram
-from ghostswap.mm.zsmalloc import ZS_HANDLE_SIZE, Filling, size_classes
+from ghostswap.mm.zram import BdStat, MmStat, WritebackMode, Zram
+from ghostswap.mm.zsmalloc import Filling, size_classes
 from ghostswap.pages.source import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -135,20 +136,22 @@ class ZramFill:
 
     def result(self) -> ZramResult:
         """Where everything went so far."""
-        kernel, stat = self._kernel, self._mm_stat
+        stat, written_back = self._mm_stat, self._bd_stat.bd_count
         failed = 0 if self._device is None else self._device.failed_writes
-        on_device = stat.orig_data_size // PAGE_SIZE
-        objects = on_device - stat.same_pages - self._bd_stat.bd_count
-        metadata = (
-            self._pages * (TABLE_ENTRY_BYTES + kernel.slot_bytes)
-            + (on_device + self._zero) * kernel.used_slot_bytes
-            + objects * ZS_HANDLE_SIZE
+        cost = metadata.of(
+            "zram",
+            self._kernel.name,
+            slots=self._pages,
+            zswap=stat.orig_data_size // PAGE_SIZE - stat.same_pages - written_back,
+            disk=written_back,
+            zero=stat.same_pages + self._zero,
+            entries=True,
         )
         return ZramResult(
             pages=self._pages,
             kept_pages=failed,
             zram={**asdict(stat), **asdict(self._bd_stat), "failed_writes": failed},
             vmstat={"pswpout": self._pages - self._zero, "swpout_zero": self._zero},
-            metadata_bytes=round(metadata),
+            metadata_bytes=cost.total_bytes,
             histogram=dict(sorted(self._histogram.items())),
         )
