@@ -61,6 +61,11 @@ class Field:
         """Whether it is there before any slot is used."""
         return self.per in (Per.SLOT, Per.CLUSTER)
 
+    @property
+    def slot_bytes(self) -> Fraction:
+        """A slot's share."""
+        return Fraction(self.bytes, SWAPFILE_CLUSTER if self.per is Per.CLUSTER else 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -110,35 +115,28 @@ class Design:
         """Whether it is another one in another kernel."""
         return len(set(self.fields.values())) > 1
 
+    def fields_in(
+        self, backend: Backend, kernel: str, *, entries: bool = False
+    ) -> tuple[Field, ...]:
+        """What a slot takes part in whose page lives in *backend*; *entries* as for :func:`of`."""
+        absent = {Per.DISK if backend == "zswap" else Per.ZSWAP}
+        if backend == "zswap" and not self.sized:
+            absent |= {Per.SLOT, Per.CLUSTER}
+        return tuple(
+            field
+            for field in self.fields[kernel]
+            if field.per not in absent and (field.published or entries)
+        )
+
     def slot_cost(self, backend: Backend, kernel: str, *, entries: bool = False) -> SlotCost:
-        """What a slot takes whose page lives in *backend*; *entries* as for :func:`of`."""
-        area = int(self.sized or backend == "disk")
-        counts: dict[Per, Fraction | int] = {
-            Per.SLOT: area,
-            Per.CLUSTER: Fraction(area, SWAPFILE_CLUSTER),
-            Per.USED: 1,
-            Per.ZSWAP: int(backend == "zswap"),
-            Per.DISK: int(backend == "disk"),
-        }
-        return SlotCost(*_sum(self.fields[kernel], counts, counts, entries))
-
-
-def _sum(
-    fields: tuple[Field, ...],
-    counts: Mapping[Per, Fraction | int],
-    in_clusters: Mapping[Per, Fraction | int],
-    entries: bool,
-) -> tuple[Fraction, Fraction]:
-    """Static and dynamic bytes of *fields*; *in_clusters* counts for those that have it set."""
-    static = dynamic = Fraction()
-    for field in fields:
-        if field.published or entries:
-            cost = field.bytes * (in_clusters if field.in_clusters else counts)[field.per]
+        """What a slot takes whose page lives in *backend*."""
+        static = dynamic = Fraction()
+        for field in self.fields_in(backend, kernel, entries=entries):
             if field.is_static:
-                static += cost
+                static += field.slot_bytes
             else:
-                dynamic += cost
-    return static, dynamic
+                dynamic += field.slot_bytes
+        return SlotCost(static, dynamic)
 
 
 def _entry(size: int) -> Field:
@@ -308,7 +306,14 @@ def of(
         whole[Per.USED] = clusters * SWAPFILE_CLUSTER
     if disk_clusters is not None:
         whole[Per.DISK] = disk_clusters * SWAPFILE_CLUSTER
-    static, dynamic = _sum(fields, counts, whole, entries)
+    static = dynamic = Fraction()
+    for field in fields:
+        if field.published or entries:
+            cost = field.bytes * (whole if field.in_clusters else counts)[field.per]
+            if field.is_static:
+                static += cost
+            else:
+                dynamic += cost
     return Metadata(ceil(static), ceil(dynamic))
 
 
