@@ -2,9 +2,10 @@
 """What swap costs in memory beside the pages: each design's fields, and their sums by use.
 
 Sizes are those of x86-64 with 4 KiB pages. The published tables that they reproduce are in the
-covers of the virtual swap series, v4 to v6 (20260505153854.1612033-1-nphamcs@gmail.com), and of
-the swap table's phase 4 (20260220-swap-table-p4-v1-0-104795d19815@tencent.com). Those leave out
-what every design needs alike: zsmalloc's pool and, but for phase 4, the headers of clusters.
+covers of virtual swap, v4 to v6 (20260505153854.1612033-1-nphamcs@gmail.com). They leave out what
+every design needs alike: zsmalloc's pool, zswap's entries, and headers of clusters, of which only
+phase 4 of the swap table counts its own (20260220-swap-table-p4-v1-13-104795d19815@tencent.com,
+whose series has the dynamic ghost too).
 """
 
 from __future__ import annotations
