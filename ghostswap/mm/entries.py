@@ -7,6 +7,7 @@ Some 30 bytes a slot, where an object for each entry would take ten times that.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 
 _ABSENT = -1
 _END = -1
@@ -50,7 +51,10 @@ class Entries:
 
 
 class Lru:
-    """``struct list_lru``: lists of slots, coldest first; a slot is on one list at most."""
+    """``struct list_lru``: lists of slots, coldest first; a slot is on one list at most.
+
+    It does for any lists of small numbers: zbud's and z3fold's are of pages.
+    """
 
     def __init__(self, lists: int) -> None:
         self._next = array("q")
@@ -63,6 +67,18 @@ class Lru:
         """The first slot on list *number*, if there is one."""
         head = self._heads[number]
         return None if head == _END else head
+
+    def warmest(self, number: int) -> int | None:
+        """The last slot on list *number*, if there is one."""
+        tail = self._tails[number]
+        return None if tail == _END else tail
+
+    def walk(self, number: int) -> Iterator[int]:
+        """The slots on list *number*, coldest first."""
+        slot = self._heads[number]
+        while slot != _END:
+            yield slot
+            slot = self._next[slot]
 
     def add(self, number: int, slot: int) -> None:
         """Put *slot* at the warm end of list *number*."""

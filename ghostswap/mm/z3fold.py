@@ -9,9 +9,11 @@ is only filled is exact.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
 
-from ghostswap.mm.zbud import CHUNK_SIZE, PAGE_SIZE, Page, Unbuddied
+from ghostswap.mm.entries import Lru
+from ghostswap.mm.zbud import CHUNK_SIZE, PAGE_SIZE, Unbuddied
 from ghostswap.mm.zpool import EVICTABLE_HEADER_SIZE, TooLarge
 
 TOTAL_CHUNKS = PAGE_SIZE // CHUNK_SIZE
@@ -20,67 +22,95 @@ NCHUNKS = TOTAL_CHUNKS - ZHDR_CHUNKS
 BIG_CHUNK_GAP = 3
 
 HEADLESS, FIRST, MIDDLE, LAST = range(4)
+BUDDIES = 4
+
+_POOL = 0  # the one list of Pool._lru
+_NONE = 0  # no page, no place, no handle
 
 
-class _Page(Page):
-    """``struct z3fold_header``.
+class _Pages:
+    """``struct z3fold_header`` of every page, as columns; a place is 4 * page + buddy.
 
-    :ivar chunks: by buddy, 0 where there is none; an object that is HEADLESS is alone.
-    :ivar handles: by buddy, 0 where there is none.
-    :ivar start_middle: chunk at which the middle object begins.
-    :ivar foreign_handles: objects that were moved here from another page.
+    :ivar chunks: by place, 0 where no object is; an object that is HEADLESS is alone.
+    :ivar handles: by place.
+    :ivar start_middle: by page, the chunk at which the middle object begins.
+    :ivar foreign_handles: by page, how many objects were moved here from another.
+    :ivar place: of the object, by handle.
     """
 
-    __slots__ = ("chunks", "foreign_handles", "handles", "start_middle")
-
     def __init__(self) -> None:
-        super().__init__()
-        self.chunks = [0, 0, 0, 0]
-        self.handles = [0, 0, 0, 0]
-        self.start_middle = 0
-        self.foreign_handles = 0
+        self.chunks = bytearray(BUDDIES)
+        self.handles = array("I", (_NONE,) * BUDDIES)
+        self.start_middle = bytearray(1)
+        self.foreign_handles = bytearray(1)
+        self.place = array("I", (_NONE,))
+        self._unused = array("I")  # pages that were given back
 
-    def num_free_chunks(self) -> int:
+    def new(self) -> int:
+        """Make a page; 1 or more."""
+        if self._unused:
+            return self._unused.pop()
+        self.chunks += bytes(BUDDIES)
+        self.handles.extend((_NONE,) * BUDDIES)
+        self.start_middle.append(0)
+        self.foreign_handles.append(0)
+        return len(self.start_middle) - 1
+
+    def delete(self, page: int) -> None:
+        """Give back a page without objects."""
+        self._unused.append(page)
+
+    def buddies(self, page: int) -> bytearray:
+        """Chunks of the page's objects, by buddy."""
+        return self.chunks[BUDDIES * page : BUDDIES * page + BUDDIES]
+
+    def num_free_chunks(self, page: int) -> int:
         """Size of the gap that one more object can go to, the larger one beside a middle."""
-        _, first, middle, last = self.chunks
+        _, first, middle, last = self.buddies(page)
         if not middle:
             return NCHUNKS - first - last
-        before = 0 if first else self.start_middle - ZHDR_CHUNKS
-        after = 0 if last else TOTAL_CHUNKS - (self.start_middle + middle)
+        before = 0 if first else self.start_middle[page] - ZHDR_CHUNKS
+        after = 0 if last else TOTAL_CHUNKS - (self.start_middle[page] + middle)
         return max(before, after)
 
-    def get_free_buddy(self, chunks: int) -> int:
+    def get_free_buddy(self, page: int, chunks: int) -> int:
         """Choose the place for an object that is known to fit."""
-        _, first, middle, last = self.chunks
+        _, first, middle, last = self.buddies(page)
         if middle:
-            return FIRST if not first and chunks <= self.start_middle - ZHDR_CHUNKS else LAST
+            fits = not first and chunks <= self.start_middle[page] - ZHDR_CHUNKS
+            return FIRST if fits else LAST
         return FIRST if not first else LAST if not last else MIDDLE
 
-    def place(self, handle: int, chunks: int, buddy: int) -> None:
-        self.chunks[buddy] = chunks
-        self.handles[buddy] = handle
+    def put(self, handle: int, chunks: int, page: int, buddy: int) -> None:
+        """Put the object of *handle* there."""
+        place = BUDDIES * page + buddy
+        self.place[handle] = place
+        self.handles[place] = handle
+        self.chunks[place] = chunks
         if buddy == MIDDLE:
-            self.start_middle = self.chunks[FIRST] + ZHDR_CHUNKS
+            self.start_middle[page] = self.chunks[place - MIDDLE + FIRST] + ZHDR_CHUNKS
 
-    def remove(self, buddy: int) -> None:
-        self.chunks[buddy] = self.handles[buddy] = 0
+    def remove(self, place: int) -> None:
+        """Take the object there away."""
+        self.chunks[place] = 0
 
-    def compact(self) -> None:
+    def compact(self, page: int) -> None:
         """Move the middle object where that joins gaps, ``z3fold_compact_page()``."""
-        _, first, middle, last = self.chunks
+        _, first, middle, last = self.buddies(page)
         if not middle:
             return
         if not first and not last:
-            self.place(self.handles[MIDDLE], middle, FIRST)
-            self.remove(MIDDLE)
+            place = BUDDIES * page + MIDDLE
+            self.put(self.handles[place], middle, page, FIRST)
+            self.remove(place)
         elif not last:
             new_start = first + ZHDR_CHUNKS
-            if self.start_middle - new_start >= BIG_CHUNK_GAP:
-                self.start_middle = new_start
+            if self.start_middle[page] - new_start >= BIG_CHUNK_GAP:
+                self.start_middle[page] = new_start
         elif not first:
             new_start = TOTAL_CHUNKS - last - middle
-            if new_start - self.start_middle >= BIG_CHUNK_GAP:
-                self.start_middle = new_start
+            if new_start - self.start_middle[page] >= BIG_CHUNK_GAP:
+                self.start_middle[page] = new_start
 
 
 class Pool:
@@ -93,22 +123,22 @@ class Pool:
     def __init__(self, rules: str = "6.12") -> None:
         self._header_size = EVICTABLE_HEADER_SIZE[rules]
         self.max_length = PAGE_SIZE - self._header_size
-        self._unbuddied: Unbuddied[_Page] = Unbuddied(NCHUNKS)
-        self._lru: OrderedDict[_Page, None] = OrderedDict()  # coldest first
-        self._page_by_handle: dict[int, _Page] = {}
-        self._last_handle = 0
-        self._moved: set[int] = set()  # handles of objects that are not in their first page
-        self._needs_compacting: dict[_Page, None] = {}  # the worker's queue
+        self._pages = _Pages()
+        self._unbuddied = Unbuddied(NCHUNKS)
+        self._lru = Lru(1)  # of pages
+        self._unused = array("I")  # handles that were given back
+        self._moved = bytearray(1)  # by handle, 1 where the object is not in its first page
+        self._needs_compacting: OrderedDict[int, None] = OrderedDict()  # the worker's queue
 
     @property
     def pages(self) -> int:
         """Pages that the pool holds; one that the worker is to release still counts."""
-        return len(self._lru)
+        return self._lru.count[_POOL]
 
     def malloc(self, length: int) -> int:
         """Place an object of *length* bytes, after the worker's turn.
 
-        :return: its handle, 1 or more, never used again.
+        :return: its handle, 1 or more.
         :raises ValueError: for a length below 1, :exc:`TooLarge` for one above ``max_length``.
         """
         if length < 1:
@@ -116,18 +146,19 @@ class Pool:
         if length > self.max_length:
             raise TooLarge(f"an object of {length} bytes: z3fold takes {self.max_length} at most")
         self.compact_page_work()
-        self._last_handle = handle = self._last_handle + 1
         chunks = -(-(length + self._header_size) // CHUNK_SIZE)
-        if chunks > NCHUNKS - 1:
-            page = _Page()
-            page.place(handle, chunks, HEADLESS)
+        is_headless = chunks > NCHUNKS - 1
+        page = None if is_headless else self._find(chunks)
+        if page is None:
+            page = self._pages.new()
+            self._lru.add(_POOL, page)
         else:
-            page = self._find(chunks) or _Page()
-            page.place(handle, chunks, page.get_free_buddy(chunks))
-            self._add_to_unbuddied(page)
-        self._page_by_handle[handle] = page
-        self._lru[page] = None
-        self._lru.move_to_end(page)
+            self._lru.rotate(_POOL, page)
+        handle = self._new_handle()
+        if is_headless:
+            self._pages.put(handle, chunks, page, HEADLESS)
+        else:
+            self._place(handle, chunks, page)
         return handle
 
     def free(self, handle: int) -> None:
@@ -135,18 +166,19 @@ class Pool:
 
         :raises ValueError: where *handle* is not that of a live object.
         """
-        page = self._page_by_handle.pop(handle, None)
-        if page is None:
+        place = self._pages.place[handle] if 0 < handle < len(self._pages.place) else _NONE
+        if place == _NONE:
             raise ValueError(f"no live object has the handle {handle}")
-        page.remove(page.handles.index(handle))
-        if handle in self._moved:
-            self._moved.remove(handle)
-            page.foreign_handles -= 1
+        page = place // BUDDIES
+        self._pages.remove(place)
+        if self._moved[handle]:
+            self._pages.foreign_handles[page] -= 1
+        self._delete_handle(handle)
         if page in self._needs_compacting:
             return  # the worker holds on to it
-        if not any(page.chunks):
+        if not any(self._pages.buddies(page)):
             self._release(page)
-        elif page.unbuddied < 0:
+        elif page not in self._unbuddied:
             self._do_compact_page(page)  # it was full, so no CPU's list and worker own it
         else:
             self._needs_compacting[page] = None
@@ -154,8 +186,7 @@ class Pool:
     def compact_page_work(self) -> None:
         """Let the worker run: release the empty pages, and empty or compact the others."""
         while self._needs_compacting:
-            page = next(iter(self._needs_compacting))
-            del self._needs_compacting[page]
+            page, _ = self._needs_compacting.popitem(last=False)
             self._do_compact_page(page)
 
     def reclaim_page(self) -> tuple[int, ...]:
@@ -165,53 +196,75 @@ class Pool:
 
         :return: their handles, middle, first, last; none where no page can go.
         """
-        page = next((page for page in self._lru if not page.foreign_handles), None)
+        pages = self._pages
+        page = next((p for p in self._lru.walk(_POOL) if not pages.foreign_handles[p]), None)
         if page is None:
             return ()
-        evicted = tuple(page.handles[b] for b in (HEADLESS, MIDDLE, FIRST, LAST) if page.chunks[b])
+        places = [BUDDIES * page + buddy for buddy in (HEADLESS, MIDDLE, FIRST, LAST)]
+        evicted = tuple(pages.handles[place] for place in places if pages.chunks[place])
         for handle in evicted:
-            del self._page_by_handle[handle]
+            pages.remove(pages.place[handle])
+            self._delete_handle(handle)
         self._needs_compacting.pop(page, None)
         self._release(page)
         return evicted
 
-    def _find(self, chunks: int) -> _Page | None:
+    def _new_handle(self) -> int:
+        if self._unused:
+            return self._unused.pop()
+        self._pages.place.append(_NONE)
+        self._moved.append(0)
+        return len(self._moved) - 1
+
+    def _delete_handle(self, handle: int) -> None:
+        self._pages.place[handle] = _NONE
+        self._moved[handle] = 0
+        self._unused.append(handle)
+
+    def _find(self, chunks: int) -> int | None:
         """``__z3fold_alloc()``: a page waiting for the worker is unlisted and passed over."""
-        while page := self._unbuddied.take(chunks):
+        while (page := self._unbuddied.take(chunks)) is not None:
             if page not in self._needs_compacting:
                 return page
         return None
 
-    def _add_to_unbuddied(self, page: _Page) -> None:
-        if not all(page.chunks[FIRST:]):
-            self._unbuddied.add(page, page.num_free_chunks())
+    def _place(self, handle: int, chunks: int, page: int) -> None:
+        """Put an object where it is known to fit, into a page that is on no list."""
+        self._pages.put(handle, chunks, page, self._pages.get_free_buddy(page, chunks))
+        self._add_to_unbuddied(page)
 
-    def _release(self, page: _Page) -> None:
-        self._unbuddied.remove(page)
-        del self._lru[page]
+    def _add_to_unbuddied(self, page: int) -> None:
+        place = BUDDIES * page
+        if not all(self._pages.chunks[place + FIRST : place + BUDDIES]):
+            self._unbuddied.add(page, self._pages.num_free_chunks(page))
 
-    def _do_compact_page(self, page: _Page) -> None:
+    def _release(self, page: int) -> None:
         self._unbuddied.remove(page)
-        buddies = [buddy for buddy in (FIRST, MIDDLE, LAST) if page.chunks[buddy]]
-        if not buddies or (
-            len(buddies) == 1
-            and not page.foreign_handles
-            and self._compact_single_buddy(page, buddies[0])
+        self._lru.remove(_POOL, page)
+        self._pages.delete(page)
+
+    def _do_compact_page(self, page: int) -> None:
+        self._unbuddied.remove(page)
+        buddies = self._pages.buddies(page)
+        places = [BUDDIES * page + buddy for buddy in (FIRST, MIDDLE, LAST) if buddies[buddy]]
+        if not places or (
+            len(places) == 1
+            and not self._pages.foreign_handles[page]
+            and self._compact_single_buddy(places[0])
         ):
             self._release(page)
         else:
-            page.compact()
+            self._pages.compact(page)
             self._add_to_unbuddied(page)
 
-    def _compact_single_buddy(self, page: _Page, buddy: int) -> bool:
+    def _compact_single_buddy(self, place: int) -> bool:
         """Move the page's only object to another page, if one has room."""
-        handle, chunks = page.handles[buddy], page.chunks[buddy]
+        handle, chunks = self._pages.handles[place], self._pages.chunks[place]
         new_page = self._find(chunks)
         if new_page is None:
             return False
-        new_page.place(handle, chunks, new_page.get_free_buddy(chunks))
-        new_page.foreign_handles += 1
-        self._add_to_unbuddied(new_page)
-        self._page_by_handle[handle] = new_page
-        self._moved.add(handle)
+        self._pages.remove(place)
+        self._place(handle, chunks, new_page)
+        self._pages.foreign_handles[new_page] += 1
+        self._moved[handle] = 1
         return True

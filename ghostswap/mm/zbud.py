@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Generic, TypeVar
+from array import array
 
+from ghostswap.mm.entries import Lru
 from ghostswap.mm.zpool import EVICTABLE_HEADER_SIZE, TooLarge
 
 PAGE_SIZE = 4096
@@ -14,63 +14,51 @@ NCHUNKS = 63  # the page's first chunk holds struct zbud_header
 
 FIRST, LAST = range(2)
 
-
-class Page:
-    """A page of the pool.
-
-    :ivar unbuddied: free chunks of the list that it is on, -1 where it is on none.
-    """
-
-    __slots__ = ("unbuddied",)
-
-    def __init__(self) -> None:
-        self.unbuddied = -1
+_POOL = 0  # the one list of Pool._lru
+_NOWHERE = -1
 
 
-P = TypeVar("P", bound=Page)
-
-
-class Unbuddied(Generic[P]):
+class Unbuddied:
     """``pool->unbuddied``: the pages with room for one more, listed by their free chunks."""
 
     def __init__(self, nchunks: int) -> None:
-        # A dict is a list whose head is its last key: popitem() takes the head, del takes any.
-        self._lists: list[dict[P, None]] = [{} for _ in range(nchunks)]
+        self._lists = Lru(nchunks)  # a list's head, where the kernel adds and takes, is warmest
+        self._occupied = 0  # a bit for each list that has a page
+        self._list_of = array("b")  # by page
 
-    def add(self, page: P, free_chunks: int) -> None:
+    def __contains__(self, page: int) -> bool:
+        return self._number(page) != _NOWHERE
+
+    def add(self, page: int, free_chunks: int) -> None:
         """Put *page*, on no list so far, at the head of its list."""
-        self._lists[free_chunks][page] = None
-        page.unbuddied = free_chunks
+        missing = page + 1 - len(self._list_of)
+        if missing > 0:
+            self._list_of.extend([_NOWHERE] * missing)
+        self._list_of[page] = free_chunks
+        self._lists.add(free_chunks, page)
+        self._occupied |= 1 << free_chunks
 
-    def remove(self, page: P) -> None:
+    def remove(self, page: int) -> None:
         """Take *page* off its list, if it is on one."""
-        if page.unbuddied >= 0:
-            del self._lists[page.unbuddied][page]
-            page.unbuddied = -1
+        number = self._number(page)
+        if number != _NOWHERE:
+            self._list_of[page] = _NOWHERE
+            self._lists.remove(number, page)
+            if not self._lists.count[number]:
+                self._occupied ^= 1 << number
 
-    def take(self, chunks: int) -> P | None:
+    def take(self, chunks: int) -> int | None:
         """Take off the head of the first list that has one, from the exact fit upwards."""
-        for pages in self._lists[chunks:]:
-            if pages:
-                page, _ = pages.popitem()
-                page.unbuddied = -1
-                return page
-        return None
+        fit = self._occupied >> chunks
+        if not fit:
+            return None
+        page = self._lists.warmest(chunks + (fit & -fit).bit_length() - 1)
+        assert page is not None
+        self.remove(page)
+        return page
 
-
-class _Page(Page):
-    """``struct zbud_header``: the chunks of the page's objects, 0 where there is none."""
-
-    __slots__ = ("chunks", "number")
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-        self.chunks = [0, 0]
-
-    def handles(self) -> tuple[int, ...]:
-        """An object's handle is its address, as in the kernel: 2 * page number + buddy."""
-        return tuple(2 * self.number + buddy for buddy in (FIRST, LAST) if self.chunks[buddy])
+    def _number(self, page: int) -> int:
+        return self._list_of[page] if page < len(self._list_of) else _NOWHERE
 
 
 class Pool:
@@ -83,14 +71,16 @@ class Pool:
     def __init__(self, rules: str = "6.12") -> None:
         self._header_size = EVICTABLE_HEADER_SIZE[rules]
         self.max_length = (NCHUNKS - 1) * CHUNK_SIZE - self._header_size
-        self._unbuddied: Unbuddied[_Page] = Unbuddied(NCHUNKS)
-        self._lru: OrderedDict[int, _Page] = OrderedDict()  # by page number, coldest first
-        self._last_number = 0
+        # An object's handle is its address, as in the kernel: 2 * page + buddy. No page is 0.
+        self._chunks = bytearray(2)  # by handle, 0 where there is no object
+        self._unbuddied = Unbuddied(NCHUNKS)
+        self._lru = Lru(1)  # of pages
+        self._unused = array("I")  # pages that were given back
 
     @property
     def pages(self) -> int:
         """Pages that the pool holds."""
-        return len(self._lru)
+        return self._lru.count[_POOL]
 
     def malloc(self, length: int) -> int:
         """Place an object of *length* bytes: beside another where that fits, or in a new page.
@@ -105,39 +95,53 @@ class Pool:
         chunks = -(-(length + self._header_size) // CHUNK_SIZE)
         page = self._unbuddied.take(chunks)
         if page is None:
-            self._last_number += 1
-            page = self._lru[self._last_number] = _Page(self._last_number)
+            page = self._new_page()
+            self._lru.add(_POOL, page)
         else:
-            self._lru.move_to_end(page.number)
-        buddy = LAST if page.chunks[FIRST] else FIRST
-        page.chunks[buddy] = chunks
-        if not all(page.chunks):
+            self._lru.rotate(_POOL, page)
+        handle = 2 * page + (LAST if self._chunks[2 * page + FIRST] else FIRST)
+        self._chunks[handle] = chunks
+        if not self._chunks[handle ^ 1]:
             self._unbuddied.add(page, NCHUNKS - chunks)
-        return 2 * page.number + buddy
+        return handle
 
     def free(self, handle: int) -> None:
         """Give an object's room back; the page goes with its last object.
 
         :raises ValueError: where *handle* is not that of a live object.
         """
-        number, buddy = divmod(handle, 2)
-        page = self._lru.get(number)
-        if page is None or not page.chunks[buddy]:
+        if not 0 < handle < len(self._chunks) or not self._chunks[handle]:
             raise ValueError(f"no live object has the handle {handle}")
-        page.chunks[buddy] = 0
+        self._chunks[handle] = 0
+        page, buddys_chunks = handle // 2, self._chunks[handle ^ 1]
         self._unbuddied.remove(page)
-        if any(page.chunks):
-            self._unbuddied.add(page, NCHUNKS - sum(page.chunks))
+        if buddys_chunks:
+            self._unbuddied.add(page, NCHUNKS - buddys_chunks)
         else:
-            del self._lru[number]
+            self._release(page)
 
     def reclaim_page(self) -> tuple[int, ...]:
         """Evict the objects of the page that was placed in longest ago, ``zbud_reclaim_page()``.
 
         :return: their handles, first before last; none where the pool is empty.
         """
-        if not self._lru:
+        page = self._lru.coldest(_POOL)
+        if page is None:
             return ()
-        _, page = self._lru.popitem(last=False)
+        both = (2 * page + FIRST, 2 * page + LAST)
+        evicted = tuple(handle for handle in both if self._chunks[handle])
+        for handle in evicted:
+            self._chunks[handle] = 0
         self._unbuddied.remove(page)
-        return page.handles()
+        self._release(page)
+        return evicted
+
+    def _new_page(self) -> int:
+        if self._unused:
+            return self._unused.pop()
+        self._chunks += bytes(2)
+        return len(self._chunks) // 2 - 1
+
+    def _release(self, page: int) -> None:
+        self._lru.remove(_POOL, page)
+        self._unused.append(page)

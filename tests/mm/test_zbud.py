@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -93,20 +94,27 @@ def test_any_sequence_keeps_as_many_pages_as_needed_and_no_empty_one(
 @given(steps)
 def test_no_objects_of_a_z3fold_page_overlap(sequence: list[int | float]) -> None:
     pool = z3fold.Pool()
+    pages = pool._pages
     live: list[int] = []
     for step in sequence:
         if isinstance(step, int):
             live.append(pool.malloc(step))
         elif live:
             pool.free(live.pop(int(step * len(live))))
-        for page in pool._lru:
-            alone, first, middle, last = page.chunks
+        for page in pool._lru.walk(0):
+            alone, first, middle, last = pages.buddies(page)
             assert not alone or not (first or middle or last)
-            start_middle = page.start_middle if middle else z3fold.ZHDR_CHUNKS + first
+            start_middle = pages.start_middle[page] if middle else z3fold.ZHDR_CHUNKS + first
             assert z3fold.ZHDR_CHUNKS + first <= start_middle
             assert start_middle + middle <= z3fold.TOTAL_CHUNKS - last
-    in_pages = [handle for page in pool._lru for handle in page.handles if handle]
+    in_pages = [
+        pages.handles[place]
+        for page in pool._lru.walk(0)
+        for place in range(z3fold.BUDDIES * page, z3fold.BUDDIES * (page + 1))
+        if pages.chunks[place]
+    ]
     assert sorted(in_pages) == sorted(live)
+    assert all(pages.handles[pages.place[handle]] == handle for handle in live)
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -156,3 +164,18 @@ def test_a_z3fold_page_can_go_before_the_worker_comes_to_it() -> None:
     assert pool.reclaim_page() == (second,)
     pool.compact_page_work()
     assert pool.pages == 0
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_an_object_costs_few_bytes_even_alone_on_its_page(name: str) -> None:
+    pool = BOTH[name]()
+    objects = 20_000
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(objects):
+            pool.malloc(3900)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100 * objects
