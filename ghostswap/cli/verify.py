@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from ghostswap.area.explain import inspect
+from ghostswap.area.header import SWAPSPACE2
 from ghostswap.area.target import in_use, lock, open_target
 from ghostswap.cli.progress import progress_bar
 from ghostswap.cli.talk import note
@@ -31,7 +32,7 @@ def open_disks(areas: Sequence[SwapInfo], *, force: bool) -> Iterator[Mapping[in
     """The full ones of *areas* by their numbers, open for writing; imagined ones have no disk.
 
     :raises UsageError: without *force*, for whatever is in them is lost.
-    :raises TargetError: where one is in use.
+    :raises TargetError: where one is in use, or no longer what *areas* say.
     """
     disks = {}
     with ExitStack() as stack:
@@ -46,12 +47,11 @@ def open_disks(areas: Sequence[SwapInfo], *, force: bool) -> Iterator[Mapping[in
             if user := in_use(target):
                 raise TargetError(area.path, user)
             lock(target, "nonblock", lambda: note("waiting"))
-            header = inspect(target).header
-            if header.page_size != PAGE_SIZE:
-                raise TargetError(
-                    area.path,
-                    f"has pages of {header.page_size} bytes, and the source of {PAGE_SIZE}",
-                )
+            found = inspect(target)
+            header = found.header
+            now = (header.magic, header.page_size, found.type, header.usable_pages)
+            if now != (SWAPSPACE2, PAGE_SIZE, area.type, area.pages):
+                raise TargetError(area.path, "was changed since it was looked at", "try again")
             disks[number] = Disk(target, header)
         yield disks
 

@@ -16,6 +16,10 @@ import pytest
 from conftest import Run
 from corpora import CORPORA
 
+from ghostswap.cli.verify import open_disks
+from ghostswap.errors import TargetError
+from ghostswap.mm.swapfile import SwapInfo
+
 PAGE = 4096
 
 
@@ -112,6 +116,24 @@ def test_nothing_but_the_header_of_a_ghost_is_ever_read_and_nothing_written(
     for name, rest in calls:
         if name == "pread64":
             assert re.search(r", 0\) = 4096$|, 4096\) = 0$", rest), rest
+
+
+@pytest.mark.parametrize("anew", ["-p 8192 --size 8M", "--size 8M", "--bad-pages 7", None])
+def test_area_that_is_another_by_now_is_not_written_to(
+    run: Run, tmp_path: Path, anew: str | None
+) -> None:
+    run("mkswap", "-q", "--file", "--size", "4M", "full")
+    area = SwapInfo(str(tmp_path / "full"), "full", 1023)
+    with open_disks([area], force=True) as disks:
+        assert list(disks) == [0]
+    if anew is None:
+        (tmp_path / "full").write_bytes(bytes(4 << 20))
+    else:
+        made = run("mkswap", "-q", "--force", "--file", *anew.split(), "full")
+        assert made.returncode == 0, made.stderr
+    said = "was changed since" if anew else "no swap"
+    with pytest.raises(TargetError, match=said), open_disks([area], force=True):
+        pass
 
 
 def test_area_of_other_pages_is_refused(run: Run, corpus: Path) -> None:
