@@ -33,8 +33,7 @@ from ghostswap.pages.source import PAGE_SIZE, Source
 from ghostswap.units import format_size
 
 #: The options that make sense here; what the others say, the running kernel says.
-_OPTIONS = {"against_kernel", "spec", "design", "compressor", "mem_limit", "scratch"}
-_OUTPUT = {"raw", "as_json", "jobs"}
+_OPTIONS = {"against_kernel", "spec", "design", "compressor", "mem_limit", "scratch", "as_json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,8 @@ class Comparison:
     """Two sets of counters for the same pages.
 
     :ivar release: of the running kernel; *kernel* is the one whose rules were used.
-    :ivar intact: whether the kernel gave back what it was given.
+    :ivar intact: whether the kernel gave back what it took.
+    :ivar refused: pages that it did not take, so that there is nothing to give back.
     """
 
     release: str
@@ -54,6 +54,7 @@ class Comparison:
     predicted: Mapping[str, int]
     measured: Mapping[str, int]
     intact: bool
+    refused: int
 
     @property
     def names(self) -> list[str]:
@@ -87,6 +88,7 @@ class Comparison:
                     for name in self.names
                 ],
                 "pages_intact": self.intact,
+                "pages_refused": self.refused,
                 "equal": self.equal,
             }
         )
@@ -106,10 +108,13 @@ class Comparison:
             right=("predicted", "measured"),
         )
         equal = sum(ours == its for _, ours, its in rows)
+        back = "came back as they were" if self.intact else "came back otherwise"
+        if self.refused:
+            back = f"{self.pages - self.refused} {back}, {self.refused} were refused"
         show.facts(
             [
                 ("counters", f"{equal} of {len(rows)} equal"),
-                ("pages", "came back as they were" if self.intact else "came back otherwise"),
+                ("pages", back),
                 lengths_fact(self.codec.error),
             ]
         )
@@ -124,10 +129,10 @@ def check_options(context: click.Context, swapfiles: Sequence[str]) -> None:
     """
     for param in context.command.params:
         given = context.get_parameter_source(param.name or "")
-        allowed = _OPTIONS | _OUTPUT | {"swapfiles"}
+        allowed = _OPTIONS | {"swapfiles"}
         if given == click.core.ParameterSource.COMMANDLINE and param.name not in allowed:
             raise UsageError(
-                f"{param.opts[0]} and --against-kernel contradict each other",
+                f"{param.opts[-1]} and --against-kernel contradict each other",
                 "the running kernel is as it is",
             )
     if swapfiles:
@@ -136,6 +141,8 @@ def check_options(context: click.Context, swapfiles: Sequence[str]) -> None:
         )
     if context.params["mem_limit"] is not None and context.params["design"] != "zram":
         raise UsageError("--mem-limit is zram's", "add --design zram")
+    if context.params["scratch"] is not None and context.params["design"] == "zram":
+        raise UsageError("--scratch is zswap's: zram needs no swap area", "leave it out")
     if context.params["design"] == "ghost":
         raise UsageError("no running kernel has ghost swapfiles", "--design classic, or zram")
     if os.geteuid() != 0:
@@ -164,23 +171,13 @@ def compare(
         if design == "zram":
             codec = codecs.get(compressor or "lz4", kernel.name, "zram")
             chunks = _load(source, undo)
-            predicted, measured, intact = _zram(kernel, codec, chunks, mem_limit, undo)
+            answer = _zram(kernel, codec, chunks, mem_limit, undo)
         else:
             codec = codecs.get(_zswap_compressor(compressor), kernel.name)
             chunks = _load(source, undo)
-            predicted, measured, intact = _zswap(kernel, codec, chunks, scratch, undo)
+            answer = _zswap(kernel, codec, chunks, scratch, undo)
         pages = sum(chunk.pages for chunk in chunks)
-        return Comparison(
-            release,
-            kernel.name,
-            design,
-            codec,
-            source,
-            pages,
-            predicted,
-            measured,
-            intact,
-        )
+        return Comparison(release, kernel.name, design, codec, source, pages, *answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +257,8 @@ def _zswap_compressor(wanted: str | None) -> str:
     return has
 
 
-_Answer = tuple[Mapping[str, int], Mapping[str, int], bool]
+#: The last four fields of a Comparison.
+_Answer = tuple[Mapping[str, int], Mapping[str, int], bool, int]
 
 
 def _zswap(
@@ -292,7 +290,7 @@ def _zswap(
             intact = intact and _digest(view) == chunk.digest
     fill.finish()
     result = fill.result()
-    return {**result.zswap, **result.vmstat}, measured, intact
+    return {**result.zswap, **result.vmstat}, measured, intact, 0
 
 
 def _zram(
@@ -312,10 +310,9 @@ def _zram(
             fill.swap_out(codec.lengths(piece))
         refused = device.fill(pieces, singly=mem_limit > 0)
         measured = device.counters()
-        # What was refused reads as zeros, as a block device's own business.
-        intact = refused > 0 or device.holds(pieces)
+        intact = device.holds(pieces, refused)
     result = fill.result()
-    return result.zram, measured, intact
+    return result.zram, measured, intact, len(refused)
 
 
 @contextmanager

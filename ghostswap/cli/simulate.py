@@ -59,7 +59,7 @@ Options = TypeVar("Options", ZswapOptions, ZramOptions)
     "-j",
     "--jobs",
     type=click.IntRange(min=1),
-    help="Processes that compress; by default one for each core.",
+    help="Processes that compress; by default one for each core, and with --verify always one.",
 )
 @click.option(
     "--verify",
@@ -78,7 +78,7 @@ Options = TypeVar("Options", ZswapOptions, ZramOptions)
     "--scratch",
     type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
-    help="Where --against-kernel makes its swap area; by default $TMPDIR or /tmp.",
+    help="Where --against-kernel makes the swap area for zswap; by default $TMPDIR or /tmp.",
 )
 @bytes_option
 @json_option
@@ -108,6 +108,7 @@ def command(
     """
     if against_kernel:
         return _against(context, scratch, as_json)
+    _refuse_idle(jobs, scratch, verify=verify, force=force)
     zswap, zram = _pick(ZswapOptions, values), _pick(ZramOptions, values)
     task = Task(spec, compressor, kernels.get(kernel), jobs, verify, force)
     report: Report | ZramReport
@@ -125,6 +126,23 @@ def command(
     else:
         report.print(format_size if not raw else str)
     return 0
+
+
+def _refuse_idle(jobs: int | None, scratch: str | None, *, verify: bool, force: bool) -> None:
+    """Refuse options that nothing would come of.
+
+    :raises UsageError: naming one.
+    """
+    if jobs is not None and verify:
+        raise UsageError(
+            "--jobs has nothing to share out: --verify works in one process", "leave --jobs out"
+        )
+    if force and not verify:
+        raise UsageError("--force without --verify has nothing to overwrite", "add --verify")
+    if scratch is not None:
+        raise UsageError(
+            "--scratch without --against-kernel has no swap area to place", "add --against-kernel"
+        )
 
 
 def _against(context: click.Context, scratch: str | None, as_json: bool) -> int:

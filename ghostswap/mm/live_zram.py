@@ -6,7 +6,7 @@ from __future__ import annotations
 import mmap
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 
@@ -42,13 +42,15 @@ class LiveZram:
         except OSError as error:
             raise TargetError.from_os(path, error, f"cannot set it to {value}") from error
 
-    def fill(self, chunks: Iterable[memoryview], *, singly: bool = False) -> int:
-        """Write pages one after the other, past the page cache; how many the device refused.
+    def fill(self, chunks: Iterable[memoryview], *, singly: bool = False) -> frozenset[int]:
+        """Write pages one after the other, past the page cache.
 
         :param chunks: whole pages, aligned to pages.
         :param singly: page by page, as swap does: a request ends at the first page refused.
+        :return: the numbers of the pages that the device refused.
         """
-        refused = offset = 0
+        refused = []
+        offset = 0
         fd = os.open(self.path, os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC)
         try:
             for chunk in chunks:
@@ -59,21 +61,27 @@ class LiveZram:
                     except OSError as error:
                         if not singly:
                             raise TargetError.from_os(self.path, error, "cannot write") from error
-                        refused += 1
+                        refused.append((offset + start) // PAGE_SIZE)
                 offset += len(chunk)
         finally:
             os.close(fd)
-        return refused
+        return frozenset(refused)
 
-    def holds(self, chunks: Iterable[memoryview]) -> bool:
-        """Whether reading the device gives the same pages."""
+    def holds(self, chunks: Iterable[memoryview], refused: Container[int] = ()) -> bool:
+        """Whether reading the device gives the same pages, but for those *refused*."""
         offset = 0
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
         try:
             for chunk in chunks:
                 with mmap.mmap(-1, len(chunk)) as found:
-                    if os.preadv(fd, [found], offset) != len(chunk) or found[:] != chunk:
+                    if os.preadv(fd, [found], offset) != len(chunk):
                         return False
+                    for start in range(0, len(chunk), PAGE_SIZE):
+                        page = slice(start, start + PAGE_SIZE)
+                        if (offset + start) // PAGE_SIZE in refused:
+                            continue
+                        if found[page] != chunk[page]:
+                            return False
                 offset += len(chunk)
         finally:
             os.close(fd)

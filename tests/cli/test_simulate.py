@@ -216,6 +216,10 @@ def test_design_contradicting_an_area_is_wrong_usage(run: Run) -> None:
         (("--kernel", "6.6", "--no-writeback"), 2, "memory.zswap.writeback"),
         (("--kernel", "6.1", "--classes"), 2, "--zpool zsmalloc"),
         (("--zswap-max", "many"), 2, "many"),
+        (("--verify", "--jobs", "2"), 2, "leave --jobs out"),
+        (("--force",), 2, "add --verify"),
+        (("--design", "zram", "--force"), 2, "add --verify"),
+        (("--scratch", "."), 2, "add --against-kernel"),
     ],
 )
 def test_refusals(run: Run, args: tuple[str, ...], status: int, said: str) -> None:

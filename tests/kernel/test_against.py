@@ -116,7 +116,11 @@ def test_zram_by_the_command(tmp_path: Path, compressor: str) -> None:
     (tmp_path / "corpus").write_bytes(CORPORA["ladder"]())
     options = ("--design", "zram", "--compressor", compressor, "--pages", "corpus")
     assert different(against(tmp_path, *options)) == []
-    assert different(against(tmp_path, *options, "--mem-limit", "1M")) == []
+    limited = against(tmp_path, *options, "--mem-limit", "1M")
+    assert different(limited) == []
+    assert limited["pages_intact"]
+    counted = {row["name"]: row["measured"] for row in limited["counters"]}
+    assert limited["pages_refused"] == counted["failed_writes"] > 0
 
 
 @needs_root
@@ -128,7 +132,9 @@ def test_interrupt_undoes_everything(tmp_path: Path, design: str, delay: float) 
     with open("/tmp/ghostswap-kernel.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the other tests' kernel is as they found it
         before = state()
-    call = [*CALL, "--design", design, "--pages", "corpus", "--scratch", str(tmp_path)]
+    call = [*CALL, "--design", design, "--pages", "corpus"]
+    if design == "classic":
+        call += ["--scratch", str(tmp_path)]
     with subprocess.Popen(
         call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -152,6 +158,9 @@ def test_refusals_are_plain_words(run: Run) -> None:
         (("--verify",), "--verify"),
         (("area",), "area"),
         (("--scratch", "missing"), "missing"),
+        (("--scratch", "/tmp", "--design", "zram"), "--scratch"),
+        (("--jobs", "2"), "--jobs"),
+        (("--bytes",), "--bytes"),
     ):
         done = run("simulate", "--pages", "/dev/null", "--against-kernel", *args)
         assert done.returncode == 2, done.stderr

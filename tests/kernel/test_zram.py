@@ -134,7 +134,7 @@ def this_kernel() -> kernels.Kernel:
 def both(
     compressor: str, data: bytes, mem_limit: int = 0, *, singly: bool = False
 ) -> tuple[dict[str, int], dict[str, int], bool]:
-    """Our counters, the kernel's, and whether the kernel gives the pages back."""
+    """Our counters, the kernel's, and whether the kernel gives back what it took."""
     kernel = this_kernel()
     with ExitStack() as stack:
         try:
@@ -147,9 +147,9 @@ def both(
         counted = device.counters()
         fill = ZramFill(kernel, mem_limit)
         fill.swap_out(codec.lengths(view))
-        assert refused == fill.result().kept_pages
+        assert len(refused) == fill.result().kept_pages
         ours = {name: fill.result().zram[name] for name in counted}
-        return ours, counted, device.holds([view])
+        return ours, counted, device.holds([view], refused)
 
 
 def test_there_are_pages_enough(corpora: dict[str, bytes]) -> None:
@@ -170,8 +170,21 @@ def test_limit_refuses_the_same_pages(
     corpora: dict[str, bytes], compressor: str, mem_limit: int
 ) -> None:
     data = corpora["mixture"][: 2000 * PAGE] + corpora["patterns"][: 200 * PAGE]
-    ours, counted, _ = both(compressor, data, mem_limit, singly=True)
+    ours, counted, intact = both(compressor, data, mem_limit, singly=True)
     assert ours == counted
+    assert intact
+    assert counted["failed_writes"] > 0
+
+
+def test_another_page_is_noticed_beside_those_refused() -> None:
+    data = random.Random(6).randbytes(20 * PAGE)
+    with live_zram("lz4", 20, 10 * PAGE) as device, aligned(data) as view:
+        refused = device.fill([view], singly=True)
+        assert refused == set(range(10, 20))
+        assert not device.holds([view]), "what was refused reads as zeros"
+        assert device.holds([view], refused)
+        with aligned(view[: 5 * PAGE].tobytes() + bytes(PAGE)) as other:
+            assert not device.holds([other], refused)
 
 
 def test_device_is_gone_afterwards() -> None:
