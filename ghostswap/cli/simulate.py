@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,22 +11,26 @@ import click
 from click.core import ParameterSource
 
 from ghostswap.cli.args import Command
+from ghostswap.cli.hosts import HostOptions, host_options, is_scenario, open_areas, parse_area
 from ghostswap.cli.options import Words, bytes_option, json_option
 from ghostswap.cli.task import Task
 from ghostswap.cli.zram import ZramOptions, zram_options
 from ghostswap.cli.zram import simulate as simulate_zram
 from ghostswap.cli.zswap import ZswapOptions, zswap_options
 from ghostswap.cli.zswap import simulate as simulate_zswap
-from ghostswap.errors import TargetError, UsageError
+from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
     from ghostswap.cli.report import Report
+    from ghostswap.cli.workload_report import WorkloadReport
     from ghostswap.cli.zram_report import ZramReport
     from ghostswap.mm.swapfile import SwapInfo, SwapType
 
-Options = TypeVar("Options", ZswapOptions, ZramOptions)
+Options = TypeVar("Options", ZswapOptions, ZramOptions, HostOptions)
+#: Designs that there is no storing every page once in.
+_WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 
 
 @click.command("simulate", cls=Command)
@@ -43,9 +46,10 @@ Options = TypeVar("Options", ZswapOptions, ZramOptions)
 )
 @click.option(
     "--design",
-    type=click.Choice(["ghost", "classic", "zram"]),
-    help="What to imagine where no SWAPFILE is given: a ghost swapfile (so by default), a full one"
-    " (classic), or zram in place of zswap.",
+    type=click.Choice(["ghost", "classic", "zram", *_WITH_WORK]),
+    help="What to imagine where no SWAPFILE is given: zswap over a ghost swapfile (so by default)"
+    " or over a full one (classic); zram in its place; or, with a workload, disk alone, a ghost of"
+    " clusters as they are needed, or virtual swap.",
 )
 @click.option(
     "--compressor", type=click.Choice(codecs.names()), default="lz4", help="lz4 by default."
@@ -55,6 +59,7 @@ Options = TypeVar("Options", ZswapOptions, ZramOptions)
 )
 @zswap_options
 @zram_options
+@host_options
 @click.option(
     "-j",
     "--jobs",
@@ -102,16 +107,24 @@ def command(
 ) -> int:
     """Store every page of SOURCE in an emulated zswap over the SWAPFILEs, and report.
 
+    With --touches or --limit, run a workload: the memory is written once, then touched under the
+    limit, and pages go and come back. 'ghostswap simulate HOST.toml' runs a whole host so.
+
     A SWAPFILE is a ghost or a full area by its own header; but for --verify, nothing is written
     to it. With none, one as large as the source is imagined. Memory of processes is read where it
     is present and anonymous, as swap would take it, and left as it was.
     """
     if against_kernel:
         return _against(context, scratch, as_json)
-    _refuse_idle(jobs, scratch, verify=verify, force=force)
     zswap, zram = _pick(ZswapOptions, values), _pick(ZramOptions, values)
+    options = _pick(HostOptions, values)
+    report: Report | ZramReport | WorkloadReport
+    if options != HostOptions() or design in _WITH_WORK or is_scenario(swapfiles):
+        report = _work(context, options, zswap)
+        report.emit_json() if as_json else report.print(format_size if not raw else str)
+        return 0
+    _refuse_idle(jobs, scratch, verify=verify, force=force)
     task = Task(spec, compressor, kernels.get(kernel), jobs, verify, force)
-    report: Report | ZramReport
     if design == "zram":
         if zswap != ZswapOptions():
             raise UsageError(f"{_names(ZswapOptions)} are zswap's", "leave them out, or zram")
@@ -176,31 +189,67 @@ def _names(options: type[Options]) -> str:
 
 
 def _areas(paths: tuple[str, ...], design: str | None) -> list[SwapInfo]:
-    from ghostswap.area.explain import inspect
-    from ghostswap.area.header import SWAPSPACE2
-    from ghostswap.area.target import open_target
+    """The areas at *paths*, all of the type that *design* wants; or one that is imagined."""
     from ghostswap.mm.swapfile import SwapInfo
-    from ghostswap.pages.source import PAGE_SIZE
 
     wanted: SwapType = "full" if design == "classic" else "ghost"
     if not paths:
         return [SwapInfo("(imagined)", wanted)]
-    areas = []
-    for path in paths:
-        with open_target(path) as target:
-            found = inspect(target)
-        kind, head = found.type, found.header
-        sound = head.magic == SWAPSPACE2 and head.version == 1 and head.page_size == PAGE_SIZE
-        if kind == "short" or not sound or head.usable_pages < 1:
-            raise TargetError(
-                path,
-                f"a kernel with {PAGE_SIZE}-byte pages does not take this area",
-                f"'ghostswap validate {shlex.quote(path)}' says why",
-            )
-        if design is not None and kind != wanted:
+    areas = open_areas(map(parse_area, paths))
+    for area in areas:
+        if design is not None and area.type != wanted:
             raise UsageError(
-                f"{path} is a {kind} area, and --design {design} asks for another",
+                f"{area.path} is a {area.type} area, and --design {design} asks for another",
                 "leave --design out: an area keeps the type that its header and file give it",
             )
-        areas.append(SwapInfo(path, kind, head.usable_pages))
     return areas
+
+
+def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> WorkloadReport:
+    """Run a workload instead of storing every page once."""
+    from ghostswap.cli import workload
+
+    values = context.params
+    swapfiles, design = values["swapfiles"], values["design"]
+    if is_scenario(swapfiles):
+        _only(context, "a scenario says that itself", "swapfiles", "jobs", "raw", "as_json")
+        from ghostswap.cli.scenario import load
+
+        return workload.simulate(load(swapfiles[0]), values["jobs"])
+    _refuse(context, "no workload has it", "verify", "force", "classes", "writeback", "zeromap")
+    _refuse(context, "no workload has it", "writeback_limit", "scratch")
+    kernel = kernels.get(values["kernel"])
+    zswap.check(kernel)
+    if design is None:
+        opened = open_areas(map(parse_area, swapfiles))
+        design = "classic" if opened and all(area.type == "full" for area in opened) else "ghost"
+    host = options.host(
+        values["spec"],
+        swapfiles,
+        kernel.name,
+        design,
+        values["compressor"],
+        zswap,
+        values["mem_limit"],
+    )
+    return workload.simulate(host, values["jobs"])
+
+
+def _given(context: click.Context) -> list[str]:
+    """Names of the parameters that stand on the command line."""
+    source = context.get_parameter_source
+    return [name for name in context.params if source(name) == ParameterSource.COMMANDLINE]
+
+
+def _only(context: click.Context, why: str, *allowed: str) -> None:
+    _refuse(context, why, *(name for name in _given(context) if name not in allowed))
+
+
+def _refuse(context: click.Context, why: str, *names: str) -> None:
+    """Refuse those of *names* that are on the command line.
+
+    :raises UsageError: naming the first.
+    """
+    for param in context.command.params:
+        if param.name in names and param.name in _given(context):
+            raise UsageError(f"{param.opts[-1]} does not go here: {why}", "leave it out")

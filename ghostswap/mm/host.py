@@ -42,8 +42,8 @@ class Group:
         only holds others.
     :ivar touches: spec of its workload, as ``simulate --touches`` takes it; ``None`` for a process
         that writes its memory once and sleeps.
-    :ivar write_ratio: share of touches that write, or ``odd`` for those of odd pages; ``None`` where
-        *touches* says it itself.
+    :ivar write_ratio: share of touches that write, or ``odd`` for those of odd pages; ``None``
+        where *touches* says it itself.
     :ivar changed_ratio: share of written pages whose content, so whose length, is another then.
     :ivar limit_frames: ``memory_max`` in pages, less what the kernel takes of it; in its place.
     :ivar swap_tiers_max: ``memory.swap.tiers.max``: tier -> ``max`` or ``0``.

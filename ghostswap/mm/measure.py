@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
-import signal
 from array import array
 from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Future
 from typing import Protocol
 
+from ghostswap.mm.workers import make_pool
 from ghostswap.pages.source import PAGE_SIZE, Source
 
 #: Pages in a chunk: enough that handing one over costs little beside compressing it, and few enough
@@ -53,18 +51,10 @@ def _measure_here(source: Source, codec: Lengths) -> Generator[array[int]]:
 
 def _measure_apart(source: Source, codec: Lengths, jobs: int) -> Generator[array[int]]:
     # Processes, for most codecs are Python packages that hold the GIL. The chunks lie in memory
-    # shared with the workers, so that only lengths travel. Two a worker keep it busy.
+    # shared with the workers, so that only lengths travel. Two a worker keep it busy. All workers
+    # are there before a progress bar starts its thread.
     chunks = [mmap.mmap(-1, _CHUNK) for _ in range(2 * jobs)]
-    with ProcessPoolExecutor(
-        jobs, get_context("fork"), initializer=_start, initargs=(chunks, codec, os.getpid())
-    ) as pool:
-        # All workers fork now, before a progress bar starts its thread. They keep the mask, so
-        # that Ctrl-C is this process's alone to handle.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            pool.submit(int)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    with make_pool(jobs, _share, chunks, codec) as pool:
         free = deque(range(len(chunks)))
         running: deque[tuple[Future[array[int]], int]] = deque()
         more = True
@@ -85,18 +75,14 @@ def _measure_apart(source: Source, codec: Lengths, jobs: int) -> Generator[array
             pool.shutdown(cancel_futures=True)
 
 
-# A worker's own: the chunks it shares and the codec it runs, set once by _start().
+# A worker's own: the chunks it shares and the codec it runs, set once by _share().
 _chunks: list[mmap.mmap] = []
 _codec: Lengths | None = None
-_PR_SET_PDEATHSIG = 1
 
 
-def _start(chunks: list[mmap.mmap], codec: Lengths, parent: int) -> None:
+def _share(chunks: list[mmap.mmap], codec: Lengths) -> None:
     global _chunks, _codec  # a pool's initializer has no other place
     _chunks, _codec = chunks, codec
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the request to die with it
-        os._exit(1)
 
 
 def _lengths(number: int, filled: int) -> array[int]:

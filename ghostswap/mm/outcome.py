@@ -59,6 +59,7 @@ class Outcome:
     :ivar reserved_bytes: disk that the areas take, used or not.
     :ivar written_bytes: written to it, every time counted.
     :ivar never_written_bytes: of what is reserved.
+    :ivar stuck_pages: pages compressed in memory that no writeback can ever take to disk.
     :ivar held: where the pages are in the end.
     """
 
@@ -77,6 +78,7 @@ class Outcome:
     reserved_bytes: int
     written_bytes: int
     never_written_bytes: int
+    stuck_pages: int
     held: Held
     timeline: tuple[Sample, ...]
 

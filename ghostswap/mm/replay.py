@@ -22,6 +22,7 @@ from ghostswap.pages.touches import CHUNK_TOUCHES, Touches
 
 #: Samples of a timeline.
 _SAMPLES = 60
+_COMPRESSED = (Origin.ZSWAP, Origin.ZRAM)
 
 
 class Replay:
@@ -153,8 +154,17 @@ class Replay:
             reserved_bytes=reserved,
             written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
             never_written_bytes=sum(map(_reserved, disk_areas)) - ever_written,
+            stuck_pages=self._stuck_pages(),
             held=held,
             timeline=tuple(self._timeline),
+        )
+
+    def _stuck_pages(self) -> int:
+        swapping, resident = self._parts.swapping, self._memory.is_resident
+        return sum(
+            swapping.origin_of(page) in _COMPRESSED and not swapping.can_write_back(page)
+            for page in range(len(resident))
+            if not resident[page]
         )
 
     def disk_pages(self) -> Iterator[int]:

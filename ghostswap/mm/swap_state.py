@@ -105,6 +105,10 @@ class SwapState(Swapping):
             self._free(page)
         return origin
 
+    def can_write_back(self, page: int) -> bool:
+        """See :class:`~ghostswap.mm.swapping.Swapping`; a zram here has no backing device."""
+        return self._swap.can_write(self._slot[page])
+
     def _alloc(self, page: int, cgroup: int) -> int:
         """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""
         memcg = self._cgroups[cgroup]

@@ -88,6 +88,10 @@ class Swapping(ABC):
         return self._kept.count(1)
 
     @abstractmethod
+    def can_write_back(self, page: int) -> bool:
+        """Whether *page*, which is compressed in memory, has or can be given a place on disk."""
+
+    @abstractmethod
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.backing.Backing`."""
 

@@ -120,6 +120,10 @@ class VirtualSwap(Swapping):
                 self._copy[page] = NO_COPY
         return origin
 
+    def can_write_back(self, page: int) -> bool:  # noqa: ARG002  # all are alike
+        """See :class:`~ghostswap.mm.swapping.Swapping`: wherever a disk is or comes to be."""
+        return True
+
     def _written_back(self, slot: int) -> None:
         self._swap.written(self._places.physical[slot])
         self.vmstat.pswpout += 1

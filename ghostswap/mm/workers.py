@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Processes that work side by side on what they inherit, and end with the one that made them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_PR_SET_PDEATHSIG = 1
+
+
+def make_pool(
+    jobs: int, initializer: Callable[..., None], *initargs: object
+) -> ProcessPoolExecutor:
+    """Start *jobs* processes, all of them now; each calls *initializer* first.
+
+    They keep this process's memory as it is, *initargs* included, and are deaf to Ctrl-C, which
+    is this process's alone to handle.
+    """
+    pool = ProcessPoolExecutor(
+        jobs,
+        get_context("fork"),
+        initializer=_start,
+        initargs=(os.getpid(), initializer, initargs),
+    )
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pool.submit(int)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return pool
+
+
+def _start(parent: int, initializer: Callable[..., None], initargs: tuple[object, ...]) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the request to die with it
+        os._exit(1)
+    initializer(*initargs)
+
+
+# A worker's own: what it runs and on what, set once by _keep().
+_function: Callable[[Any], Any] | None = None
+_items: Sequence[Any] = ()
+
+
+def each(function: Callable[[Any], T], items: Sequence[Any], jobs: int) -> Iterator[T]:
+    """Call *function* on each of *items*, as ``map`` does, in *jobs* processes.
+
+    Neither has to be picklable, only what is returned.
+    """
+    if jobs == 1 or len(items) < 2:
+        yield from map(function, items)
+        return
+    with make_pool(min(jobs, len(items)), _keep, function, items) as pool:
+        try:
+            yield from pool.map(_call, range(len(items)))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _keep(function: Callable[[Any], Any], items: Sequence[Any]) -> None:
+    global _function, _items  # a pool's initializer has no other place
+    _function, _items = function, items
+
+
+def _call(number: int) -> Any:
+    assert _function is not None
+    return _function(_items[number])
