@@ -98,8 +98,7 @@ def command(
     """Print the memory that swap takes for itself, by design and by use.
 
     This is what the kernel keeps beside the pages: maps of the slots, swap cache, trees,
-    descriptors. The tables that were published with virtual swap and with the swap table come out
-    cell by cell.
+    descriptors. The tables that were published with virtual swap come out cell by cell.
     """
     from ghostswap.cli.overhead_report import Report
 

@@ -194,7 +194,7 @@ DESIGNS: Mapping[str, Design] = {
         Design(
             "classic-p4",
             "posted, not merged",
-            "swap table, phase 4: nothing is left that is allocated for unused slots",
+            "swap table, phase 4: unused slots take 48 bytes a cluster, and nothing else",
             _always(_CLUSTER_INFO, _SWAP_TABLE, _MEMCG_TABLE, _tree(8), _entry(48), _HANDLE),
         ),
         Design(
