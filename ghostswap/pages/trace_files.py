@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Traces that were recorded: page numbers, CSV and libCacheSim's oracleGeneral, files or pipes."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import struct
+import sys
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, groupby, islice
+from operator import itemgetter
+
+from ghostswap.errors import TargetError, UsageError
+from ghostswap.pages.touches import CHUNK_TOUCHES, Choices, Touches, start_marking
+from ghostswap.units import printable
+
+_CSV_BLOCK = 1 << 20
+_CSV_LINE = 1 << 10  # bytes that no line comes near
+_CSV_SHOWN = 60  # bytes of a line that an error shows
+_CSV_COLUMNS = ("page", "write", "group")
+_CSV_WRITES = {b"0": 0, b"1": 1, b"r": 0, b"w": 1}
+_CSV_HINT = (
+    "lines are page[,write][,group], write being 0, 1, r or w; "
+    "a first line may name the columns in another order"
+)
+
+
+class _TraceFile:
+    """A file that is read anew in each run, or a pipe, which can be read in one run only.
+
+    :param path: of a regular file or FIFO; ``-`` for standard input.
+    :raises TargetError: where *path* is no such file or may not be read.
+    :raises UsageError: where standard input is a terminal.
+    """
+
+    def __init__(self, path: str, choices: Choices) -> None:
+        self.name = path
+        self._label = "standard input" if path == "-" else path
+        self._choices = choices
+        self._is_pipe = True
+        self._is_read = False
+        if path != "-":
+            self._is_pipe = self._is_fifo()
+        elif os.isatty(0):
+            raise UsageError("standard input is a terminal", "pipe a trace into it, or name a file")
+        if not self._is_pipe:
+            os.close(self._open())  # an error should not wait for the run
+
+    def _is_fifo(self) -> bool:
+        # Before it is opened: to open a device can act on it.
+        try:
+            mode = os.stat(self.name).st_mode
+        except OSError as error:
+            raise TargetError.from_os(self._label, error) from error
+        except ValueError:
+            raise UsageError("the name of a trace's file has a NUL byte in it") from None
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise TargetError(self._label, "is neither a file nor a pipe", "name a trace's file")
+        return stat.S_ISFIFO(mode)
+
+    def _open(self) -> int:
+        try:
+            return os.dup(0) if self.name == "-" else os.open(self.name, os.O_RDONLY)
+        except OSError as error:
+            raise TargetError.from_os(self._label, error) from error
+
+    @contextmanager
+    def _run(self) -> Iterator[int]:
+        """Open the file for a run, as a file descriptor."""
+        if self._is_pipe and self._is_read:
+            raise UsageError(
+                f"{self._label} is a pipe and has been read, so it cannot be run once more",
+                "write the trace to a file and name that",
+            )
+        fd = self._open()
+        self._is_read = True
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _blocks(self, fd: int, size: int) -> Iterator[bytes]:
+        """All bytes in blocks of *size*; only the last one may be shorter."""
+        block = bytearray(size)
+        filled = size
+        while filled == size:
+            filled = 0
+            with memoryview(block) as view:
+                while filled < size and (got := self._readinto(fd, view[filled:])):
+                    filled += got
+            if filled:
+                yield bytes(block[:filled])
+
+    def _readinto(self, fd: int, buffer: memoryview) -> int:
+        while True:
+            try:
+                return os.readv(fd, [buffer])
+            except BlockingIOError:  # another holder of the pipe made it nonblocking
+                select.select([fd], [], [])
+            except OSError as error:
+                raise TargetError.from_os(self._label, error, "cannot read") from error
+
+    def _beyond(self, where: str, page: int, pages: int) -> TargetError:
+        has = f"the memory has pages 0 to {pages - 1}" if pages else "the memory has no pages"
+        return TargetError(
+            self._label, f"{where} touches page {page}, but {has}", "give the memory more pages"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFormat:
+    """Records of one size.
+
+    :ivar size: of a record in bytes.
+    :ivar start: gives, for one run, what turns whole records into page numbers.
+    """
+
+    size: int
+    start: Callable[[], Callable[[bytes], array[int]]]
+
+
+def _u32(records: bytes) -> array[int]:
+    pages = array("I", records)
+    if sys.byteorder == "big":
+        pages.byteswap()
+    return pages
+
+
+class _Objects(dict[int, int]):
+    """Numbers objects in the order of their first appearance."""
+
+    def __missing__(self, obj: int) -> int:
+        self[obj] = number = len(self)
+        return number
+
+    def pages(self, records: bytes) -> array[int]:
+        """The page of each record's object."""
+        objects = chain.from_iterable(struct.iter_unpack("<4xQ12x", records))
+        return array("I", map(self.__getitem__, objects))
+
+
+#: Page numbers, little-endian, of 32 bits each.
+U32 = RecordFormat(4, lambda: _u32)
+#: libCacheSim's oracleGeneral (traceReader/customizedReader/oracle/oracleGeneralBin.h):
+#: u32 time, u64 object, u32 size, i64 next access. Sizes do not matter: an object is a page.
+ORACLE_GENERAL = RecordFormat(24, lambda: _Objects().pages)
+
+
+class RecordTrace(_TraceFile):
+    """The trace of a file of records.
+
+    :raises TargetError: and where its last record is cut short.
+    """
+
+    def __init__(self, path: str, choices: Choices, layout: RecordFormat) -> None:
+        super().__init__(path, choices)
+        self._layout = layout
+        self.touches: int | None = None
+        if not self._is_pipe:
+            records = self._count(os.stat(path).st_size)
+            self.touches = min(records, choices.touches or records)
+
+    def _count(self, size: int, before: int = 0) -> int:
+        """Count the records in *size* bytes after *before* others."""
+        records, rest = divmod(size, self._layout.size)
+        if rest:
+            raise TargetError(
+                self._label,
+                f"ends in the middle of record {before + records} of {self._layout.size} bytes",
+                "it is cut short or in another format; u32:, csv: or oracle: before its path "
+                "says which",
+            )
+        return records
+
+    def chunks(self, pages: int) -> Iterator[Touches]:
+        """Start over, as :meth:`Trace.chunks` says."""
+        mark = start_marking(self._choices)
+        to_pages = self._layout.start()
+        size = self._layout.size
+        most = self._choices.touches
+        done = 0
+        with self._run() as fd:
+            for block in self._blocks(fd, CHUNK_TOUCHES * size):
+                count = self._count(len(block), done)
+                if most is not None:
+                    count = min(count, most - done)
+                numbers = to_pages(block[: count * size])
+                if max(numbers) >= pages:
+                    at, page = next((at, page) for at, page in enumerate(numbers) if page >= pages)
+                    raise self._beyond(f"record {done + at}", page, pages)
+                yield Touches(self._choices.group, numbers, mark(numbers))
+                done += count
+                if done == most:
+                    break
+
+
+class CsvTrace(_TraceFile):
+    """The trace of a file of lines ``page[,write][,group]``, with names of columns or without."""
+
+    #: Only reading them tells which lines are touches.
+    touches: int | None = None
+
+    def chunks(self, pages: int) -> Iterator[Touches]:
+        """Start over, as :meth:`Trace.chunks` says."""
+        mark = start_marking(self._choices)
+        with self._run() as fd:
+            rows = islice(self._rows(fd, pages), self._choices.touches)
+            for group, run in groupby(rows, itemgetter(0)):
+                while part := list(islice(run, CHUNK_TOUCHES)):
+                    numbers = array("I", [page for _, page, _ in part])
+                    writes = [write for _, _, write in part if write is not None]
+                    yield Touches(group, numbers, bytes(writes) if writes else mark(numbers))
+
+    def _rows(self, fd: int, pages: int) -> Iterator[tuple[int, int, int | None]]:
+        """Give each line's group, page, and whether it writes where there is a column for that."""
+        columns: Sequence[str] = ()
+        for number, line in self._lines(fd):
+            fields = [field.strip() for field in line.lower().split(b",")]
+            if not columns:
+                names = [field.decode("latin-1") for field in fields]
+                is_header = len({*names} & {*_CSV_COLUMNS}) == len(names) and "page" in names
+                columns = names if is_header else _CSV_COLUMNS[: len(names)]
+                if "write" in columns and self._choices.rule is not None:
+                    raise UsageError(
+                        f"{self._label} says itself which touches write",
+                        "leave out what else says so, or its column",
+                    )
+                if is_header:
+                    continue
+            try:
+                row = dict(zip(columns, fields, strict=True))
+                page = int(row["page"])
+                group = int(row["group"]) if "group" in row else self._choices.group
+                write = _CSV_WRITES[row["write"]] if "write" in row else None
+            except (ValueError, KeyError):
+                raise self._no_touch(number, line) from None
+            if page < 0 or group < 0:
+                raise self._no_touch(number, line)
+            if page >= pages:
+                raise self._beyond(f"line {number}", page, pages)
+            yield group, page, write
+
+    def _no_touch(self, number: int, line: bytes) -> TargetError:
+        text = printable(line.strip()[:_CSV_SHOWN].decode(errors="backslashreplace"))
+        return TargetError(self._label, f'line {number} is no touch: "{text}"', _CSV_HINT)
+
+    def _lines(self, fd: int) -> Iterator[tuple[int, bytes]]:
+        """Number the lines from 1, those that are blank left out."""
+        number = 0
+        rest = b""
+        for block in chain(self._blocks(fd, _CSV_BLOCK), (b"\n",)):
+            *lines, rest = (rest + block).split(b"\n")
+            if len(rest) > _CSV_LINE:
+                raise self._no_touch(number + len(lines) + 1, rest)
+            for line in lines:
+                number += 1
+                if line.strip():
+                    yield number, line
