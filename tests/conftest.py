@@ -14,9 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 CASES = ROOT / "tests" / "cases"
+
+# The tree may be somebody else's, to whose .hypothesis nothing can be written.
+settings.register_profile("ghostswap", database=None)
+settings.load_profile("ghostswap")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
