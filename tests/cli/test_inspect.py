@@ -11,6 +11,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -21,6 +22,7 @@ from filesystems import mounted
 
 from ghostswap.area.header import Header
 from ghostswap.area.partitions import SWAP_TYPES
+from ghostswap.cli import app
 
 #: Every key of a target in the JSON: public, and told by the man page.
 KEYS = (
@@ -112,15 +114,20 @@ def test_what_is_no_area_gets_one_sentence_and_the_others_are_still_shown(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_an_unreadable_file_is_named(run: Run, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.stat().st_mode & 0o001 == 0:
-            pytest.skip(f"{parent} is closed to others")
-    area(tmp_path / "a", Header(4096, "little", 99), 4096).chmod(0o600)
-    done = run("inspect", "a", user=65534, group=65534, extra_groups=[])
-    assert done.returncode == 1
-    assert "Permission denied" in done.stderr
+def test_an_unreadable_file_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own are closed to others
+        directory = Path(name)
+        directory.chmod(0o755)
+        path = area(directory / "a", Header(4096, "little", 99), 4096)
+        assert app.run(["inspect", str(path)]) == 0  # as root, so that all is imported
+        path.chmod(0o600)
+        os.seteuid(65534)  # in this process, for nobody may not run root's Python
+        try:
+            status = app.run(["inspect", str(path)])
+        finally:
+            os.seteuid(0)
+    assert status == 1
+    assert capfd.readouterr().err == f"ghostswap: {path}: cannot open: Permission denied\n"
 
 
 def test_hostile_labels_and_names_never_reach_the_terminal_raw(run: Run, tmp_path: Path) -> None:
