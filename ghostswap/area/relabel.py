@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ghostswap.area import explain, overwrite, probers, target
+from ghostswap.area import overwrite, probers, scan, target
 from ghostswap.area.explain import Inspection
 from ghostswap.area.identity import LABEL_SIZE
 from ghostswap.area.overwrite import Patch
@@ -24,7 +24,7 @@ def find(opened: Target, offset: int = 0) -> Inspection:
 
     :raises TargetError: where there is no such area.
     """
-    found = explain.inspect(opened, offset)
+    found = scan.one(opened, offset)
     head = found.header
     if head.version != 1:
         what = f"is a swap area of version {head.version}; only version 1 has label and UUID"

@@ -3,12 +3,30 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from ghostswap.area.explain import Inspection, inspect
 from ghostswap.area.partitions import partitions
 from ghostswap.area.target import Target
 from ghostswap.errors import TargetError
+
+
+def one(target: Target, offset: int = 0) -> Inspection:
+    """:func:`~ghostswap.area.explain.inspect`, with a word on the partitions where there are some.
+
+    :raises TargetError: where no area is at *offset*.
+    """
+    try:
+        return inspect(target, offset)
+    except TargetError as error:
+        if offset or error.errno is not None or target.read(510, 2) != b"\x55\xaa":
+            raise
+        if partitions(target) is None:
+            raise
+        call = f"'ghostswap inspect --scan {shlex.quote(target.path)}'"
+        hint = f"it has a partition table: {call} looks into the partitions"
+        raise TargetError(target.path, error.reason, hint) from error
 
 
 def scan(target: Target) -> Iterator[Inspection | TargetError]:

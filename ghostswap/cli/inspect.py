@@ -89,16 +89,6 @@ def _areas(target: Target, offset: int, scan: bool) -> Iterator[Inspection | Tar
 
         yield from areas(target)
         return
-    from ghostswap.area.explain import inspect
+    from ghostswap.area.scan import one
 
-    try:
-        yield inspect(target, offset)
-    except TargetError as error:
-        if offset or error.errno is not None or target.read(510, 2) != b"\x55\xaa":
-            raise
-        from ghostswap.area.partitions import partitions
-
-        if partitions(target) is None:
-            raise
-        hint = "it has a partition table: --scan looks into the partitions"
-        raise TargetError(target.path, error.reason, hint) from error
+    yield one(target, offset)

@@ -231,7 +231,7 @@ def test_scan_finds_the_areas_of_a_disk_image_by_itself(run: Run, tmp_path: Path
     assert "partition 1 (gpt, type" in run("inspect", "--scan", "disk").stdout
     plain = run("inspect", "disk")
     assert plain.returncode == 1
-    assert "--scan looks into the partitions" in plain.stderr
+    assert "'ghostswap inspect --scan disk' looks into the partitions" in plain.stderr
     assert run("inspect", "--scan", "--offset", "1M", "disk").returncode == 2
 
 

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import struct
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -125,6 +126,20 @@ def test_an_area_inside_an_image(run: Run, tmp_path: Path) -> None:
     assert run("label", "--offset", "10000", "--label", "new", "image").returncode == 0
     assert image.read_bytes() == around + header(b"new").build() + around
     assert run("label", "image", "-o", "10000").stdout == f"LABEL: new\nUUID:  {UUID}\n"
+
+
+def test_a_disk_image_without_an_offset_is_told_how_to_find_it(run: Run, tmp_path: Path) -> None:
+    entry = struct.pack("<B3xB3xII", 0, 0x82, 2048, 2048)
+    boot = bytes(446) + entry + bytes(48) + b"\x55\xaa"
+    before = boot.ljust(1 << 20, b"\0") + header().build().ljust(1 << 20, b"\0")
+    (tmp_path / "a disk").write_bytes(before)
+    for args in ((), ("--label", "new")):
+        done = run("label", *args, "a disk")
+        assert done.returncode == 1
+        assert "'ghostswap inspect --scan 'a disk'' looks into" in done.stderr
+        assert (tmp_path / "a disk").read_bytes() == before
+    assert "--scan" not in run("label", "--offset", "4K", "a disk").stderr
+    assert run("label", "--offset", "1M", "a disk").stdout == f"LABEL: old\nUUID:  {UUID}\n"
 
 
 def test_a_suspended_area_keeps_its_image(run: Run, tmp_path: Path) -> None:
