@@ -66,6 +66,9 @@ class Kernel:
     :ivar vmstat: the swap counters in /proc/vmstat.
     :ivar zstd: version of lib/zstd.
     :ivar zstd_hint: by design, the size for which zstd's level 3 is asked for.
+    :ivar zram_writeback_step: zram writes blocks back longest first, in steps of this many bytes
+        (``PP_BUCKET_SIZE_RANGE``, 6.13), and of those in one step the highest number first;
+        ``None`` where it goes by their numbers.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Kernel:
     vmstat: tuple[str, ...]
     zstd: str
     zstd_hint: Mapping[str, int]
+    zram_writeback_step: int | None
 
 
 KERNELS = {
@@ -106,6 +110,7 @@ KERNELS = {
             vmstat=_VMSTAT_6_1,
             zstd="1.4.10",
             zstd_hint={"zswap": 0, "zram": 0},
+            zram_writeback_step=None,
         ),
         Kernel(
             "6.6",
@@ -124,6 +129,7 @@ KERNELS = {
             vmstat=_VMSTAT_6_1,
             zstd="1.5.2",
             zstd_hint={"zswap": 0, "zram": 0},
+            zram_writeback_step=None,
         ),
         Kernel(
             "6.12",
@@ -142,6 +148,7 @@ KERNELS = {
             vmstat=_VMSTAT_6_12,
             zstd="1.5.2",
             zstd_hint={"zswap": 0, "zram": PAGE_SIZE},
+            zram_writeback_step=None,
         ),
         Kernel(
             "6.18",
@@ -160,6 +167,7 @@ KERNELS = {
             vmstat=_VMSTAT_6_12,
             zstd="1.5.7",
             zstd_hint={"zswap": 1 << 18, "zram": PAGE_SIZE},
+            zram_writeback_step=64,
         ),
     )
 }

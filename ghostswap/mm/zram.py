@@ -85,6 +85,7 @@ class Zram:
         self, kernel: Kernel, mem_limit: int = 0, writeback_limit: int | None = None
     ) -> None:
         self._pool = Pool(rules=kernel.zsmalloc)
+        self._writeback_step = kernel.zram_writeback_step
         self._limit_pages = -(-mem_limit // PAGE_SIZE)
         self.writeback_limit = writeback_limit
         self.mm_stat = MmStat(mem_limit=self._limit_pages * PAGE_SIZE)
@@ -141,21 +142,11 @@ class Zram:
             self._flags[index] |= _IDLE
 
     def writeback(self, mode: WritebackMode) -> list[int]:
-        """Move blocks to the backing device, in the order of their numbers.
+        """Move blocks to the backing device, as many as *writeback_limit* lets.
 
-        Linux 6.13 and later take long objects first. Only with a *writeback_limit* that matters.
-
-        :return: the numbers of the blocks that went there.
+        :return: the numbers of the blocks that went there, in the order that the kernel takes.
         """
-        wanted = _IDLE if "idle" in mode else 0
-        chosen: list[int] = []
-        for index in self._in_pool():
-            if self.writeback_limit is not None and len(chosen) == self.writeback_limit:
-                break
-            flags = self._flags[index]
-            huge_enough = "huge" not in mode or flags & _LENGTH == PAGE_SIZE
-            if huge_enough and flags & wanted == wanted:
-                chosen.append(index)
+        chosen = self._to_write_back(mode)[: self.writeback_limit]
         for index in chosen:
             self._free(index)
             self._flags[index] = _STORED | _WB
@@ -165,6 +156,22 @@ class Zram:
         self.bd_stat.bd_count += len(chosen)
         self.bd_stat.bd_writes += len(chosen)
         return chosen
+
+    def _to_write_back(self, mode: WritebackMode) -> list[int]:
+        """``scan_slots_for_writeback()``, in the order of ``select_pp_slot()``."""
+        wanted = _IDLE if "idle" in mode else 0
+        flags = self._flags
+        found = [
+            index
+            for index in self._in_pool()
+            if flags[index] & wanted == wanted
+            and ("huge" not in mode or flags[index] & _LENGTH == PAGE_SIZE)
+        ]
+        if step := self._writeback_step:
+            # A block found later goes before the others in its bucket.
+            found.sort(key=lambda index: (flags[index] & _LENGTH) // step)
+            found.reverse()
+        return found
 
     def _in_pool(self) -> Iterator[int]:
         """The blocks with an object in the pool: neither same-filled nor written back."""

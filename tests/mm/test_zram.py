@@ -141,6 +141,22 @@ def test_writeback_of_huge_pages_in_order_of_their_numbers() -> None:
     assert stat.orig_data_size == 4 * PAGE
 
 
+def test_writeback_takes_long_blocks_first_since_6_13() -> None:
+    """By the source of 6.18: buckets of 64 bytes, and the last block found is the first to go."""
+    lengths = [64, 127, 128, 3600, PAGE, 0, 3583, 3584, 63, PAGE]
+    zram = Zram(kernels.get("6.18"), writeback_limit=6)
+    for index, length in enumerate(lengths):
+        zram.write(index, length)
+    zram.mark_idle()
+    assert zram.writeback("idle") == [9, 4, 7, 3, 6, 2]
+    assert zram.mm_stat.compr_data_size == 64 + 127 + 63
+    zram.writeback_limit = 2
+    assert zram.writeback("idle") == [1, 0]
+    zram.write(5, PAGE)
+    zram.writeback_limit = None
+    assert zram.writeback("huge") == [5]
+
+
 def test_idle_pages_are_those_not_read_since_and_same_filled_ones_stay() -> None:
     zram = Zram(NEW)
     for index, length in enumerate([100, PAGE, 0, 200]):
