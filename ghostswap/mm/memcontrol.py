@@ -6,10 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ghostswap.mm.swapfile import ALL_TIERS
 from ghostswap.pages.source import PAGE_SIZE
-
-#: A mask that has every tier in it.
-ALL_TIERS = 0xFFFFFFFF
 
 
 @dataclass(slots=True, eq=False)
