@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import re
+import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -90,9 +95,59 @@ def test_bash_completes_commands_options_and_values() -> None:
     assert complete_in_bash("ghostswap completion ''") == ["bash", "zsh", "fish"]
 
 
+def complete_in_zsh(line: str, directory: Path) -> tuple[str, str]:
+    """What TAB makes of *line*, and all that zsh shows meanwhile."""
+    (directory / ".zshrc").write_text(
+        f"""
+        fpath=({ROOT / "completions" / "zsh"} $fpath)
+        autoload -Uz compinit
+        compinit -u -D
+        LISTMAX=1000
+        zle-line-init() {{
+            BUFFER={shlex.quote(line)} CURSOR={len(line)}
+            zle complete-word
+            print -r -- "$BUFFER" > {directory / "completed"}
+            zle list-choices
+            exit
+        }}
+        zle -N zle-line-init
+        """
+    )
+    shown = bytearray()
+    terminal, its_end = pty.openpty()
+    with open(terminal, "rb", buffering=0) as screen:
+        with open(its_end, "rb") as keyboard:
+            process = subprocess.Popen(
+                ["zsh", "-d", "-i"],
+                env={**os.environ, "ZDOTDIR": str(directory), "TERM": "xterm"},
+                stdin=keyboard,
+                stdout=keyboard,
+                stderr=keyboard,
+                start_new_session=True,
+            )
+        with contextlib.suppress(OSError):  # EIO, once zsh is gone
+            while select.select([screen], [], [], 30)[0]:
+                shown += screen.read(4096)
+        process.kill()
+        process.wait()
+    return (directory / "completed").read_text().rstrip("\n"), shown.decode()
+
+
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh_takes_its_completion_file() -> None:
-    subprocess.run(["zsh", "-n", ROOT / "completions/zsh/_ghostswap"], check=True)
+def test_zsh_completes_commands_options_and_values(tmp_path: Path) -> None:
+    def complete(line: str) -> str:
+        return complete_in_zsh(line, tmp_path)[0]
+
+    assert complete("ghostswap sim") == "ghostswap simulate "
+    assert complete("ghostswap simulate --des") == "ghostswap simulate --design="
+    assert complete("ghostswap simulate --design=cl") == "ghostswap simulate --design=classic "
+    assert complete("ghostswap simulate --design cl") == "ghostswap simulate --design classic "
+    assert complete("ghostswap completion f") == "ghostswap completion fish "
+    (tmp_path / "area").touch()
+    assert complete(f"ghostswap inspect {tmp_path}/ar") == f"ghostswap inspect {tmp_path}/area "
+    line, shown = complete_in_zsh("ghostswap simulate --compressor=lz", tmp_path)
+    assert line == "ghostswap simulate --compressor=lz"
+    assert re.search(r"lz4 +lz4hc +lzo +lzo-rle", shown)
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
