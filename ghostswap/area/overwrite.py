@@ -7,7 +7,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,7 +39,8 @@ def apply(
     :param size: bytes the file has afterwards, all of them allocated where it grows or stays.
     :param mode: permission bits the file has afterwards.
     :raises TargetError: with everything as it was; or done, where the fsync after a cut failed.
-    :raises GhostswapError: where even putting back failed, with the bytes that are missing.
+    :raises GhostswapError: where even putting back failed, with the bytes that are missing, or
+        was done but perhaps not on disk, with those that were put back.
     """
     target.check_size()
     before = [Patch(patch.offset, target.read(patch.offset, len(patch.data))) for patch in patches]
@@ -95,37 +96,48 @@ def _put_back(target: Target, before: Sequence[Patch]) -> None:
             (f"the size was {target.size}", partial(_restore_size, target)),
             (f"the mode was {target.mode:04o}", partial(_restore_mode, target)),
         ]
-    lost = [what for what, step in steps if not _works(step)]
-    if not _works(partial(os.fsync, target.fd)):
-        lost = [what for what, _ in steps]
+    lost, restored = [], []
+    for what, step in steps:
+        try:
+            if step():
+                restored.append(what)
+        except OSError:
+            lost.append(what)
+    said = "could not be put back"
+    try:
+        os.fsync(target.fd)
+    except OSError:
+        if restored:
+            said += ", or perhaps not on disk"
+        if not lost:
+            said = "was put back, but perhaps not on disk"
+        lost += restored
     if lost:
         raise GhostswapError(
-            f"{target.path}: writing failed, and what was there could not be put back",
-            "; ".join(lost),
+            f"{target.path}: writing failed, and what was there {said}", "; ".join(lost)
         )
 
 
-# Each looks first: what was not changed yet cannot be lost by a second error.
+# Each looks first, and tells whether there was anything to do: what was not changed yet cannot be
+# lost by a second error.
 
 
-def _restore(fd: int, patch: Patch) -> None:
-    if os.pread(fd, len(patch.data), patch.offset) != patch.data:
+def _restore(fd: int, patch: Patch) -> bool:
+    changed = os.pread(fd, len(patch.data), patch.offset) != patch.data
+    if changed:
         write_all(fd, patch)
+    return changed
 
 
-def _restore_size(target: Target) -> None:
-    if os.fstat(target.fd).st_size != target.size:
+def _restore_size(target: Target) -> bool:
+    changed = os.fstat(target.fd).st_size != target.size
+    if changed:
         os.ftruncate(target.fd, target.size)
+    return changed
 
 
-def _restore_mode(target: Target) -> None:
-    if stat.S_IMODE(os.fstat(target.fd).st_mode) != target.mode:
+def _restore_mode(target: Target) -> bool:
+    changed = stat.S_IMODE(os.fstat(target.fd).st_mode) != target.mode
+    if changed:
         os.fchmod(target.fd, target.mode)
-
-
-def _works(step: Callable[[], None]) -> bool:
-    try:
-        step()
-    except OSError:
-        return False
-    return True
+    return changed
