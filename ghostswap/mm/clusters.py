@@ -192,7 +192,7 @@ class Clusters(SlotMap):
     def _scan_cluster(self, offset: int, cpu: int, order: int) -> int:
         """``alloc_swap_scan_cluster()``: look from *offset* to the cluster's end; 0 for none."""
         cluster = offset >> CLUSTER_SHIFT
-        end = cluster + 1 << CLUSTER_SHIFT
+        end = min(cluster + 1 << CLUSTER_SHIFT, self.max)
         found = self._find(offset, end, order)
         following = _INVALID
         if found:
@@ -301,7 +301,7 @@ class IsolatedClusters(Clusters):
 
     def _scan_cluster(self, offset: int, cpu: int, order: int, isolate: bool = False) -> int:
         cluster = offset >> CLUSTER_SHIFT
-        end = cluster + 1 << CLUSTER_SHIFT
+        end = min(cluster + 1 << CLUSTER_SHIFT, self.max)
         found = self._find(offset, end, order)
         following = _INVALID
         nr_pages = 1 << order
