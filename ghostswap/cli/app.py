@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
     "simulate": "Store real memory in an emulated zswap or zram and report.",
+    "compare": "Run one workload through several designs, side by side.",
     "overhead": "Print what swap takes in memory for itself, by design and use.",
     "completion": "Print the completion script of a shell.",
 }

@@ -225,6 +225,15 @@ class Measured:
     lengths: Mapping[str, list[array[int]]]
     error: str
 
+    def of(self, design: str) -> list[array[int]]:
+        """What *design* goes by."""
+        return self.lengths["zram" if design == "zram" else "zswap"]
+
+    def of_source(self, host: Host, spec: str) -> array[int]:
+        """The lengths of one source of *host*."""
+        specs = [group.source for group in host.groups if group.source is not None]
+        return self.lengths["zswap"][specs.index(spec)]
+
 
 def measure_host(host: Host, designs: Iterable[str], jobs: int | None) -> Measured:
     """Compress the memory of all groups, each source once, as *designs* need it."""

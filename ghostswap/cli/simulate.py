@@ -212,7 +212,7 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
     values = context.params
     swapfiles, design = values["swapfiles"], values["design"]
     if is_scenario(swapfiles):
-        _only(context, "a scenario says that itself", "swapfiles", "jobs", "raw", "as_json")
+        refuse_others(context, "swapfiles", "jobs", "raw", "as_json")
         from ghostswap.cli.scenario import load
 
         return workload.simulate(load(swapfiles[0]), values["jobs"])
@@ -241,8 +241,13 @@ def _given(context: click.Context) -> list[str]:
     return [name for name in context.params if source(name) == ParameterSource.COMMANDLINE]
 
 
-def _only(context: click.Context, why: str, *allowed: str) -> None:
-    _refuse(context, why, *(name for name in _given(context) if name not in allowed))
+def refuse_others(context: click.Context, *allowed: str) -> None:
+    """Refuse what is given beside a scenario file, but for *allowed*.
+
+    :raises UsageError: naming the first.
+    """
+    others = (name for name in _given(context) if name not in allowed)
+    _refuse(context, "a scenario says that itself", *others)
 
 
 def _refuse(context: click.Context, why: str, *names: str) -> None:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ghostswap.cli.progress import progress_bar
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
     from ghostswap.cli.hosts import Measured
     from ghostswap.cli.workload_report import WorkloadReport
     from ghostswap.mm.host import Host
-    from ghostswap.mm.outcome import Outcome
+    from ghostswap.mm.replay import Replay
     from ghostswap.mm.swapfile import SwapInfo
+    from ghostswap.pages.touches import Touches
 
 
 def simulate(host: Host, jobs: int | None) -> WorkloadReport:
@@ -23,17 +25,36 @@ def simulate(host: Host, jobs: int | None) -> WorkloadReport:
 
     areas = open_areas(host.areas)
     measured = measure_host(host, (host.design,), jobs)
-    return WorkloadReport(host, measured, replay(host, host.design, measured, areas))
+    return WorkloadReport(host, measured, replay(host, host.design, measured, areas).outcome())
 
 
-def replay(host: Host, design: str, measured: Measured, areas: Sequence[SwapInfo]) -> Outcome:
-    """Replay *host*'s traces through *design*, in its place."""
+def replay(
+    host: Host,
+    design: str,
+    measured: Measured,
+    areas: Sequence[SwapInfo],
+    *,
+    quiet: bool = False,
+) -> Replay:
+    """Replay *host*'s traces through *design*, in place of its own."""
     from ghostswap.mm.replay import Replay
+
+    run = Replay(host, measured.of(design), areas, design)
+    chunks, total = open_traces(host, measured)
+    with nullcontext(_ignore) if quiet else progress_bar(f"{design}: touches", total) as advance:
+        for count in run.run(chunks, total):
+            advance(count)
+    return run
+
+
+def _ignore(_: int) -> None:
+    pass
+
+
+def open_traces(host: Host, measured: Measured) -> tuple[Iterator[Touches], int | None]:
+    """The touches of all groups of *host*, and how many there are, where that is known."""
     from ghostswap.pages.trace import interleave, open_trace
 
-    who = "zram" if design == "zram" else "zswap"
-    lengths = measured.lengths[who]
-    run = Replay(host, lengths, areas, design)
     working = [group for group in host.groups if group.source is not None]
     traces = {
         number: open_trace(
@@ -48,13 +69,8 @@ def replay(host: Host, design: str, measured: Measured, areas: Sequence[SwapInfo
     }
     counts = [trace.touches for trace in traces.values()]
     total = None if None in counts else sum(filter(None, counts))
-    pages = [len(lengths[number]) for number in traces]
+    pages = [len(measured.of(host.design)[number]) for number in traces]
     if len(traces) == 1:
         (trace,) = traces.values()
-        chunks = trace.chunks(*pages)
-    else:
-        chunks = interleave([*traces.values()], pages)
-    with progress_bar(f"{design}: touches", total) as advance:
-        for count in run.run(chunks, total):
-            advance(count)
-    return run.outcome()
+        return trace.chunks(*pages), total
+    return interleave([*traces.values()], pages), total

@@ -20,7 +20,7 @@ from ghostswap.cli.report import (
     source_json,
 )
 from ghostswap.cli.talk import emit_json
-from ghostswap.mm import metadata, transfer
+from ghostswap.mm import designs, transfer
 from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.host import Host
 from ghostswap.mm.kernels import DEBUGFS, VMSTAT
@@ -58,7 +58,7 @@ class WorkloadReport:
                 "lengths": "estimate" if self.measured.error else "exact",
                 "lengths_error": self.measured.error or None,
                 "sources": [
-                    source_json(source, len(self._lengths(spec)))
+                    source_json(source, len(self.measured.of_source(self.host, spec)))
                     for spec, source in self.measured.sources.items()
                 ],
                 "reclaim": self.host.policy,
@@ -78,7 +78,7 @@ class WorkloadReport:
             f"{names}: {outcome.pages} pages, {size(outcome.pages * PAGE_SIZE)},"
             f" {outcome.touches} touches, through {outcome.design} on Linux {outcome.kernel}"
         )
-        design = metadata.get(outcome.design)
+        design = designs.record(outcome.design)
         show.facts([("design", f"{design.description}; {design.status}")])
         show.table(("where to", "pages", "share"), self._places(), right=("pages", "share"))
         show.facts(self._sums(size))
@@ -92,10 +92,6 @@ class WorkloadReport:
             show.facts(_timeline(outcome, size))
         for source in self.measured.sources.values():
             print_skipped(source)
-
-    def _lengths(self, spec: str) -> Sequence[int]:
-        working = [group.source for group in self.host.groups if group.source is not None]
-        return self.measured.lengths["zswap"][working.index(spec)]
 
     def _histogram(self) -> Counter[int]:
         """Pages by length, of all that have one."""
@@ -158,7 +154,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         swap_ins.update(group.swap_ins)
     return {
         "design": outcome.design,
-        "status": metadata.get(outcome.design).status,
+        "status": designs.record(outcome.design).status,
         "pages": outcome.pages,
         "touches": outcome.touches,
         "resident_pages": outcome.resident_pages,

@@ -26,37 +26,44 @@ if TYPE_CHECKING:
 _PERCENT = click.IntRange(0, 100)
 
 
-def zswap_options(function: F) -> F:
-    """The options that only zswap has."""
-    options: tuple[Callable[[F], F], ...] = (
-        click.option(
-            "--zpool",
-            type=click.Choice(kernels.ZPOOLS),
-            help="zswap's allocator, where the kernel has several; by default its own default.",
-        ),
-        ram_option,
-        click.option("--max-pool-percent", type=_PERCENT, help="zswap's parameter; 20."),
-        click.option("--accept-threshold-percent", type=_PERCENT, help="zswap's parameter; 90."),
-        click.option(
-            "--zswap-max",
-            type=Size(),
-            metavar="SIZE",
-            help="memory.zswap.max of the cgroup that all the memory is in; none by default.",
-        ),
-        click.option(
-            "--no-writeback",
-            is_flag=True,
-            help="Turn that cgroup's memory.zswap.writeback off: nothing goes to disk.",
-        ),
-        click.option(
-            "--classes",
-            is_flag=True,
-            help="Print zsmalloc's size classes too, as /sys/kernel/debug/zsmalloc has them.",
-        ),
-    )
-    for option in reversed(options):
+_PARAMETERS: tuple[Callable[[F], F], ...] = (
+    click.option(
+        "--zpool",
+        type=click.Choice(kernels.ZPOOLS),
+        help="zswap's allocator, where the kernel has several; by default its own default.",
+    ),
+    ram_option,
+    click.option("--max-pool-percent", type=_PERCENT, help="zswap's parameter; 20."),
+    click.option("--accept-threshold-percent", type=_PERCENT, help="zswap's parameter; 90."),
+    click.option(
+        "--zswap-max",
+        type=Size(),
+        metavar="SIZE",
+        help="memory.zswap.max of the cgroup that all the memory is in; none by default.",
+    ),
+    click.option(
+        "--no-writeback",
+        is_flag=True,
+        help="Turn that cgroup's memory.zswap.writeback off: nothing goes to disk.",
+    ),
+)
+
+
+def parameter_options(function: F) -> F:
+    """The parameters that zswap has."""
+    for option in reversed(_PARAMETERS):
         function = option(function)
     return function
+
+
+def zswap_options(function: F) -> F:
+    """The options that only zswap has."""
+    classes = click.option(
+        "--classes",
+        is_flag=True,
+        help="Print zsmalloc's size classes too, as /sys/kernel/debug/zsmalloc has them.",
+    )
+    return parameter_options(classes(function))
 
 
 @dataclass(frozen=True, slots=True)

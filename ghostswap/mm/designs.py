@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
+from ghostswap.mm import metadata
 from ghostswap.mm.kernels import Kernel
 from ghostswap.mm.lengths import for_zram, for_zswap
 from ghostswap.mm.memcontrol import Cgroup
@@ -70,6 +71,11 @@ IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
 _GHOSTS = ("ghost", "ghost-dynamic")
 #: ``/dev/ghostswap``'s size in pages of memory, as it was tested: the number is free.
 _DYNAMIC_GHOST_RAM = 8
+
+
+def record(design: str) -> metadata.Design:
+    """What *design* is, whether a kernel has it, and what it takes; disk alone is as classic."""
+    return metadata.get("classic" if design == "disk" else design)
 
 
 def build(

@@ -12,22 +12,27 @@ from ghostswap.pages.source import PAGE_SIZE
 
 @dataclass(slots=True, eq=False)
 class Cgroup:
-    """As much of ``struct mem_cgroup`` (include/linux/memcontrol.h) as zswap uses.
+    """As much of ``struct mem_cgroup`` (include/linux/memcontrol.h) as swap uses.
+
+    What is counted here is of this group and all below it; limits and knobs are its own.
 
     :ivar zswap_max: ``memory.zswap.max`` in bytes, ``None`` for no limit.
     :ivar zswap_writeback: ``memory.zswap.writeback`` of this group alone.
-    :ivar swap_max: ``memory.swap.max`` in bytes, ``None`` for no limit.
+    :ivar memory_max: ``memory.max`` in bytes, ``None`` for no limit; so
+    :ivar swap_max: ``memory.swap.max``.
     :ivar swap_tiers: ``memory.swap.tiers.max`` as a mask of tiers, the parents' already taken off.
     :ivar parent: the group above it, ``None`` for one right below the root.
-    :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool, of this
-        group and all below it; so *zswapped*.
+    :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool.
     :ivar zswapped: pages in zswap.
     :ivar swap_pages: ``memory.swap.current`` in pages: slots, wherever their pages are.
-    :ivar nr_disk_swapins: pages read from disk since the shrinker last looked.
+    :ivar memory_pages: pages of processes in memory, and of the kernel on their behalf; together
+        with the bytes in zswap ``memory.current``.
+    :ivar nr_disk_swapins: pages read from disk since the shrinker last looked; of this group alone.
     """
 
     zswap_max: int | None = None
     zswap_writeback: bool = True
+    memory_max: int | None = None
     swap_max: int | None = None
     swap_tiers: int = ALL_TIERS
     parent: Cgroup | None = None
@@ -35,6 +40,7 @@ class Cgroup:
     zswap_bytes: int = 0
     zswapped: int = 0
     nr_disk_swapins: int = 0
+    memory_pages: int = 0
 
     def lineage(self) -> Iterator[Cgroup]:
         """This group and all above it, upwards."""
@@ -65,6 +71,13 @@ class Cgroup:
             group.zswap_bytes += size
             group = group.parent
 
+    def charge_memory(self, pages: int) -> None:
+        """``page_counter_charge()`` of memory; below 0 ``page_counter_uncharge()``."""
+        group: Cgroup | None = self
+        while group is not None:
+            group.memory_pages += pages
+            group = group.parent
+
     def may_swap(self) -> bool:
         """``__mem_cgroup_try_charge_swap()``: whether there is room for one slot more."""
         group: Cgroup | None = self
@@ -81,7 +94,7 @@ class Cgroup:
             group.swap_pages += slots
             group = group.parent
 
-    def swap_full(self) -> bool:
+    def is_swap_full(self) -> bool:
         """``mem_cgroup_swap_full()``: half of some limit is in use, so slots are not kept."""
         group: Cgroup | None = self
         while group is not None:
@@ -89,3 +102,12 @@ class Cgroup:
                 return True
             group = group.parent
         return False
+
+    def nr_swap_pages(self) -> int | None:
+        """``mem_cgroup_get_nr_swap_pages()``: slots that may still be taken, ``None``: any."""
+        left = [
+            group.swap_max // PAGE_SIZE - group.swap_pages
+            for group in self.lineage()
+            if group.swap_max is not None
+        ]
+        return min(left, default=None)

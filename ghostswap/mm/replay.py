@@ -13,6 +13,7 @@ from ghostswap.mm.backing import Origin
 from ghostswap.mm.designs import Parameters
 from ghostswap.mm.host import Group, Host
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.outcome import GroupOutcome, Outcome, Sample
 from ghostswap.mm.redraw import Redraw
 from ghostswap.mm.swapfile import SwapInfo
@@ -109,7 +110,7 @@ class Replay:
         self._timeline.append(
             Sample(
                 sum(self._touches),
-                sum(events.pgmajfault for events in self._events()),
+                sum(events["pgmajfault"] for events in self._events()),
                 pool // PAGE_SIZE,
                 sum(self._memory.resident),
                 sum(disk),
@@ -128,8 +129,6 @@ class Replay:
         disk_areas = [area for area in areas if area.type == "full"]
         reserved = sum(_reserved(area) for area in areas)
         ever_written = sum(area.written_pages for area in disk_areas) * PAGE_SIZE
-        slots = sum(area.pages or 0 for area in areas)
-        used = sum(area.inuse_pages for area in areas)
         return Outcome(
             design=self._design,
             kernel=self._kernel.name,
@@ -142,15 +141,7 @@ class Replay:
             vmstat=self._vmstat(),
             areas=areas,
             groups=tuple(map(self._group, range(len(self._members)))),
-            metadata=metadata.of(
-                self._design,
-                self._kernel.name,
-                slots=slots,
-                zswap=held.compressed,
-                disk=held.disk,
-                zero=max(held.zero, used - held.compressed - held.disk),
-                entries=True,
-            ),
+            metadata=self._metadata(held),
             reserved_bytes=reserved,
             written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
             never_written_bytes=sum(map(_reserved, disk_areas)) - ever_written,
@@ -158,6 +149,28 @@ class Replay:
             held=held,
             timeline=tuple(self._timeline),
         )
+
+    def _metadata(self, held: Held) -> Metadata:
+        """What the design takes; with the areas below zram, which are as any."""
+        areas, kernel = self._parts.swap.areas, self._kernel.name
+        own = [area for area in areas if self._design != "zram" or area.type == "zram"]
+        used = sum(area.inuse_pages for area in areas)
+        in_cache = max(held.zero, used - held.compressed - held.disk)
+        taken = metadata.of(
+            designs.record(self._design).name,
+            kernel,
+            slots=sum(area.pages or 0 for area in own),
+            zswap=held.compressed,
+            disk=held.disk,
+            zero=in_cache,
+            entries=True,
+        )
+        below = metadata.of(
+            "classic",
+            kernel,
+            slots=sum(area.pages or 0 for area in areas if area not in own),
+        )
+        return Metadata(taken.static_bytes + below.static_bytes, taken.dynamic_bytes)
 
     def _stuck_pages(self) -> int:
         swapping, resident = self._parts.swapping, self._memory.is_resident

@@ -101,7 +101,7 @@ class SwapState(Swapping):
                 self._cgroups[cgroup].nr_disk_swapins += 1
             else:
                 keeps_slot = False  # SWP_SYNCHRONOUS_IO: it goes round the swap cache
-        if not keeps_slot or self._swap.vm_swap_full() or self._cgroups[cgroup].swap_full():
+        if not keeps_slot or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
             self._free(page)
         return origin
 

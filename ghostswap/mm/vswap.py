@@ -115,7 +115,7 @@ class VirtualSwap(Swapping):
         else:
             self.vmstat.pswpin += 1
             self._cgroups[cgroup].nr_disk_swapins += 1
-            if self._swap.vm_swap_full() or self._cgroups[cgroup].swap_full():
+            if self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
                 self._places.free(page)
                 self._copy[page] = NO_COPY
         return origin

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``ghostswap compare``: one workload through several designs, side by side."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ghostswap.cli.args import Command
+from ghostswap.cli.hosts import HostOptions, host_options, is_scenario
+from ghostswap.cli.options import Words, bytes_option, json_option
+from ghostswap.cli.zswap import ZswapOptions, parameter_options
+from ghostswap.errors import UsageError
+from ghostswap.mm import codecs, kernels
+from ghostswap.units import format_size, parse_size
+
+if TYPE_CHECKING:
+    from ghostswap.cli.compare_report import Comparison
+    from ghostswap.cli.hosts import Measured
+    from ghostswap.mm.comparison import Contender
+    from ghostswap.mm.host import Host
+    from ghostswap.mm.swapfile import SwapInfo
+
+DESIGNS = ("disk", "classic", "ghost", "ghost-dynamic", "zram", "vswap", "vswap-ste")
+_DEFAULT = ("classic", "ghost", "zram", "vswap-ste")
+
+
+class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
+    """``NAME=VALUE,VALUE…``."""
+
+    name = "sweep"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[str, ...]]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, values = value.partition("=")
+        words = tuple(word for word in values.split(",") if word)
+        if name not in _SWEEPS or not equals or not words:
+            known = ", ".join(f"{name}=…" for name in _SWEEPS)
+            self.fail(f"{value!r} is none; write {known}, values joined by commas", param, ctx)
+        return name, words
+
+
+@click.command("compare", cls=Command)
+@click.argument("swapfiles", metavar="[SWAPFILE|HOST.toml]...", nargs=-1)
+@click.option(
+    "--pages",
+    "spec",
+    type=Words("mine", "pid:", "synthetic:", "-", paths=True),
+    default="mine",
+    metavar="SOURCE",
+    help="Memory of the process, as for simulate; mine by default.",
+)
+@click.option(
+    "--design",
+    "chosen",
+    type=click.Choice(DESIGNS),
+    multiple=True,
+    help=f"One of those to compare; again for another. By default {', '.join(_DEFAULT)}.",
+)
+@click.option(
+    "--compressor", type=click.Choice(codecs.names()), default="lz4", help="lz4 by default."
+)
+@click.option(
+    "--kernel", type=click.Choice(kernels.RELEASES), default="6.18", help="6.18 by default."
+)
+@parameter_options
+@host_options
+@click.option(
+    "--sweep",
+    type=_Sweep(),
+    metavar="NAME=VALUES",
+    help="Compare once for each of the values of size, limit or compressor: size=64M,128M,256M.",
+)
+@click.option(
+    "--cost",
+    is_flag=True,
+    help="Add times. They are counts by constants, which are printed: round numbers, not measured.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Processes that work side by side; by default one for each core.",
+)
+@bytes_option
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    swapfiles: tuple[str, ...],
+    spec: str,
+    chosen: tuple[str, ...],
+    compressor: str,
+    kernel: str,
+    sweep: tuple[str, tuple[str, ...]] | None,
+    cost: bool,
+    jobs: int | None,
+    raw: bool,
+    as_json: bool,
+    **values: Any,
+) -> int:
+    """Run one workload through several designs, and set what they came to side by side.
+
+    The memory of SOURCE is compressed once. It is written once, then touched under --limit, and
+    pages go and come back as each design has it. SWAPFILEs that have a disk are there for all
+    designs; a design that needs an area of another kind imagines it, above them.
+    """
+    from ghostswap.cli.hosts import open_areas
+
+    designs = tuple(dict.fromkeys(chosen)) or _DEFAULT
+    if is_scenario(swapfiles):
+        from ghostswap.cli.scenario import load
+        from ghostswap.cli.simulate import refuse_others
+
+        refuse_others(context, "swapfiles", "chosen", "sweep", "cost", "jobs", "raw", "as_json")
+        host = load(swapfiles[0])
+    else:
+        zswap = ZswapOptions(
+            **{f.name: values[f.name] for f in fields(ZswapOptions) if f.name in values}
+        )
+        options = HostOptions(**{f.name: values[f.name] for f in fields(HostOptions)})
+        zswap.check(kernels.get(kernel))
+        host = options.host(spec, swapfiles, kernel, designs[0], compressor, zswap, 0)
+    areas = open_areas(host.areas)
+    workers = jobs or len(os.sched_getaffinity(0))
+    if sweep is None:
+        hosts = [("", host)]
+    else:
+        name, words = sweep
+        hosts = [(word, _SWEEPS[name](host, word)) for word in words]
+    comparison = _compare(hosts, designs, areas, workers, sweep[0] if sweep else "", cost)
+    if as_json:
+        comparison.emit_json()
+    else:
+        comparison.print(str if raw else format_size)
+    return 0
+
+
+def _compare(
+    hosts: Sequence[tuple[str, Host]],
+    designs: Sequence[str],
+    areas: Sequence[SwapInfo],
+    jobs: int,
+    swept: str,
+    cost: bool,
+) -> Comparison:
+    """Every design on every one of *hosts*, which differ in one value, side by side."""
+    from ghostswap.cli.compare_report import Comparison
+    from ghostswap.cli.hosts import measure_host
+    from ghostswap.cli.progress import progress_bar
+    from ghostswap.cli.workload import open_traces
+    from ghostswap.mm.comparison import last_touches
+    from ghostswap.mm.workers import each
+
+    measured: dict[str, Measured] = {}
+    for _, host in hosts:
+        if host.compressor not in measured:
+            measured[host.compressor] = measure_host(host, designs, jobs)
+    first = hosts[0][1]
+    some = measured[first.compressor]
+    lengths = some.of(designs[0])
+    firsts = [sum(map(len, lengths[:number])) for number in range(len(lengths))]
+    last = last_touches(sum(map(len, lengths)), firsts, open_traces(first, some)[0])
+    runs = [
+        (host, design, measured[host.compressor], areas, last)
+        for _, host in hosts
+        for design in designs
+    ]
+    found: list[Contender] = []
+    with progress_bar("designs", len(runs)) as advance:
+        for contender in each(_run, runs, jobs):
+            found.append(contender)
+            advance(1)
+    step = len(designs)
+    rows = [
+        (value, tuple(found[number * step : (number + 1) * step]))
+        for number, (value, _) in enumerate(hosts)
+    ]
+    return Comparison(first, some, swept, tuple(rows), cost)
+
+
+def _run(run: tuple[Host, str, Measured, Sequence[SwapInfo], array[int]]) -> Contender:
+    from ghostswap.cli.workload import replay
+    from ghostswap.mm.comparison import Contender, inversion
+
+    host, design, measured, areas, last = run
+    done = replay(host, design, measured, areas, quiet=True)
+    return Contender(done.outcome(), inversion(last, done.disk_pages()))
+
+
+def _with_limit(host: Host, word: str) -> Host:
+    limit = -int(word) if word.isdecimal() else parse_size(word)
+    *others, last = host.groups
+    if limit < 0:
+        changed = replace(last, memory_max=None, limit_frames=-limit)
+    else:
+        changed = replace(last, memory_max=limit, limit_frames=None)
+    return replace(host, groups=(*others, changed))
+
+
+def _with_compressor(host: Host, word: str) -> Host:
+    if word not in codecs.names():
+        raise UsageError(f'unknown compressor: "{word}"', f"known: {', '.join(codecs.names())}")
+    return replace(host, compressor=word)
+
+
+#: What may be swept: the host with another value of it.
+_SWEEPS = {
+    "size": lambda host, word: replace(host, size=parse_size(word)),
+    "limit": _with_limit,
+    "compressor": _with_compressor,
+}
