@@ -16,7 +16,7 @@ from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.kernels import Filled, Kernel
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swapfile import SlotsReturn, SwapSpace
-from ghostswap.mm.swapping import NO_COPY, Redraws, Swapping
+from ghostswap.mm.swapping import NO_COPY, ORIGINS, Redraws, Swapping
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap import Zswap
 
@@ -85,7 +85,7 @@ class SwapState(Swapping):
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.backing.Backing`."""
-        origin = Origin(self._copy[page])
+        origin = ORIGINS[self._copy[page]]
         self.swap_ins[cgroup][origin] += 1
         keeps_slot = True
         if origin is Origin.ZSWAP:
@@ -151,9 +151,10 @@ class SwapState(Swapping):
         for freed in self._returned.free(slot):
             if self._zswap is not None:
                 self._zswap.invalidate(freed)
-            area, offset = self._swap.locate(freed)
-            if self._zram is not None and self._swap.areas[area].type == "zram":
-                self._zram.slot_free_notify(offset)
+            if self._zram is not None:
+                area, offset = self._swap.locate(freed)
+                if self._swap.areas[area].type == "zram":
+                    self._zram.slot_free_notify(offset)
             self._swap.free(freed)
 
     def _written(self, slot: int) -> None:

@@ -13,6 +13,8 @@ from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zswap import Zswap
 
 NO_COPY = 0
+#: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
+ORIGINS = (Origin.ZERO, *Origin)
 #: By cgroup: the length that a page has after it was written to; ``None`` where it stays.
 Redraws = Sequence[Callable[[int], int] | None]
 

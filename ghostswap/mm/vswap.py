@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swapfile import SwapSpace
-from ghostswap.mm.swapping import NO_COPY, Redraws, Swapping
+from ghostswap.mm.swapping import NO_COPY, ORIGINS, Redraws, Swapping
 from ghostswap.mm.zswap import Zswap
 
 _NO_SLOT = -1
@@ -105,7 +105,7 @@ class VirtualSwap(Swapping):
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.backing.Backing`."""
         assert self._zswap is not None
-        origin = Origin(self._copy[page])
+        origin = ORIGINS[self._copy[page]]
         self.swap_ins[cgroup][origin] += 1
         if origin is Origin.ZSWAP:
             self._zswap.load(page)

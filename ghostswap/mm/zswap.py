@@ -120,6 +120,8 @@ class Zswap:
         self._next_shrink = cycle((*range(len(self.cgroups)), None))
         self._full = False
         self._pool_pages = 0  # as of the last store or free
+        self._exclusive_loads = kernel.exclusive_loads
+        self._stale_first = kernel.stale_first
         self._has_pool_lru = kernel.reclaim is Reclaim.ZPOOL
         self._has_memcg_lru = kernel.reclaim is Reclaim.MEMCG_LRU
         totalram = ram // PAGE_SIZE
@@ -152,16 +154,16 @@ class Zswap:
         :param length: what the codec's ``lengths`` say of the page; 0 for a same-filled one.
         :param cgroup: whose page it is.
         """
-        if self.kernel.stale_first:
+        if self._stale_first:
             self.invalidate(slot)
         hits = self.counters.pool_limit_hit
-        taken = self._store(slot, length, cgroup)
-        if not taken:
-            self.invalidate(slot)
-            is_hit = self.counters.pool_limit_hit > hits
-            if self._full and (is_hit or self.kernel.reclaim is not Reclaim.ZPOOL):
-                self._queue_shrink()
-        return taken
+        if self._store(slot, length, cgroup):
+            return True
+        self.invalidate(slot)
+        is_hit = self.counters.pool_limit_hit > hits
+        if self._full and (is_hit or not self._has_pool_lru):
+            self._queue_shrink()
+        return False
 
     def _store(self, slot: int, length: int, cgroup: int) -> bool:
         memcg = self.cgroups[cgroup]
@@ -321,7 +323,7 @@ class Zswap:
         if not self.holds(slot):
             return False
         self.counters.zswpin += 1
-        if self.kernel.exclusive_loads:
+        if self._exclusive_loads:
             self._free_entry(slot)
         elif not self._has_pool_lru and self._entries.length[slot]:
             self._lru.rotate(self._list_of(slot), slot)
