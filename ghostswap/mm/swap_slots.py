@@ -104,6 +104,7 @@ class ExactSwapSpace(SwapSpace):
             self._add_to_avail(number)
         slots.free(slot - self._first_slots[number])
         area.inuse_pages -= 1
+        self.inuse_pages -= 1
         self._nr_swap_pages += 1
 
     # The list of areas
@@ -121,6 +122,7 @@ class ExactSwapSpace(SwapSpace):
     def _took(self, number: int, nr_pages: int) -> None:
         slots = self.maps[number]
         self.areas[number].inuse_pages += nr_pages
+        self.inuse_pages += nr_pages
         self._nr_swap_pages -= nr_pages
         if slots.inuse_pages == slots.pages:
             self._avail.remove(number)

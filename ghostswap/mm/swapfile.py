@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
+from math import inf
 from typing import Literal
 
 from ghostswap.mm.slotmap import RULES, SlotRules
@@ -109,10 +110,14 @@ class SwapSpace:
 
     :param areas: in the order of swapon; one without ``pages`` only at the end.
     :param rules: of the kernel, which say when areas of equal priority take turns.
+    :ivar inuse_pages: slots taken.
     """
 
     def __init__(self, areas: Iterable[SwapInfo], rules: SlotRules = RULES["6.18"]) -> None:
         self.areas = tuple(areas)
+        self.inuse_pages = sum(area.inuse_pages for area in self.areas)
+        is_endless = any(area.pages is None for area in self.areas)
+        self._half: float = inf if is_endless else sum(area.pages or 0 for area in self.areas) / 2
         self.rules = rules
         spans = [(area.pages or 0) + len(area.badpages) for area in self.areas[:-1]]
         self._first_slots = [0, *accumulate(spans)]
@@ -167,6 +172,7 @@ class SwapSpace:
                     if len(equals.numbers) > 1:
                         self._take_turn(equals, number)
                     area.inuse_pages += 1
+                    self.inuse_pages += 1
                     if area.freed:
                         return self._first_slots[number] + area.freed.pop()
                     if area.badpages:
@@ -187,6 +193,7 @@ class SwapSpace:
                     if is_other or not area.has_room(count):
                         return None
                     area.inuse_pages += count
+                    self.inuse_pages += count
                     area.highest += count
                     return self._first_slots[number] + area.highest - count
         return None
@@ -196,6 +203,7 @@ class SwapSpace:
         number, offset = self.locate(slot)
         area = self.areas[number]
         area.inuse_pages -= 1
+        self.inuse_pages -= 1
         if offset == area.highest - 1:
             area.highest -= 1
         else:
@@ -210,10 +218,7 @@ class SwapSpace:
 
     def vm_swap_full(self) -> bool:
         """``vm_swap_full()``: more than half of all slots are taken."""
-        if any(area.pages is None for area in self.areas):
-            return False
-        total = sum(area.pages or 0 for area in self.areas)
-        return (total - sum(area.inuse_pages for area in self.areas)) * 2 < total
+        return self.inuse_pages > self._half
 
     def tiers(self) -> dict[int, TierUse]:
         """What each tier, by its bit, gave and refused."""

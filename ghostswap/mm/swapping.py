@@ -14,7 +14,7 @@ from ghostswap.mm.zswap import Zswap
 
 NO_COPY = 0
 #: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
-ORIGINS = (Origin.ZERO, *Origin)
+ORIGINS: tuple[Origin, ...] = (Origin.ZERO, *Origin)
 #: By cgroup: the length that a page has after it was written to; ``None`` where it stays.
 Redraws = Sequence[Callable[[int], int] | None]
 
