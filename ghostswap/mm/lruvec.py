@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``struct lruvec``: a cgroup's pages in two lists, and what reclaim remembers of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isqrt
+
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.pages.source import PAGE_SIZE
+
+SWAP_CLUSTER_MAX = 32
+_PAGES_PER_GIB = (1 << 30) // PAGE_SIZE
+
+#: Bits of :attr:`Pages.flags`.
+REFERENCED = 1  # PG_referenced
+WORKINGSET = 2  # PG_workingset
+EVICTED = 4  # not in memory, but it has been: there is a shadow
+UNMAPPED = 8  # in the swap cache still, but no longer in the page table
+
+
+class Pages:
+    """``struct folio`` and its page table entry for every page there may be, as columns.
+
+    :ivar resident: 1 for a page in the page table; so
+    :ivar young: its accessed bit, and
+    :ivar dirty: its dirty bit.
+    :ivar flags: see above.
+    :ivar shadow: where ``EVICTED``, the age at the time, doubled, plus 1 for ``WORKINGSET``.
+    :ivar evictor: likewise, the index of the lruvec whose age that is.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.resident = bytearray(count)
+        self.young = bytearray(count)
+        self.dirty = bytearray(count)
+        self.flags = bytearray(count)
+        self.shadow = array("Q", bytes(8 * count))
+        self.evictor = array("H", bytes(2 * count))
+
+
+@dataclass(slots=True)
+class Events:
+    """Counters of ``memory.stat``; of a group itself, not of those below it.
+
+    :ivar pgfault: with those of pages that are made, or come back without I/O.
+    """
+
+    pgfault: int = 0
+    pgmajfault: int = 0
+    pgscan: int = 0
+    pgsteal: int = 0
+    pgactivate: int = 0
+    pgdeactivate: int = 0
+    pgrefill: int = 0
+    workingset_refault_anon: int = 0
+    workingset_activate_anon: int = 0
+    workingset_restore_anon: int = 0
+
+
+@dataclass(slots=True)
+class State:
+    """``lruvec_page_state()``: statistics of a group and all below, as of the last flush."""
+
+    inactive: int = 0
+    active: int = 0
+    activations: int = 0
+
+
+class Lruvec:
+    """The anonymous pages of one cgroup: its own on the lists, all below too in the statistics.
+
+    :param cgroup: of the root too, where ``memory_max`` is all there is.
+    :param index: its place among all there are.
+    :ivar group: number of the processes whose pages these are; -1 for a cgroup without.
+    :ivar inactive: pages, coldest first; so
+    :ivar active: the others.
+    :ivar writing: pages on their way to disk, and when they will be there; inactive ones too.
+    :ivar resident: pages of its own in memory.
+    :ivar nonresident_age: the clock of mm/workingset.c.
+    :ivar anon_cost: what reclaim of anonymous pages has cost lately.
+    :ivar refaults: activations as of the end of the last reclaim.
+    """
+
+    def __init__(self, cgroup: Cgroup, parent: Lruvec | None, index: int) -> None:
+        self.cgroup = cgroup
+        self.index = index
+        self.group = -1
+        self.children: list[Lruvec] = []
+        self.inactive: deque[int] = deque()
+        self.active: deque[int] = deque()
+        self.writing: deque[tuple[int, int]] = deque()
+        self.resident = 0
+        self.nonresident_age = 0
+        self.anon_cost = 0
+        self.refaults = 0
+        self.state = State()
+        self.events = Events()
+        self.lineage: tuple[Lruvec, ...] = (self, *(parent.lineage if parent else ()))
+        self._swap_limits = tuple(
+            (above.cgroup, above.cgroup.swap_max // PAGE_SIZE)
+            for above in self.lineage
+            if above.cgroup.swap_max is not None
+        )
+        if parent is not None:
+            parent.children.append(self)
+
+    def subtree(self) -> Iterator[Lruvec]:
+        """``mem_cgroup_iter()``: this one, then all below it."""
+        yield self
+        for child in self.children:
+            yield from child.subtree()
+
+    def charge(self, pages: int) -> None:
+        """Charge *pages* to this group and all above it; below 0 uncharge."""
+        for lruvec in self.lineage:
+            lruvec.cgroup.memory_pages += pages
+
+    def has_swap(self) -> bool:
+        """Whether no ``memory.swap.max`` up to the root is reached."""
+        return all(cgroup.swap_pages < limit for cgroup, limit in self._swap_limits)
+
+    def flush_stats(self) -> None:
+        """``mem_cgroup_flush_stats()`` of this group and all below it."""
+        state = self.state
+        state.inactive = len(self.inactive) + len(self.writing)
+        state.active = len(self.active)
+        state.activations = self.events.workingset_activate_anon
+        for child in self.children:
+            child.flush_stats()
+            state.inactive += child.state.inactive
+            state.active += child.state.active
+            state.activations += child.state.activations
+
+    def is_inactive_low(self) -> bool:
+        """``inactive_is_low()``: the larger a group, the smaller a share need be inactive."""
+        state = self.state
+        gigabytes = (state.inactive + state.active) // _PAGES_PER_GIB
+        ratio = isqrt(10 * gigabytes) or 1
+        return state.inactive * ratio < state.active
+
+    def age_nonresident(self, pages: int) -> None:
+        """``workingset_age_nonresident()``: the clocks of this group and all above it tick."""
+        for lruvec in self.lineage:
+            lruvec.nonresident_age += pages
+
+    def note_cost(self, nr_io: int, nr_rotated: int) -> None:
+        """``lru_note_cost()``, here and all above; file pages, of which there are none, cost 0."""
+        cost = nr_io * SWAP_CLUSTER_MAX + nr_rotated
+        for lruvec in self.lineage:
+            lruvec.anon_cost += cost
+            if lruvec.anon_cost > (lruvec.state.inactive + lruvec.state.active) // 4:
+                lruvec.anon_cost //= 2
+
+
+#: Maps a page of a lruvec.
+Fault = Callable[[int, Lruvec], None]

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's choice of pages to reclaim: an inactive and an active list, without MGLRU.
+
+After mm/vmscan.c, mm/workingset.c and mm/swap.c of Linux 6.1 and 6.12, anonymous pages only.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ghostswap.mm.backing import Backing, Out
+from ghostswap.mm.lruvec import (
+    EVICTED,
+    REFERENCED,
+    SWAP_CLUSTER_MAX,
+    UNMAPPED,
+    WORKINGSET,
+    Fault,
+    Lruvec,
+    Pages,
+)
+
+DEF_PRIORITY = 12
+SWAPPINESS = 60
+MAX_SWAPPINESS = 200
+
+#: The time that a write to disk takes, in pages that reclaim visits meanwhile; and what it takes
+#: to come to a list. As on a virtual disk (6.12): with them as many pages are under way, and as
+#: many come back before they are there, as were recorded.
+WRITE_TIME = 360
+WALK_TIME = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a kernel reclaims.
+
+    :ivar pagevec_size: pages that wait, on each CPU, to be put on their list.
+    :ivar flush_every: faults from one flush of the statistics of cgroups to the next; 0 where each
+        reclaim flushes them. Since 6.8 it takes them as they are, up to 2 s old
+        (``mem_cgroup_flush_stats_ratelimited()``), which is so many faults with zswap at 10 us.
+    :ivar partial_walks: reclaim goes no further through the groups than it needs to, and through
+        all of them only when that brought nothing (6.10).
+    """
+
+    pagevec_size: int
+    flush_every: int
+    partial_walks: bool
+
+
+#: By the name of the kernel.
+RULES = {
+    "6.1": Rules(pagevec_size=15, flush_every=0, partial_walks=False),
+    "6.6": Rules(pagevec_size=15, flush_every=0, partial_walks=False),
+    "6.12": Rules(pagevec_size=31, flush_every=200_000, partial_walks=True),
+    "6.18": Rules(pagevec_size=31, flush_every=200_000, partial_walks=True),
+}
+
+
+class TwoLists:
+    """Which pages leave: those that nobody touched on their way down the inactive list.
+
+    :param lruvecs: all there are, by index; the first is the root's.
+    :param flush_every: faults between two flushes of the statistics, 0 to flush as needed.
+    :param flush_first: faults before the first.
+    :param has_swap: whether any slot of the machine is free.
+    :param waits_for_writes: cgroup v1: reclaim waits for a write that it comes across.
+    :param shrink_slab: called with a group and a priority when reclaim has been through its
+        lists; what it shrinks flushes the statistics, as zswap's shrinker does.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        pages: Pages,
+        backing: Backing,
+        lruvecs: list[Lruvec],
+        *,
+        flush_every: int,
+        flush_first: int,
+        has_swap: Callable[[], bool],
+        waits_for_writes: bool,
+        shrink_slab: Callable[[int, int], None] | None,
+    ) -> None:
+        self._rules = rules
+        self._pages = pages
+        self._swap_out = backing.swap_out
+        self._lruvecs = lruvecs
+        self._flush_every = flush_every
+        self._to_flush = flush_first
+        self._has_swap = has_swap
+        self._waits_for_writes = waits_for_writes
+        self._shrink_slab = shrink_slab
+        self._batch: list[tuple[int, Lruvec, bool]] = []
+        self._clock = 0
+        # Since 6.8 it is zswap that flushes, where it has a limit to look at. So do all before.
+        self._is_fresh = [
+            not flush_every
+            or shrink_slab is not None
+            or (not waits_for_writes and any(above.cgroup.zswap_max for above in lruvec.lineage))
+            for lruvec in lruvecs
+        ]
+
+    # What processes do
+
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
+        """Touch *pages* of *lruvec* in order; *fault* maps one that is not."""
+        resident, young, dirty = self._pages.resident, self._pages.young, self._pages.dirty
+        if writes is None:
+            for page in pages:
+                if resident[page]:
+                    young[page] = 1
+                else:
+                    fault(page, lruvec)
+            return
+        for page, write in zip(pages, writes, strict=True):
+            if resident[page]:
+                young[page] = 1
+            else:
+                fault(page, lruvec)
+            if write:
+                dirty[page] = 1
+
+    def tick(self) -> None:
+        """A fault's worth of time goes by."""
+        if self._flush_every:
+            self._to_flush -= 1
+            if self._to_flush <= 0:
+                self._to_flush = self._flush_every
+                self._lruvecs[0].flush_stats()
+
+    def add(self, page: int, lruvec: Lruvec) -> None:
+        """Put *page*, new or brought back, on its list: the active one if it went too early.
+
+        ``workingset_refault()`` and ``folio_add_lru()``.
+        """
+        pages = self._pages
+        is_active = False
+        if pages.flags[page] & EVICTED:
+            pages.flags[page] = 0
+            lruvec.events.workingset_refault_anon += 1
+            shadow = pages.shadow[page]
+            evictor = self._lruvecs[pages.evictor[page]]
+            distance = evictor.nonresident_age - (shadow >> 1)
+            is_active = distance <= evictor.state.active and self._may_swap(evictor)
+            if is_active:
+                self._activate_refault(page, lruvec, bool(shadow & 1))
+        pages.young[page] = pages.resident[page] = 1
+        self._batch.append((page, lruvec, is_active))
+        if len(self._batch) == self._rules.pagevec_size:
+            self._lru_add_drain()
+
+    def _activate_refault(self, page: int, lruvec: Lruvec, was_workingset: bool) -> None:
+        lruvec.age_nonresident(1)
+        lruvec.events.workingset_activate_anon += 1
+        if was_workingset:
+            self._pages.flags[page] = WORKINGSET
+            lruvec.note_cost(1, 0)
+            lruvec.events.workingset_restore_anon += 1
+
+    def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
+        """Pages of *lruvec* itself in the order in which reclaim comes to them."""
+        self._lru_add_drain()
+        yield from lruvec.inactive
+        yield from (page for page, _ in lruvec.writing)
+        yield from lruvec.active
+
+    def forget(self, lruvec: Lruvec) -> None:
+        """The processes of *lruvec* are gone."""
+        self._lru_add_drain()
+        lruvec.inactive.clear()
+        lruvec.active.clear()
+        lruvec.writing.clear()
+
+    # What reclaim does
+
+    def try_to_free_pages(self, target: Lruvec) -> int:
+        """``do_try_to_free_pages()`` below *target*: how many are free."""
+        full_walk = not self._rules.partial_walks
+        force_deactivate = False
+        while True:
+            nr_reclaimed = 0
+            skipped_deactivate = False
+            for priority in range(DEF_PRIORITY, -1, -1):
+                freed, skipped = self._shrink_node(target, priority, force_deactivate, full_walk)
+                nr_reclaimed += freed
+                skipped_deactivate |= skipped
+                if nr_reclaimed >= SWAP_CLUSTER_MAX:
+                    break
+            target.refaults = target.state.activations
+            if nr_reclaimed:
+                return nr_reclaimed
+            if not full_walk:
+                full_walk = True
+            elif skipped_deactivate and not force_deactivate:
+                force_deactivate = True
+            else:
+                return 0
+
+    def _shrink_node(
+        self, target: Lruvec, priority: int, force_deactivate: bool, full_walk: bool
+    ) -> tuple[int, bool]:
+        if self._is_fresh[target.index]:
+            target.flush_stats()
+        may_deactivate = (
+            force_deactivate
+            or target.state.activations != target.refaults
+            or target.is_inactive_low()
+        )
+        nr_reclaimed = 0
+        skipped_deactivate = False
+        for lruvec in target.subtree():
+            freed, skipped = self._shrink_lruvec(lruvec, target, priority, may_deactivate)
+            nr_reclaimed += freed
+            skipped_deactivate |= skipped
+            if self._shrink_slab is not None and lruvec.group >= 0:
+                self._shrink_slab(lruvec.group, priority)
+            if not full_walk and nr_reclaimed >= SWAP_CLUSTER_MAX:
+                break
+        return nr_reclaimed, skipped_deactivate
+
+    def _shrink_lruvec(
+        self, lruvec: Lruvec, target: Lruvec, priority: int, may_deactivate: bool
+    ) -> tuple[int, bool]:
+        self._clock += WALK_TIME
+        if not self._may_swap(lruvec):
+            return 0, False
+        nr_inactive, nr_active = self._get_scan_count(lruvec, target, priority)
+        nr_reclaimed = 0
+        skipped_deactivate = False
+        while nr_inactive and nr_reclaimed < SWAP_CLUSTER_MAX:
+            nr_to_scan = min(nr_inactive, SWAP_CLUSTER_MAX)
+            nr_inactive -= nr_to_scan
+            nr_reclaimed += self._shrink_inactive_list(nr_to_scan, lruvec, target)
+            if nr_active:
+                nr_to_scan = min(nr_active, SWAP_CLUSTER_MAX)
+                nr_active -= nr_to_scan
+                if may_deactivate:
+                    self._shrink_active_list(nr_to_scan, lruvec)
+                else:
+                    skipped_deactivate = True
+        if lruvec.is_inactive_low():
+            self._shrink_active_list(SWAP_CLUSTER_MAX, lruvec)
+        return nr_reclaimed, skipped_deactivate
+
+    def _may_swap(self, lruvec: Lruvec) -> bool:
+        """``can_reclaim_anon_pages()``"""
+        return lruvec.has_swap() and self._has_swap()
+
+    @staticmethod
+    def _get_scan_count(lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:
+        """``get_scan_count()``: how much of the inactive and of the active list to scan.
+
+        File pages get their share, too, although there are none.
+        """
+        nr_inactive = len(lruvec.inactive) + len(lruvec.writing) >> priority
+        nr_active = len(lruvec.active) >> priority
+        if priority == 0:
+            return nr_inactive, nr_active
+        cost = target.anon_cost
+        ap = SWAPPINESS * (3 * cost + 1) // (2 * cost + 1)
+        fp = (MAX_SWAPPINESS - SWAPPINESS) * (3 * cost + 1) // (cost + 1)
+        return nr_inactive * ap // (ap + fp), nr_active * ap // (ap + fp)
+
+    def _shrink_active_list(self, nr_to_scan: int, lruvec: Lruvec) -> None:
+        self._lru_add_drain()
+        take, put = lruvec.active.popleft, lruvec.inactive.append
+        young, flags = self._pages.young, self._pages.flags
+        nr_taken = min(nr_to_scan, len(lruvec.active))
+        for _ in range(nr_taken):
+            page = take()
+            young[page] = 0
+            flags[page] |= WORKINGSET
+            put(page)
+        lruvec.events.pgrefill += nr_taken
+        lruvec.events.pgdeactivate += nr_taken
+
+    def _shrink_inactive_list(self, nr_to_scan: int, lruvec: Lruvec, target: Lruvec) -> int:
+        """``shrink_inactive_list()`` and ``shrink_folio_list()``"""
+        self._lru_add_drain()
+        self._end_writeback(lruvec)
+        nr_taken = min(nr_to_scan, len(lruvec.inactive))
+        if not nr_taken:
+            self._meet_writeback(nr_to_scan, lruvec)
+            return 0
+        pages, swap_out, group = self._pages, self._swap_out, lruvec.group
+        young, dirty, flags, resident = pages.young, pages.dirty, pages.flags, pages.resident
+        take, keep, activate = lruvec.inactive.popleft, lruvec.inactive.append, lruvec.active.append
+        due = self._clock + WRITE_TIME
+        age = target.nonresident_age
+        nr_active = len(lruvec.active)
+        nr_pageout = nr_reclaimed = 0
+        for visit in range(nr_taken):
+            page = take()
+            flag = flags[page]
+            if young[page]:
+                young[page] = 0
+                if flag & REFERENCED:
+                    activate(page)
+                else:
+                    flags[page] = flag | REFERENCED
+                    keep(page)
+                continue
+            out = swap_out(page, group, dirty[page] == 1)
+            if out is Out.FREED:
+                nr_pageout += dirty[page]
+                pages.shadow[page] = (age + nr_reclaimed) * 2 + (flag & WORKINGSET != 0)
+                pages.evictor[page] = target.index
+                nr_reclaimed += 1
+                flags[page] = EVICTED
+                resident[page] = 0
+            elif out is Out.WRITING:
+                nr_pageout += 1
+                flags[page] = flag & ~REFERENCED | UNMAPPED
+                resident[page] = dirty[page] = 0
+                lruvec.writing.append((page, due + visit))
+            else:
+                flags[page] = flag & ~REFERENCED
+                activate(page)
+        self._clock += nr_taken
+        nr_activated = len(lruvec.active) - nr_active
+        target.age_nonresident(nr_reclaimed)
+        lruvec.age_nonresident(nr_activated)
+        lruvec.note_cost(nr_pageout, nr_taken - nr_reclaimed)
+        lruvec.resident -= nr_reclaimed
+        lruvec.charge(-nr_reclaimed)
+        lruvec.events.pgscan += nr_taken
+        lruvec.events.pgsteal += nr_reclaimed
+        lruvec.events.pgactivate += nr_activated
+        return nr_reclaimed
+
+    def _end_writeback(self, lruvec: Lruvec) -> None:
+        """``folio_rotate_reclaimable()``: pages that have been written are the next to go."""
+        writing = lruvec.writing
+        while writing and writing[0][1] <= self._clock:
+            lruvec.inactive.appendleft(writing.popleft()[0])
+
+    def _meet_writeback(self, nr_to_scan: int, lruvec: Lruvec) -> None:
+        """Nothing but pages under writeback is left to scan."""
+        nr_met = min(nr_to_scan, len(lruvec.writing))
+        for _ in range(nr_met):
+            page, due = lruvec.writing.popleft()
+            if self._waits_for_writes:
+                self._clock = max(self._clock, due)
+                lruvec.inactive.append(page)
+            else:
+                lruvec.active.append(page)
+        lruvec.events.pgscan += nr_met
+        if not self._waits_for_writes:
+            lruvec.events.pgactivate += nr_met
+            lruvec.age_nonresident(nr_met)
+
+    def _lru_add_drain(self) -> None:
+        for page, lruvec, is_active in self._batch:
+            (lruvec.active if is_active else lruvec.inactive).append(page)
+        self._batch.clear()

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory under limits: what is charged to whom at a fault, and who has to give pages for it.
+
+After ``do_swap_page()`` (mm/memory.c) and ``try_charge_memcg()`` (mm/memcontrol.c), Linux 6.1 to
+6.18. Which pages go is for :mod:`ghostswap.mm.shrink` or :mod:`ghostswap.mm.exact_lru` to say.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Literal, Protocol
+
+from ghostswap.mm import kernels
+from ghostswap.mm.backing import Backing, Origin
+from ghostswap.mm.exact_lru import ExactLru
+from ghostswap.mm.lruvec import EVICTED, UNMAPPED, Events, Fault, Lruvec, Pages
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.shrink import RULES, TwoLists
+from ghostswap.pages.source import PAGE_SIZE
+
+MAX_RECLAIM_RETRIES = 16
+PTRS_PER_PTE = 512
+
+#: Pages that the kernel takes for a process beside the tables that map its memory: the other page
+#: tables, its stack and the like. With these tables they were 19 of recorded processes (6.12).
+KERNEL_PAGES = 11
+
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A cgroup with processes, and the numbers of their pages: so many from *first* on."""
+
+    cgroup: Cgroup
+    first: int
+    pages: int
+
+
+class _Policy(Protocol):
+    """Which pages leave."""
+
+    def touch(
+        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault
+    ) -> None: ...
+    def tick(self) -> None: ...
+    def add(self, page: int, lruvec: Lruvec) -> None: ...
+    def coldest_first(self, lruvec: Lruvec) -> Iterator[int]: ...
+    def forget(self, lruvec: Lruvec) -> None: ...
+    def try_to_free_pages(self, target: Lruvec) -> int: ...
+
+
+class _Killed(Exception):
+    """The group that faults is gone."""
+
+
+class Memory:
+    """The memory of *groups*, under the limits of their cgroups and of the machine.
+
+    :param kernel: a name that :func:`ghostswap.mm.kernels.get` knows.
+    :param groups: known by their positions here; one a cgroup. Pages are numbers over all of them.
+    :param backing: where pages go that leave, and where they come back from.
+    :param policy: ``kernel`` for its two lists, ``lru`` for exact LRU.
+    :param cgroup_version: 2 charges bytes in zswap to their group, 1 does not.
+    :param kernel_pages: charged to each group from the start; page tables come on top.
+    :param flush_every: faults between two flushes of the cgroup statistics, on which the two lists
+        go by; 0 to flush at every reclaim, as if somebody were reading ``memory.stat`` all the
+        time; by default what *kernel* does (:class:`ghostswap.mm.shrink.Rules`). A kernel that
+        flushes by the clock does not repeat itself: runs with some values give a band.
+    :param flush_first: faults before the first flush, by default as many.
+    :param has_swap: whether a slot is free in any area; by default one always is.
+    :param ram: bytes for all groups and for
+    :param others: pages that nobody is charged for, as cgroup v1's zswap pool.
+    :param shrink_slab: called with a group and a priority when reclaim has scanned that group:
+        the place of zswap's shrinker.
+    :param on_kill: called with a group that is killed: its slots are free.
+    :ivar killed: by group, whether it has been killed for lack of memory.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        groups: Sequence[Group],
+        backing: Backing,
+        *,
+        policy: Literal["kernel", "lru"] = "kernel",
+        cgroup_version: int = 2,
+        kernel_pages: int = KERNEL_PAGES,
+        flush_every: int | None = None,
+        flush_first: int | None = None,
+        has_swap: Callable[[], bool] = lambda: True,
+        ram: int | None = None,
+        others: Callable[[], int] = lambda: 0,
+        shrink_slab: Callable[[int, int], None] | None = None,
+        on_kill: Callable[[int], object] | None = None,
+    ) -> None:
+        row = kernels.get(kernel)
+        self.groups = tuple(groups)
+        self.killed = [False] * len(self.groups)
+        self._exclusive_loads = row.exclusive_loads
+        self._charges_zswap = cgroup_version == 2
+        self._swap_in = backing.swap_in
+        self._others = others
+        self._on_kill = on_kill
+        self._kernel_pages = kernel_pages
+        self._pages = Pages(max((group.first + group.pages for group in groups), default=0))
+        self._made = [0] * len(self.groups)
+        self._lruvecs = [Lruvec(Cgroup(memory_max=ram), None, 0)]
+        self._lruvec_of = [self._make_lruvec(group, number) for number, group in enumerate(groups)]
+        self._limits = [
+            tuple(
+                (above, above.cgroup.memory_max // PAGE_SIZE)
+                for above in lruvec.lineage
+                if above.cgroup.memory_max is not None
+            )
+            for lruvec in self._lruvec_of
+        ]
+        self._policy: _Policy
+        if policy == "lru":
+            self._policy = ExactLru(self._pages, backing, self._lruvecs)
+            return
+        rules = RULES[row.name]
+        every = rules.flush_every if flush_every is None else flush_every
+        self._policy = TwoLists(
+            rules,
+            self._pages,
+            backing,
+            self._lruvecs,
+            flush_every=every,
+            flush_first=every if flush_first is None else flush_first,
+            has_swap=has_swap,
+            waits_for_writes=cgroup_version == 1,
+            shrink_slab=shrink_slab,
+        )
+
+    def _make_lruvec(self, group: Group, number: int) -> Lruvec:
+        """The lruvec of *group*'s cgroup, after those of all above it that are not there yet."""
+        lruvec = self._lruvecs[0]
+        for cgroup in reversed(tuple(group.cgroup.lineage())):
+            known = (child for child in lruvec.children if child.cgroup is cgroup)
+            lruvec = next(known, None) or Lruvec(cgroup, lruvec, len(self._lruvecs))
+            if lruvec.index == len(self._lruvecs):
+                self._lruvecs.append(lruvec)
+        lruvec.group = number
+        lruvec.charge(self._kernel_pages)
+        return lruvec
+
+    # What processes do
+
+    def fill(self, group: int) -> None:
+        """Have *group* write all its pages, in order, for the first time."""
+        first, end = self.groups[group].first, self.groups[group].first + self.groups[group].pages
+        for start in range(first, end, _CHUNK):
+            pages = array("I", range(start, min(start + _CHUNK, end)))
+            self.touch(group, pages, bytes(repeat(1, len(pages))))
+
+    def touch(self, group: int, pages: array[int], writes: bytes | None) -> None:
+        """Have *group* touch its *pages* in order, until it is killed.
+
+        :param writes: not 0 for each touch that is a write; ``None`` if none is.
+        """
+        if not self.killed[group]:
+            with suppress(_Killed):
+                self._policy.touch(self._lruvec_of[group], pages, writes, self._fault)
+
+    # What there is to know
+
+    def events(self, group: int) -> Events:
+        """The counters of *group*, which go on changing."""
+        return self._lruvec_of[group].events
+
+    def resident(self, group: int) -> int:
+        """How many pages of *group* are in memory."""
+        return self._lruvec_of[group].resident
+
+    def coldest_first(self, group: int) -> Iterator[int]:
+        """The pages of *group* that are in memory, as the LRU has them."""
+        return self._policy.coldest_first(self._lruvec_of[group])
+
+    # Faults
+
+    def _fault(self, page: int, lruvec: Lruvec) -> None:
+        """``do_swap_page()``, or ``do_anonymous_page()`` for a page that never was."""
+        lruvec.events.pgfault += 1
+        self._policy.tick()
+        pages = self._pages
+        flag = pages.flags[page]
+        if flag & UNMAPPED:
+            pages.flags[page] = flag & ~UNMAPPED
+            pages.resident[page] = pages.young[page] = 1
+            return
+        for target, limit in self._limits[lruvec.group]:
+            if self._usage(target) >= limit:
+                self._reclaim(target, limit, lruvec)
+        for above in lruvec.lineage:
+            above.cgroup.memory_pages += 1
+        lruvec.resident += 1
+        if flag & EVICTED:
+            lruvec.events.pgmajfault += 1
+            self._policy.add(page, lruvec)
+            origin = self._swap_in(page, lruvec.group)
+            # No copy is left behind, so the page is as good as written to.
+            is_gone = origin is Origin.ZRAM or (origin is Origin.ZSWAP and self._exclusive_loads)
+            pages.dirty[page] = is_gone
+        else:
+            self._make(lruvec)
+            pages.dirty[page] = 1
+            self._policy.add(page, lruvec)
+
+    def _make(self, lruvec: Lruvec) -> None:
+        """Count a new page; each 512 take a page table."""
+        if self._made[lruvec.group] % PTRS_PER_PTE == 0:
+            lruvec.charge(1)
+        self._made[lruvec.group] += 1
+
+    def _usage(self, lruvec: Lruvec) -> int:
+        """``memory.current`` in pages; of the root, of the whole machine."""
+        if lruvec.index == 0:
+            return lruvec.cgroup.memory_pages + self._others()
+        if not self._charges_zswap:
+            return lruvec.cgroup.memory_pages
+        return lruvec.cgroup.memory_pages - -lruvec.cgroup.zswap_bytes // PAGE_SIZE
+
+    def _reclaim(self, target: Lruvec, limit: int, faulting: Lruvec) -> None:
+        """``try_charge_memcg()``: get *target* below its *limit*, if need be with the OOM killer.
+
+        :raises _Killed: it was *faulting* that had to go.
+        """
+        # The first failure has the CPUs' stocks drained, and does not count.
+        retries = MAX_RECLAIM_RETRIES + 1
+        while self._usage(target) >= limit:
+            if self._policy.try_to_free_pages(target):
+                continue
+            if self._usage(target) >= limit:
+                retries -= 1
+                if retries < 0:
+                    self._out_of_memory(target, faulting)
+                    retries = MAX_RECLAIM_RETRIES
+
+    def _out_of_memory(self, target: Lruvec, faulting: Lruvec) -> None:
+        """``out_of_memory()``: kill the group below *target* that has the most pages."""
+        alive = (
+            lruvec
+            for lruvec in target.subtree()
+            if lruvec.group >= 0 and not self.killed[lruvec.group]
+        )
+        victim = max(alive, key=lambda lruvec: self._made[lruvec.group])
+        group = self.groups[victim.group]
+        self.killed[victim.group] = True
+        self._policy.forget(victim)
+        self._pages.resident[group.first : group.first + group.pages] = bytes(group.pages)
+        tables = -(-self._made[victim.group] // PTRS_PER_PTE)
+        victim.charge(-(victim.resident + self._kernel_pages + tables))
+        victim.resident = 0
+        if self._on_kill is not None:
+            self._on_kill(victim.group)
+        if victim is faulting:
+            raise _Killed
