@@ -13,6 +13,7 @@ from typing import Literal
 
 from ghostswap.area.mounts import fstype, mounted_at, unescape
 from ghostswap.errors import TargetError
+from ghostswap.filetypes import check_type
 
 Kind = Literal["file", "block"]
 
@@ -20,14 +21,6 @@ Kind = Literal["file", "block"]
 LockMode = Literal["yes", "no", "nonblock"]
 
 _INSECURE = {"file": (0o7077, 0o600), "block": (0o7007, 0o660)}
-
-#: What else a path may name, and so cannot be a swap area.
-_OTHER_TYPES = {
-    stat.S_IFDIR: "is a directory",
-    stat.S_IFCHR: "is a character device",
-    stat.S_IFIFO: "is a FIFO",
-    stat.S_IFSOCK: "is a socket",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +97,6 @@ class Target:
         """
         mask, proposed = _INSECURE[self.kind]
         return proposed if self.mode & mask else None
-
-
-def check_type(path: str, mode: int) -> None:
-    """Refuse what is neither a regular file nor a block device.
-
-    :raises TargetError: saying what it is instead.
-    """
-    said = _OTHER_TYPES.get(stat.S_IFMT(mode))
-    if said is not None:
-        raise TargetError(path, f"{said}, not a file or block device")
 
 
 @contextlib.contextmanager

@@ -15,17 +15,10 @@ import stat
 from collections.abc import Iterable
 
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.filetypes import check_type
 from ghostswap.pages.source import PAGE_SIZE, Skipped
 
 _PIPE_IT = "give - as the source and connect it to standard input"
-
-#: File types (``st_mode``, inode(7)) that hold no memory to read: what they are, what to do.
-_REFUSED = {
-    stat.S_IFDIR: ("a directory", ""),
-    stat.S_IFSOCK: ("a socket", ""),
-    stat.S_IFIFO: ("a FIFO", _PIPE_IT),
-    stat.S_IFCHR: ("a character device", _PIPE_IT),
-}
 
 #: What a read says of one bad place: of the medium, or of what the file system finds there.
 #: Any other error holds for the whole file.
@@ -61,9 +54,7 @@ class FileSource:
         self._unread: list[tuple[int, int, str]] = []  # bytes from, bytes to, why
         try:
             # Before it is opened: to open a device can act on it, /dev/watchdog the worst of all.
-            what, hint = _REFUSED.get(stat.S_IFMT(os.stat(path).st_mode), ("", ""))
-            if what:
-                raise TargetError(path, f"is {what}, not a file or block device", hint)
+            check_type(path, os.stat(path).st_mode, _PIPE_IT)
             # Nonblocking, lest a FIFO has taken the name in between.
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
