@@ -132,8 +132,10 @@ def test_a_run_is_the_same_each_time_and_another_with_another_seed_or_group(spec
     trace = open_trace(spec, write_ratio=0.3)
     first, second = list(trace.chunks(3000)), list(trace.chunks(3000))
     assert first == second
-    assert first[0].pages != pages_of(spec, 3000, seed=1)[:CHUNK_TOUCHES]
-    assert first[0].pages.tolist() != pages_of(spec, 3000, group=1)[:CHUNK_TOUCHES]
+    run = [page for touches in first for page in touches.pages]
+    assert run == pages_of(spec, 3000)
+    assert run != pages_of(spec, 3000, seed=1)
+    assert run != pages_of(spec, 3000, group=1)
     assert list(trace.chunks(50)) != first, "another memory, another run"
     assert list(trace.chunks(3000)) == first
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -102,18 +101,16 @@ def test_what_is_no_trace_is_refused_with_all_that_is(spec: str) -> None:
 
 
 @dataclass
-class Counted:
-    """So many touches of page 0 on, in chunks of *chunk*."""
+class Uncounted:
+    """A scan of *count* touches that does not say how many."""
 
     count: int
     group: int
-    chunk: int = 5000
     touches: int | None = None
-    name: str = "counted"
+    name: str = "uncounted"
 
     def chunks(self, pages: int) -> Iterator[Touches]:
-        trace: Any = open_trace(f"scan@{self.count}", writes="odd", group=self.group)
-        yield from trace.chunks(pages)
+        return open_trace(f"scan@{self.count}", group=self.group).chunks(pages)
 
 
 def test_traces_run_side_by_side_in_proportion_and_none_is_changed() -> None:
@@ -139,12 +136,16 @@ def test_traces_side_by_side_are_the_same_each_time() -> None:
 
 
 def test_a_trace_of_unknown_length_keeps_up_with_the_longest() -> None:
-    traces: list[Trace] = [open_trace("scan@100k", group=0), Counted(100_000, 1), Counted(10, 2)]
+    traces: list[Trace] = [
+        open_trace("scan@100k", group=0),
+        Uncounted(100_000, 1),
+        Uncounted(10, 2),
+    ]
     done = [0, 0, 0]
     for touches in interleave(traces, [50, 60, 70]):
         done[touches.group] += len(touches.pages)
         assert abs(done[0] - done[1]) <= 1024
     assert done == [100_000, 100_000, 10]
-    alone = interleave([Counted(10, 0), Counted(20, 1)], [5, 5])
+    alone = interleave([Uncounted(10, 0), Uncounted(20, 1)], [5, 5])
     assert sorted(len(touches.pages) for touches in alone) == [10, 20]
     assert list(interleave([], [])) == []

@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import threading
+import tracemalloc
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -205,7 +206,7 @@ def test_what_is_no_file_is_refused_without_waiting(
 def test_oracle_general_is_read_as_libcachesim_reads_it(tmp_path: Path) -> None:
     libcachesim = pytest.importorskip("libcachesim")
     rng = random.Random(5)
-    objects = [rng.randrange(1 << 64) for _ in range(300)]
+    objects = [(1 << 64) - 1, *(high << 32 | low for high in range(23) for low in range(13))]
     records = [(at // 10, rng.choice(objects), rng.randrange(1, 1 << 20), -1) for at in range(5000)]
     path = tmp_path / "a.oracleGeneral"
     path.write_bytes(b"".join(struct.pack("<IQIq", *record) for record in records))
@@ -283,6 +284,19 @@ def test_any_csv_is_a_trace_or_refused(content: bytes | str) -> None:
         trace = open_trace(f"csv:/dev/fd/{fd}")
         with suppress(TargetError):
             assert all(page < 100 for page in pages_of(trace, 100))
+
+
+def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "endless.csv"
+    path.touch()
+    os.truncate(path, 64 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TargetError, match="line 1 is no touch"):
+            pages_of(open_trace(str(path)), 100)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_csv_that_says_who_writes_is_not_overruled(tmp_path: Path) -> None:
