@@ -74,7 +74,10 @@ class Replay:
             self._parts.swapping,
             policy=host.policy,
             cgroup_version=host.cgroup_version,
+            has_swap=self._parts.swapping.has_room,
+            on_kill=self._forget,
         )
+        self._parts.swapping.resident = self._memory.is_resident
         self._touches = [0] * len(self._members)
         self._timeline: list[Sample] = []
 
@@ -112,10 +115,18 @@ class Replay:
                 sum(self._touches),
                 sum(events["pgmajfault"] for events in self._events()),
                 pool // PAGE_SIZE,
-                sum(self._memory.resident),
+                self._resident(),
                 sum(disk),
             )
         )
+
+    def _resident(self) -> int:
+        return sum(map(self._memory.resident, range(len(self._members))))
+
+    def _forget(self, group: int) -> None:
+        """What a killed *group* had is free."""
+        member = self._members[group]
+        self._parts.swapping.forget(range(member.first, member.first + member.pages))
 
     def _events(self) -> list[dict[str, int]]:
         """``memory.stat`` of each group."""
@@ -134,7 +145,7 @@ class Replay:
             kernel=self._kernel.name,
             pages=sum(member.pages for member in self._members),
             touches=sum(self._touches),
-            resident_pages=sum(self._memory.resident),
+            resident_pages=self._resident(),
             kept_pages=swapping.kept_pages,
             zswap=zswap.debugfs() if zswap is not None else {},
             zram=zram.stat() if zram is not None else {},
@@ -225,7 +236,7 @@ class Replay:
             name=self._working[number].name,
             pages=self._members[number].pages,
             touches=self._touches[number],
-            resident_pages=memory.resident[number],
+            resident_pages=memory.resident(number),
             swap_ins={origin.name.lower(): ins[origin] for origin in Origin},
             swap_outs=swapping.swap_outs[number],
             refused=swapping.refused[number],

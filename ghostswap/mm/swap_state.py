@@ -9,7 +9,7 @@ pages. A page keeps its slot when it comes back, until swap runs short.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from ghostswap.mm.backing import Origin, Out
@@ -30,7 +30,6 @@ class SwapState(Swapping):
     """Slots of *swap*, taken when a page leaves and kept while it is out.
 
     :param zram: the device that the area of type ``zram`` is, which :data:`SAME_FILLED` is for.
-    :ivar resident: by page, 1 while it is in memory; whoever calls shares it.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class SwapState(Swapping):
         self._exclusive_loads = kernel.exclusive_loads
         self._swap = swap
         self._zram = zram
-        self.resident = bytearray(len(lengths))
         self._slot = array("i", [_NO_SLOT]) * len(lengths)
         self._page = array("i")  # by slot
         self._cgroup_of = array("H", [0]) * len(lengths)  # that the slot is charged to
@@ -108,6 +106,16 @@ class SwapState(Swapping):
     def can_write_back(self, page: int) -> bool:
         """See :class:`~ghostswap.mm.swapping.Swapping`; a zram here has no backing device."""
         return self._swap.can_write(self._slot[page])
+
+    def has_room(self) -> bool:
+        """See :class:`~ghostswap.mm.swapping.Swapping`."""
+        return self._swap.has_room() or self._reclaim_cached()
+
+    def forget(self, pages: Iterable[int]) -> None:
+        """See :class:`~ghostswap.mm.swapping.Swapping`."""
+        for page in pages:
+            if self._slot[page] >= 0:
+                self._free(page)
 
     def _alloc(self, page: int, cgroup: int) -> int:
         """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""

@@ -216,6 +216,10 @@ class SwapSpace:
         """
         return sum(1 for area in self.areas if area.type == "full" and area.has_room())
 
+    def has_room(self) -> bool:
+        """Whether any slot is free."""
+        return any(area.has_room() for area in self.areas)
+
     def vm_swap_full(self) -> bool:
         """``vm_swap_full()``: more than half of all slots are taken."""
         return self.inuse_pages > self._half

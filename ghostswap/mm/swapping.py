@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ghostswap.mm.backing import Origin, Out
@@ -35,6 +35,7 @@ class Swapping(ABC):
     :param lengths: by page, its compressed length now; 0 for one that needs no compressing.
     :param zswap: in front of the rest, ``None`` where it is off.
     :param redraws: by cgroup, page -> the length that it has after it was written to.
+    :ivar resident: by page, 1 while it is in memory; whoever calls shares it.
     :ivar vmstat: counters.
     :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
     :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
@@ -49,6 +50,7 @@ class Swapping(ABC):
         cgroups: Sequence[Cgroup],
         redraws: Redraws = (),
     ) -> None:
+        self.resident = bytearray(len(lengths))
         self.vmstat = Vmstat()
         self.swap_ins = [[0] * (max(Origin) + 1) for _ in cgroups]
         self.swap_outs = [0] * len(cgroups)
@@ -88,6 +90,14 @@ class Swapping(ABC):
     def kept_pages(self) -> int:
         """Pages that could not go when they last were to."""
         return self._kept.count(1)
+
+    @abstractmethod
+    def has_room(self) -> bool:
+        """Whether reclaim may hope to get rid of a page at all (``get_nr_swap_pages()``)."""
+
+    @abstractmethod
+    def forget(self, pages: Iterable[int]) -> None:
+        """Give up all that is kept of *pages*, whose process is gone."""
 
     @abstractmethod
     def can_write_back(self, page: int) -> bool:

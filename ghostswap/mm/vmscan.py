@@ -177,6 +177,11 @@ class Memory:
         """How many pages of *group* are in memory."""
         return self._lruvec_of[group].resident
 
+    @property
+    def is_resident(self) -> bytearray:
+        """By page, 1 while it is in memory; to be looked at only."""
+        return self._pages.resident
+
     def coldest_first(self, group: int) -> Iterator[int]:
         """The pages of *group* that are in memory, as the LRU has them."""
         return self._policy.coldest_first(self._lruvec_of[group])

@@ -9,7 +9,7 @@ and only that is charged to ``memory.swap.max``.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
@@ -119,6 +119,18 @@ class VirtualSwap(Swapping):
                 self._places.free(page)
                 self._copy[page] = NO_COPY
         return origin
+
+    def has_room(self) -> bool:
+        """See :class:`~ghostswap.mm.swapping.Swapping`: there are always virtual slots."""
+        return True
+
+    def forget(self, pages: Iterable[int]) -> None:
+        """See :class:`~ghostswap.mm.swapping.Swapping`."""
+        assert self._zswap is not None
+        for page in pages:
+            self._zswap.invalidate(page)
+            self._places.free(page)
+            self._copy[page] = NO_COPY
 
     def can_write_back(self, page: int) -> bool:  # noqa: ARG002  # all are alike
         """See :class:`~ghostswap.mm.swapping.Swapping`: wherever a disk is or comes to be."""
