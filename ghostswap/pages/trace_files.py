@@ -22,7 +22,7 @@ from ghostswap.units import printable
 _CSV_BLOCK = 1 << 20
 _CSV_LINE = 1 << 10  # bytes that no line comes near
 _CSV_SHOWN = 60  # bytes of a line that an error shows
-_CSV_COLUMNS = ("page", "write", "group")
+_CSV_COLUMNS = (b"page", b"write", b"group")
 _CSV_WRITES = {b"0": 0, b"1": 1, b"r": 0, b"w": 1}
 _CSV_HINT = (
     "lines are page[,write][,group], write being 0, 1, r or w; "
@@ -218,14 +218,17 @@ class CsvTrace(_TraceFile):
 
     def _rows(self, fd: int, pages: int) -> Iterator[tuple[int, int, int | None]]:
         """Give each line's group, page, and whether it writes where there is a column for that."""
-        columns: Sequence[str] = ()
+        columns: Sequence[bytes] = ()
         for number, line in self._lines(fd):
-            fields = [field.strip() for field in line.lower().split(b",")]
+            fields = line.lower().split(b",")
             if not columns:
-                names = [field.decode("latin-1") for field in fields]
-                is_header = len({*names} & {*_CSV_COLUMNS}) == len(names) and "page" in names
+                names = [field.strip() for field in fields]
+                is_header = len({*names} & {*_CSV_COLUMNS}) == len(names) and b"page" in names
                 columns = names if is_header else _CSV_COLUMNS[: len(names)]
-                if "write" in columns and self._choices.rule is not None:
+                of_page, of_write, of_group = (
+                    columns.index(name) if name in columns else -1 for name in _CSV_COLUMNS
+                )
+                if of_write >= 0 and self._choices.rule is not None:
                     raise UsageError(
                         f"{self._label} says itself which touches write",
                         "leave out what else says so, or its column",
@@ -233,13 +236,12 @@ class CsvTrace(_TraceFile):
                 if is_header:
                     continue
             try:
-                row = dict(zip(columns, fields, strict=True))
-                page = int(row["page"])
-                group = int(row["group"]) if "group" in row else self._choices.group
-                write = _CSV_WRITES[row["write"]] if "write" in row else None
-            except (ValueError, KeyError):
+                page = int(fields[of_page])
+                group = int(fields[of_group]) if of_group >= 0 else self._choices.group
+                write = _CSV_WRITES[fields[of_write].strip()] if of_write >= 0 else None
+            except (ValueError, KeyError, IndexError):
                 raise self._no_touch(number, line) from None
-            if page < 0 or group < 0:
+            if page < 0 or group < 0 or len(fields) != len(columns):
                 raise self._no_touch(number, line)
             if page >= pages:
                 raise self._beyond(f"line {number}", page, pages)
