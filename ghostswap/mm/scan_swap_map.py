@@ -233,7 +233,10 @@ class ScanSwapMap(SlotMap):
         return True
 
     def _look_on(self, scan: _Scan) -> bool:
-        """From *scan* to the end, then from the start: whether there is a free slot."""
+        """From *scan* to the end, then from the start: whether there is a free slot.
+
+        The kernel does not look at the very one where it starts, so it may miss the last.
+        """
         for start, end in (
             (scan.offset + 1, self._highest + 1),
             (self._lowest, scan.base),
