@@ -177,8 +177,10 @@ class ScanSwapMap(SlotMap):
         if start >= 0:
             scan.look(start + SWAPFILE_CLUSTER - 1 - self._lowest)
             scan.offset = start
-        else:
-            scan.look(max(self._highest + 1 - self._lowest, 0))
+        elif self._lowest + SWAPFILE_CLUSTER <= self._highest + 1:
+            # The search ends with the first slot taken that is too near the end.
+            near = max(self._highest - SWAPFILE_CLUSTER + 1, self._lowest)
+            scan.look(self._map.find(1, near) + 1 - self._lowest)
         scan.scanned_many = False
         return True
 
