@@ -82,9 +82,9 @@ class Lru:
 
     def add(self, number: int, slot: int) -> None:
         """Put *slot* at the warm end of list *number*."""
-        missing = slot + 1 - len(self._next)
-        if missing > 0:
-            links = bytes((missing + len(self._next) // 8) * self._next.itemsize)
+        if slot >= len(self._next):
+            missing = slot + 1 - len(self._next) + len(self._next) // 8
+            links = bytes(missing * self._next.itemsize)
             self._next.frombytes(links)
             self._prev.frombytes(links)
         tail = self._tails[number]
@@ -111,5 +111,6 @@ class Lru:
 
     def rotate(self, number: int, slot: int) -> None:
         """Move *slot* to the warm end of its list *number*."""
-        self.remove(number, slot)
-        self.add(number, slot)
+        if slot != self._tails[number]:
+            self.remove(number, slot)
+            self.add(number, slot)

@@ -64,9 +64,14 @@ class _Pages:
         """Chunks of the page's objects, by buddy."""
         return self.chunks[BUDDIES * page : BUDDIES * page + BUDDIES]
 
-    def num_free_chunks(self, page: int) -> int:
-        """Size of the gap that one more object can go to, the larger one beside a middle."""
+    def num_free_chunks(self, page: int) -> int | None:
+        """Size of the gap that one more object can go to, the larger one beside a middle.
+
+        :return: ``None`` where all three objects are there.
+        """
         _, first, middle, last = self.buddies(page)
+        if first and middle and last:
+            return None
         if not middle:
             return NCHUNKS - first - last
         before = 0 if first else self.start_middle[page] - ZHDR_CHUNKS
@@ -234,9 +239,9 @@ class Pool:
         self._add_to_unbuddied(page)
 
     def _add_to_unbuddied(self, page: int) -> None:
-        place = BUDDIES * page
-        if not all(self._pages.chunks[place + FIRST : place + BUDDIES]):
-            self._unbuddied.add(page, self._pages.num_free_chunks(page))
+        free_chunks = self._pages.num_free_chunks(page)
+        if free_chunks is not None:
+            self._unbuddied.add(page, free_chunks)
 
     def _release(self, page: int) -> None:
         self._unbuddied.remove(page)

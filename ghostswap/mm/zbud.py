@@ -31,9 +31,8 @@ class Unbuddied:
 
     def add(self, page: int, free_chunks: int) -> None:
         """Put *page*, on no list so far, at the head of its list."""
-        missing = page + 1 - len(self._list_of)
-        if missing > 0:
-            self._list_of.extend([_NOWHERE] * missing)
+        while page >= len(self._list_of):
+            self._list_of.append(_NOWHERE)
         self._list_of[page] = free_chunks
         self._lists.add(free_chunks, page)
         self._occupied |= 1 << free_chunks
