@@ -196,7 +196,10 @@ def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
         if area.path is None:
             assert area.type is not None
             pages = None if area.size is None else area.size // PAGE_SIZE - 1
-            opened.append(SwapInfo(f"({area.type})", area.type, pages, prio=area.prio))
+            name = f"({area.type})"
+            opened.append(
+                SwapInfo(name, area.type, pages, prio=area.prio, rotational=area.rotational)
+            )
             continue
         with open_target(area.path) as target:
             found = inspect(target)
@@ -208,7 +211,17 @@ def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
                 f"a kernel with {PAGE_SIZE}-byte pages does not take this area",
                 f"'ghostswap validate {shlex.quote(area.path)}' says why",
             )
-        opened.append(SwapInfo(area.path, kind, head.usable_pages, prio=area.prio))
+        opened.append(
+            SwapInfo(
+                area.path,
+                kind,
+                head.usable_pages,
+                prio=area.prio,
+                badpages=head.badpages,
+                rotational=area.rotational,
+                blkdev=found.kind == "block",
+            )
+        )
     return opened
 
 

@@ -132,13 +132,13 @@ class WorkloadReport:
                 f" {size(outcome.never_written_bytes)} never written",
             ),
         ]
-        rows += (
-            (
-                f"{area.type} area",
-                f"{area.path}: {area.inuse_pages} of {area.pages} slots used",
-            )
-            for area in outcome.areas
-        )
+        for area, slots in zip(outcome.areas, outcome.slots, strict=True):
+            lie = f"; {slots.used} clusters, {slots.seeks} seeks" if slots is not None else ""
+            used = f"{area.inuse_pages} of {area.pages} slots used"
+            rows.append((f"{area.type} area", f"{area.path}: {used}{lie}"))
+        for name, use in outcome.tiers.items():
+            refused = f"refused {use.masked} times by mask, {use.full} times full"
+            rows.append((f"tier {name}", f"{use.inuse_pages} slots used, {refused}"))
         killed = [group.name for group in outcome.groups if group.killed]
         if killed:
             rows.append(("out of memory", f"{', '.join(killed)}: killed, as the kernel would"))
@@ -174,9 +174,14 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
                 "pages": area.pages,
                 "used_pages": area.inuse_pages,
                 "written_pages": area.written_pages,
+                "prio": area.prio,
+                "rotational": area.seeks,
+                "slots": None if slots is None else asdict(slots),
             }
-            for area in outcome.areas
+            for area, slots in zip(outcome.areas, outcome.slots, strict=True)
         ],
+        "tiers": {name: asdict(use) for name, use in outcome.tiers.items()},
+        "vma_readahead": outcome.vma_readahead,
         "groups": [asdict(group) for group in outcome.groups],
         "held": asdict(outcome.held),
         "pool_bytes": outcome.pool_bytes,

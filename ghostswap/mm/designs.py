@@ -13,9 +13,12 @@ from ghostswap.mm import metadata
 from ghostswap.mm.kernels import Kernel
 from ghostswap.mm.lengths import for_zram, for_zswap
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.slotmap import RULES
+from ghostswap.mm.swap_slots import ExactSwapSpace
 from ghostswap.mm.swap_state import SwapState
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace, SwapType
 from ghostswap.mm.swapping import Redraws, Swapping
+from ghostswap.mm.tiers import Tiers
 from ghostswap.mm.vswap import VirtualPlaces, VirtualSwap
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap import Zswap
@@ -35,6 +38,7 @@ class Parameters:
         ``None``.
     :ivar disksize: zram's, in bytes; as *size* where ``None``.
     :ivar mem_limit: zram's, in bytes, 0 for none.
+    :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
     """
 
     ram: int
@@ -44,6 +48,7 @@ class Parameters:
     size: int | None = None
     disksize: int | None = None
     mem_limit: int = 0
+    tiers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Parts:
 
     swapping: Swapping
     swap: SwapSpace
+    tiers: Tiers
     zswap: Zswap | None = None
     zram: Zram | None = None
 
@@ -94,6 +100,7 @@ def build(
     :param measured: by page, see :mod:`ghostswap.mm.lengths`.
     :param redraws: by cgroup, page -> what it measures after it was written to.
     :param seed: of whatever addresses decide in the kernel.
+    :raises TierError: where the kernel would not take the tiers.
     """
     pages = len(measured)
     is_zram, is_virtual = design == "zram", design in ("vswap", "vswap-ste")
@@ -106,11 +113,15 @@ def build(
         disksize = parameters.disksize or parameters.size or (pages + 1) * PAGE_SIZE
         areas = [SwapInfo("zram0", "zram", disksize // PAGE_SIZE - 1, prio=ZRAM_PRIO), *areas]
         zram = Zram(kernel, parameters.mem_limit)
-    swap = SwapSpace(areas)
+    # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
+    is_exact = design != "ghost-dynamic"
+    swap = (ExactSwapSpace if is_exact else SwapSpace)(areas, RULES[kernel.name])
+    tiers = Tiers(areas)
+    tiers.write(parameters.tiers)
     lengths = view(kernel, measured)
     if is_zram or design == "disk":
         state = SwapState(kernel, lengths, swap, None, cgroups, seen, zram)
-        return Parts(state, swap, zram=zram)
+        return Parts(state, swap, tiers, zram=zram)
     places = VirtualPlaces(pages, swap, cgroups) if is_virtual else None
     zswap = Zswap(
         kernel,
@@ -124,8 +135,9 @@ def build(
     )
     if places is not None:
         virtual = VirtualSwap(lengths, swap, places, zswap, cgroups, seen)
-        return Parts(virtual, swap, zswap)
-    return Parts(SwapState(kernel, lengths, swap, zswap, cgroups, seen), swap, zswap)
+        return Parts(virtual, swap, tiers, zswap)
+    state = SwapState(kernel, lengths, swap, zswap, cgroups, seen)
+    return Parts(state, swap, tiers, zswap)
 
 
 def _areas(

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ghostswap.mm.metadata import Metadata
-from ghostswap.mm.swapfile import SwapInfo
+from ghostswap.mm.slotmap import SlotStat
+from ghostswap.mm.swapfile import SwapInfo, TierUse
 from ghostswap.mm.transfer import Held
 from ghostswap.pages.source import PAGE_SIZE
 
@@ -59,6 +60,10 @@ class Outcome:
     :ivar reserved_bytes: disk that the areas take, used or not.
     :ivar written_bytes: written to it, every time counted.
     :ivar never_written_bytes: of what is reserved.
+    :ivar slots: of each area, how its slots lie; ``None`` where nothing is known of that.
+    :ivar tiers: by name, what each tier of areas gave and refused.
+    :ivar vma_readahead: whether the kernel reads ahead by addresses; not while any area is on a
+        disk that seeks, which a ghost never is.
     :ivar stuck_pages: pages compressed in memory that no writeback can ever take to disk.
     :ivar held: where the pages are in the end.
     """
@@ -78,6 +83,9 @@ class Outcome:
     reserved_bytes: int
     written_bytes: int
     never_written_bytes: int
+    slots: tuple[SlotStat | None, ...]
+    tiers: dict[str, TierUse]
+    vma_readahead: bool
     stuck_pages: int
     held: Held
     timeline: tuple[Sample, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from ghostswap.mm import designs, kernels, metadata, vmscan
@@ -16,7 +16,8 @@ from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.outcome import GroupOutcome, Outcome, Sample
 from ghostswap.mm.redraw import Redraw
-from ghostswap.mm.swapfile import SwapInfo
+from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, TierUse
+from ghostswap.mm.tiers import Tiers, effective_mask
 from ghostswap.mm.transfer import Held
 from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.pages.touches import CHUNK_TOUCHES, Touches
@@ -63,11 +64,13 @@ class Replay:
             host.size,
             host.zram_disksize,
             host.zram_mem_limit,
+            host.tiers,
         )
         charged = [member.cgroup for member in self._members]
         self._parts = designs.build(
             self._design, self._kernel, whole, areas, charged, parameters, redraws, host.seed
         )
+        set_tiers(host.groups, self._cgroups, self._parts.tiers)
         self._memory = vmscan.Memory(
             self._kernel.name,
             self._members,
@@ -156,6 +159,9 @@ class Replay:
             reserved_bytes=reserved,
             written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
             never_written_bytes=sum(map(_reserved, disk_areas)) - ever_written,
+            slots=self._parts.swap.slots(),
+            tiers=self._tiers(),
+            vma_readahead=not any(area.seeks for area in areas),
             stuck_pages=self._stuck_pages(),
             held=held,
             timeline=tuple(self._timeline),
@@ -190,6 +196,10 @@ class Replay:
             for page in range(len(resident))
             if not resident[page]
         )
+
+    def _tiers(self) -> dict[str, TierUse]:
+        uses = self._parts.swap.tiers()
+        return {tier.name: uses.get(tier.mask, TierUse()) for tier in self._parts.tiers.active}
 
     def disk_pages(self) -> Iterator[int]:
         """The pages that are on disk now, by number."""
@@ -267,6 +277,17 @@ def cgroups(host: Host) -> dict[str, Cgroup]:
     for group in host.groups:
         make(group)
     return made
+
+
+def set_tiers(groups: Iterable[Group], cgroups: Mapping[str, Cgroup], tiers: Tiers) -> None:
+    """Write each group's ``memory.swap.tiers.max``; what its parents may not, it may not either."""
+    own = dict.fromkeys(cgroups, ALL_TIERS)
+    for group in groups:
+        for tier, value in group.swap_tiers_max.items():
+            own[group.name] = tiers.write_max(own[group.name], f"{tier} {value}")
+    names = {cgroup: name for name, cgroup in cgroups.items()}
+    for cgroup in cgroups.values():
+        cgroup.swap_tiers = effective_mask(own[names[above]] for above in cgroup.lineage())
 
 
 def _redraw(

@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from ghostswap.mm import clusters
 from ghostswap.mm.clusters import IsolatedClusters
-from ghostswap.mm.slotmap import PMD_ORDER, RULES, SlotRules
+from ghostswap.mm.slotmap import PMD_ORDER, RULES, SlotRules, SlotStat
 from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, SwapSpace
 
 SWAP_BATCH = 64
@@ -96,6 +96,10 @@ class ExactSwapSpace(SwapSpace):
             kept.append(slot)
         else:
             self._free(slot)
+
+    def slots(self) -> tuple[SlotStat | None, ...]:
+        """How the slots of each area lie."""
+        return tuple(slots.stat() for slots in self.maps)
 
     def _free(self, slot: int) -> None:
         number = bisect_right(self._first_slots, slot) - 1

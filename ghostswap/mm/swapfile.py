@@ -10,7 +10,7 @@ from itertools import accumulate, groupby
 from math import inf
 from typing import Literal
 
-from ghostswap.mm.slotmap import RULES, SlotRules
+from ghostswap.mm.slotmap import RULES, SlotRules, SlotStat
 
 #: ``ghost`` areas have slots and no disk; ``full`` ones have both; ``zram`` is a device in memory.
 SwapType = Literal["ghost", "full", "zram"]
@@ -223,6 +223,10 @@ class SwapSpace:
     def vm_swap_full(self) -> bool:
         """``vm_swap_full()``: more than half of all slots are taken."""
         return self.inuse_pages > self._half
+
+    def slots(self) -> tuple[SlotStat | None, ...]:
+        """How the slots of each area lie; ``None`` where that is nobody's model."""
+        return (None,) * len(self.areas)
 
     def tiers(self) -> dict[int, TierUse]:
         """What each tier, by its bit, gave and refused."""
