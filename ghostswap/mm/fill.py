@@ -146,8 +146,7 @@ class Fill:
             self._disk += 1
             if self._witness is not None:
                 self._witness.written(slot)
-        else:  # nowhere to write it: back on the active list, the slot free again
-            self._swap.free(slot)
+        else:  # nowhere to write it: back on the active list, in the swap cache with its slot
             self._kept += 1
         if self._worker is not Worker.LATE and self._waiting is None:
             self._run_worker()
