@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 
 from ghostswap.mm.backing import Backing, Out
-from ghostswap.mm.lruvec import EVICTED, Fault, Lruvec, Pages
+from ghostswap.mm.lruvec import EVICTED, YOUNG, Fault, Lruvec, Pages
 
 
 class ExactLru:
@@ -30,23 +30,20 @@ class ExactLru:
 
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
         """Touch *pages* of *lruvec* in order; *fault* maps one that is not."""
-        resident, dirty = self._pages.resident, self._pages.dirty
+        pte, dirty = self._pages.pte, self._pages.dirty
         to_end = self._orders[lruvec.index].move_to_end
         for page, write in zip(pages, writes or bytes(len(pages)), strict=True):
-            if resident[page]:
+            if pte[page]:
                 to_end(page)
             else:
                 fault(page, lruvec)
             if write:
                 dirty[page] = 1
 
-    def tick(self) -> None:
-        """A fault's worth of time goes by, which nobody here counts."""
-
     def add(self, page: int, lruvec: Lruvec) -> None:
         """*page*, new or brought back, is the last one touched."""
         self._orders[lruvec.index][page] = None
-        self._pages.resident[page] = 1
+        self._pages.pte[page] = YOUNG
 
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
         """Pages of *lruvec* itself in the order in which they would leave."""
@@ -72,7 +69,7 @@ class ExactLru:
             lruvec.events.pgscan += 1
             if self._swap_out(page, lruvec.group, pages.dirty[page] == 1) is not Out.ACTIVATE:
                 del order[page]
-                pages.resident[page] = 0
+                pages.pte[page] = 0
                 pages.flags[page] = EVICTED
                 lruvec.resident -= 1
                 lruvec.charge(-1)

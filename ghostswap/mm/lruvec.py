@@ -15,6 +15,10 @@ from ghostswap.pages.source import PAGE_SIZE
 SWAP_CLUSTER_MAX = 32
 _PAGES_PER_GIB = (1 << 30) // PAGE_SIZE
 
+#: Values of :attr:`Pages.pte`.
+OLD = 1
+YOUNG = 2
+
 #: Bits of :attr:`Pages.flags`.
 REFERENCED = 1  # PG_referenced
 WORKINGSET = 2  # PG_workingset
@@ -25,21 +29,17 @@ UNMAPPED = 8  # in the swap cache still, but no longer in the page table
 class Pages:
     """``struct folio`` and its page table entry for every page there may be, as columns.
 
-    :ivar resident: 1 for a page in the page table; so
-    :ivar young: its accessed bit, and
-    :ivar dirty: its dirty bit.
-    :ivar flags: see above.
-    :ivar shadow: where ``EVICTED``, the age at the time, doubled, plus 1 for ``WORKINGSET``.
-    :ivar evictor: likewise, the index of the lruvec whose age that is.
+    :ivar pte: 0 where no page is mapped, ``OLD``, or ``YOUNG`` where the accessed bit is set.
+    :ivar dirty: 1 for the dirty bit.
+    :ivar flags: ``REFERENCED`` and so on.
+    :ivar shadow: where ``EVICTED``, what ``pack_shadow()`` made of it.
     """
 
     def __init__(self, count: int) -> None:
-        self.resident = bytearray(count)
-        self.young = bytearray(count)
+        self.pte = bytearray(count)
         self.dirty = bytearray(count)
         self.flags = bytearray(count)
         self.shadow = array("Q", bytes(8 * count))
-        self.evictor = array("H", bytes(2 * count))
 
 
 @dataclass(slots=True)

@@ -13,14 +13,22 @@ from dataclasses import dataclass
 from ghostswap.mm.backing import Backing, Out
 from ghostswap.mm.lruvec import (
     EVICTED,
+    OLD,
     REFERENCED,
     SWAP_CLUSTER_MAX,
     UNMAPPED,
     WORKINGSET,
+    YOUNG,
     Fault,
     Lruvec,
     Pages,
 )
+
+# A shadow is the age of the lruvec that evicted the page, its index, and WORKINGSET as one bit.
+_INDEX_MASK = 0xFFFF
+_AGE_SHIFT = 17
+
+_FREED, _WRITING = Out.FREED, Out.WRITING  # looked up once, not for every page
 
 DEF_PRIORITY = 12
 SWAPPINESS = 60
@@ -107,50 +115,51 @@ class TwoLists:
 
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
         """Touch *pages* of *lruvec* in order; *fault* maps one that is not."""
-        resident, young, dirty = self._pages.resident, self._pages.young, self._pages.dirty
+        pte, dirty = self._pages.pte, self._pages.dirty
         if writes is None:
             for page in pages:
-                if resident[page]:
-                    young[page] = 1
+                if pte[page]:
+                    pte[page] = YOUNG
                 else:
                     fault(page, lruvec)
             return
         for page, write in zip(pages, writes, strict=True):
-            if resident[page]:
-                young[page] = 1
+            if pte[page]:
+                pte[page] = YOUNG
             else:
                 fault(page, lruvec)
             if write:
                 dirty[page] = 1
-
-    def tick(self) -> None:
-        """A fault's worth of time goes by."""
-        if self._flush_every:
-            self._to_flush -= 1
-            if self._to_flush <= 0:
-                self._to_flush = self._flush_every
-                self._lruvecs[0].flush_stats()
 
     def add(self, page: int, lruvec: Lruvec) -> None:
         """Put *page*, new or brought back, on its list: the active one if it went too early.
 
         ``workingset_refault()`` and ``folio_add_lru()``.
         """
+        if self._flush_every:
+            self._flush_late()
         pages = self._pages
         is_active = False
         if pages.flags[page] & EVICTED:
             pages.flags[page] = 0
             lruvec.events.workingset_refault_anon += 1
             shadow = pages.shadow[page]
-            evictor = self._lruvecs[pages.evictor[page]]
-            distance = evictor.nonresident_age - (shadow >> 1)
+            evictor = self._lruvecs[shadow >> 1 & _INDEX_MASK]
+            distance = evictor.nonresident_age - (shadow >> _AGE_SHIFT)
             is_active = distance <= evictor.state.active and self._may_swap(evictor)
             if is_active:
                 self._activate_refault(page, lruvec, bool(shadow & 1))
-        pages.young[page] = pages.resident[page] = 1
+        pages.pte[page] = YOUNG
         self._batch.append((page, lruvec, is_active))
         if len(self._batch) == self._rules.pagevec_size:
             self._lru_add_drain()
+
+    def _flush_late(self) -> None:
+        """``flush_memcg_stats_dwork()``, going by faults instead of the time."""
+        self._to_flush -= 1
+        if self._to_flush <= 0:
+            self._to_flush = self._flush_every
+            self._lruvecs[0].flush_stats()
 
     def _activate_refault(self, page: int, lruvec: Lruvec, was_workingset: bool) -> None:
         lruvec.age_nonresident(1)
@@ -267,11 +276,12 @@ class TwoLists:
     def _shrink_active_list(self, nr_to_scan: int, lruvec: Lruvec) -> None:
         self._lru_add_drain()
         take, put = lruvec.active.popleft, lruvec.inactive.append
-        young, flags = self._pages.young, self._pages.flags
+        pte, flags = self._pages.pte, self._pages.flags
         nr_taken = min(nr_to_scan, len(lruvec.active))
         for _ in range(nr_taken):
             page = take()
-            young[page] = 0
+            if pte[page]:  # not one that was met on its way to disk
+                pte[page] = OLD
             flags[page] |= WORKINGSET
             put(page)
         lruvec.events.pgrefill += nr_taken
@@ -286,17 +296,17 @@ class TwoLists:
             self._meet_writeback(nr_to_scan, lruvec)
             return 0
         pages, swap_out, group = self._pages, self._swap_out, lruvec.group
-        young, dirty, flags, resident = pages.young, pages.dirty, pages.flags, pages.resident
+        pte, dirty, flags, shadow = pages.pte, pages.dirty, pages.flags, pages.shadow
         take, keep, activate = lruvec.inactive.popleft, lruvec.inactive.append, lruvec.active.append
         due = self._clock + WRITE_TIME
-        age = target.nonresident_age
+        evictor = target.nonresident_age << _AGE_SHIFT | target.index << 1  # pack_shadow()
         nr_active = len(lruvec.active)
         nr_pageout = nr_reclaimed = 0
         for visit in range(nr_taken):
             page = take()
             flag = flags[page]
-            if young[page]:
-                young[page] = 0
+            if pte[page] == YOUNG:
+                pte[page] = OLD
                 if flag & REFERENCED:
                     activate(page)
                 else:
@@ -304,17 +314,17 @@ class TwoLists:
                     keep(page)
                 continue
             out = swap_out(page, group, dirty[page] == 1)
-            if out is Out.FREED:
+            if out is _FREED:
                 nr_pageout += dirty[page]
-                pages.shadow[page] = (age + nr_reclaimed) * 2 + (flag & WORKINGSET != 0)
-                pages.evictor[page] = target.index
+                shadow[page] = evictor | (flag & WORKINGSET != 0)
+                evictor += 1 << _AGE_SHIFT
                 nr_reclaimed += 1
                 flags[page] = EVICTED
-                resident[page] = 0
-            elif out is Out.WRITING:
+                pte[page] = 0
+            elif out is _WRITING:
                 nr_pageout += 1
                 flags[page] = flag & ~REFERENCED | UNMAPPED
-                resident[page] = dirty[page] = 0
+                pte[page] = dirty[page] = 0
                 lruvec.writing.append((page, due + visit))
             else:
                 flags[page] = flag & ~REFERENCED

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 from ghostswap.mm import kernels
 from ghostswap.mm.backing import Backing, Origin
 from ghostswap.mm.exact_lru import ExactLru
-from ghostswap.mm.lruvec import EVICTED, UNMAPPED, Events, Fault, Lruvec, Pages
+from ghostswap.mm.lruvec import EVICTED, UNMAPPED, YOUNG, Events, Fault, Lruvec, Pages
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.shrink import RULES, TwoLists
 from ghostswap.pages.source import PAGE_SIZE
@@ -47,7 +47,6 @@ class _Policy(Protocol):
     def touch(
         self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault
     ) -> None: ...
-    def tick(self) -> None: ...
     def add(self, page: int, lruvec: Lruvec) -> None: ...
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]: ...
     def forget(self, lruvec: Lruvec) -> None: ...
@@ -101,7 +100,8 @@ class Memory:
         row = kernels.get(kernel)
         self.groups = tuple(groups)
         self.killed = [False] * len(self.groups)
-        self._exclusive_loads = row.exclusive_loads
+        exclusive = (Origin.ZSWAP, Origin.ZRAM)
+        self._leaves_no_copy = exclusive if row.exclusive_loads else (Origin.ZRAM,)
         self._charges_zswap = cgroup_version == 2
         self._swap_in = backing.swap_in
         self._others = others
@@ -191,12 +191,11 @@ class Memory:
     def _fault(self, page: int, lruvec: Lruvec) -> None:
         """``do_swap_page()``, or ``do_anonymous_page()`` for a page that never was."""
         lruvec.events.pgfault += 1
-        self._policy.tick()
         pages = self._pages
         flag = pages.flags[page]
         if flag & UNMAPPED:
             pages.flags[page] = flag & ~UNMAPPED
-            pages.resident[page] = pages.young[page] = 1
+            pages.pte[page] = YOUNG
             return
         for target, limit in self._limits[lruvec.group]:
             if self._usage(target) >= limit:
@@ -207,10 +206,8 @@ class Memory:
         if flag & EVICTED:
             lruvec.events.pgmajfault += 1
             self._policy.add(page, lruvec)
-            origin = self._swap_in(page, lruvec.group)
-            # No copy is left behind, so the page is as good as written to.
-            is_gone = origin is Origin.ZRAM or (origin is Origin.ZSWAP and self._exclusive_loads)
-            pages.dirty[page] = is_gone
+            # With no copy left behind, a page is as good as written to.
+            pages.dirty[page] = self._swap_in(page, lruvec.group) in self._leaves_no_copy
         else:
             self._make(lruvec)
             pages.dirty[page] = 1
@@ -257,7 +254,7 @@ class Memory:
         group = self.groups[victim.group]
         self.killed[victim.group] = True
         self._policy.forget(victim)
-        self._pages.resident[group.first : group.first + group.pages] = bytes(group.pages)
+        self._pages.pte[group.first : group.first + group.pages] = bytes(group.pages)
         tables = -(-self._made[victim.group] // PTRS_PER_PTE)
         victim.charge(-(victim.resident + self._kernel_pages + tables))
         victim.resident = 0

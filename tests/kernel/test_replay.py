@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The running kernel brings back as many pages as our two lists, for a process under a limit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+
+import pytest
+from classic import Classic
+from conftest import needs_root
+
+from ghostswap.area import rules
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swapfile import SwapInfo
+from ghostswap.mm.vmscan import Group, Memory
+
+PAGES = 8192
+TOUCHES = 120_000
+#: Of the pages, what may be in memory.
+SHARES = {"ample": 0.75, "half": 0.5, "tight": 0.3}
+RUNS = 5
+TOLERANCE = 0.02
+#: Incompressible enough: what a page of touch.c's comes to. In version 1 it does not matter.
+LENGTH = 1500
+
+CGROUPS = Path("/sys/fs/cgroup/memory")
+ENABLED = Path("/sys/module/zswap/parameters/enabled")
+CLUSTER = Path("/proc/sys/vm/page-cluster")
+LRU_GEN = Path("/sys/kernel/mm/lru_gen/enabled")
+
+pytestmark = [needs_root, pytest.mark.usefixtures("kernel_lock")]
+
+
+def obstacle() -> str | None:
+    """Why this kernel cannot be asked, if it cannot."""
+    if not (CGROUPS / "memory.limit_in_bytes").exists():
+        return "no memory cgroups of version 1"
+    if not ENABLED.exists():
+        return "no zswap"
+    if LRU_GEN.exists() and int(LRU_GEN.read_text(), 16) & 1:
+        return "MGLRU is on, which is not modelled"
+    if len(Path("/proc/swaps").read_text().splitlines()) > 1:
+        return "a swap area is in use"
+    missing = [name for name in ("gcc", "mkswap", "swapon") if shutil.which(name) is None]
+    return f"no {missing[0]}" if missing else None
+
+
+def trace(name: str) -> array[int]:
+    rng = Random(f"{name}-{PAGES}")
+    hot = PAGES // 10
+    match name:
+        case "zipf":
+            weights = list(accumulate(1 / k**0.8 for k in range(1, PAGES + 1)))
+            order = rng.sample(range(PAGES), PAGES)
+            return array("I", rng.choices(order, cum_weights=weights, k=TOUCHES))
+        case "uniform":
+            return array("I", rng.choices(range(PAGES), k=TOUCHES))
+        case "scan":
+            return array("I", (number % PAGES for number in range(TOUCHES)))
+        case "loop":
+            return array("I", (number % (PAGES * 6 // 10) for number in range(TOUCHES)))
+        case _:
+            return array(
+                "I",
+                (
+                    rng.randrange(hot) if rng.random() < 0.9 else rng.randrange(hot, PAGES)
+                    for _ in range(TOUCHES)
+                ),
+            )
+
+
+@contextmanager
+def setting(file: Path, value: str) -> Iterator[None]:
+    """*file* of the kernel's says *value* for a while."""
+    before = file.read_text()
+    file.write_text(value)
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+@contextmanager
+def swap(path: Path) -> Iterator[None]:
+    """An area that never gets half full is on."""
+    subprocess.run(["fallocate", "-l", str((2 * PAGES + 4096) * 4096), path], check=True)
+    path.chmod(0o600)
+    subprocess.run(["mkswap", "-q", path], check=True)
+    swapon = subprocess.run(["swapon", path], capture_output=True, text=True, check=False)
+    if swapon.returncode:
+        pytest.skip(f"cannot swap here: {swapon.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["swapoff", path], check=True)
+
+
+@pytest.fixture(scope="module")
+def toucher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if reason := obstacle():
+        pytest.skip(reason)
+    program = tmp_path_factory.mktemp("replay") / "touch"
+    source = Path(__file__).parent / "touch.c"
+    subprocess.run(["gcc", "-O2", "-Wall", "-Werror", source, "-o", program], check=True)
+    return program
+
+
+def live(program: Path, touches: array[int], limit: int, how: str) -> int | None:
+    """Major faults of the running kernel; ``None`` where it killed the process."""
+    group = CGROUPS / f"ghostswap-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(limit * 4096))
+        file = program.with_name("trace")
+        file.write_bytes(touches.tobytes())
+        call = [program, str(PAGES), file, str(len(touches)), how, group / "cgroup.procs"]
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, -9), done.stderr
+        return int(done.stdout) if done.returncode == 0 else None
+    finally:
+        group.rmdir()
+
+
+def modelled(touches: array[int], limit: int, how: str) -> int:
+    nearest, _ = rules.nearest(os.uname().release)
+    cgroup = Cgroup(memory_max=limit * 4096)
+    area = SwapInfo("area", "full", 2 * PAGES + 4096)
+    design = Classic(nearest.name, [LENGTH] * PAGES, [cgroup], [area], 1 << 34)
+    memory = Memory(nearest.name, [Group(cgroup, 0, PAGES)], design, cgroup_version=1)
+    memory.fill(0)
+    assert memory.events(0).pgmajfault == 0
+    writes = bytes(page & 1 for page in touches) if how == "w" else None
+    memory.touch(0, touches, writes)
+    assert memory.killed == [False]
+    return memory.events(0).pgmajfault
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "how"),
+    [
+        ("zipf", "ample", "r"),
+        ("zipf", "half", "w"),
+        ("zipf", "tight", "r"),
+        ("uniform", "half", "r"),
+        ("scan", "half", "w"),
+        ("loop", "ample", "r"),
+        ("hot", "half", "r"),
+        ("hot", "tight", "w"),
+    ],
+)
+def test_one_of_five_runs_has_our_major_faults(
+    toucher: Path, tmp_path: Path, name: str, share: str, how: str
+) -> None:
+    touches, limit = trace(name), int(PAGES * SHARES[share])
+    with ExitStack() as stack:
+        stack.enter_context(setting(ENABLED, "Y"))
+        stack.enter_context(setting(CLUSTER, "0"))
+        stack.enter_context(swap(tmp_path / "swap"))
+        runs = [live(toucher, touches, limit, how) for _ in range(RUNS)]
+    ours = modelled(touches, limit, how)
+    done = [run for run in runs if run is not None]
+    assert any(abs(ours - run) <= run * TOLERANCE for run in done), (ours, runs)
