@@ -242,10 +242,7 @@ class IsolatedClusters(Clusters):
 
     def alloc_fast(self, cpu: int, order: int) -> int:
         """``swap_alloc_fast()``: slots of the CPU's current cluster; the first, or 0."""
-        if self.rotational:
-            return 0
-        offset = self._next[cpu][order]
-        return self._scan_current(offset, cpu, order) if offset else 0
+        return 0 if self.rotational else self._scan_current(cpu, order)
 
     def alloc_slow(self, cpu: int, order: int) -> int:
         """``cluster_alloc_swap_entry()``: slots of a new cluster; the first, or 0."""
@@ -258,17 +255,31 @@ class IsolatedClusters(Clusters):
     def _alloc_swap_entry(self, cpu: int, order: int) -> int:
         if self._pending:
             self._do_scheduled_discard()
-        if self.rotational:
-            cpu = 0  # global_cluster
-            offset = self._next[0][order]
-            if offset and (found := self._scan_current(offset, 0, order)):
-                return found
-        return self._new_cluster(cpu, order)
+        if not self.rotational:
+            return self._new_cluster(cpu, order)
+        # The first CPU's stands for global_cluster.
+        return self._scan_current(0, order) or self._new_cluster(0, order)
 
-    def _scan_current(self, offset: int, cpu: int, order: int) -> int:
+    def _scan_current(self, cpu: int, order: int) -> int:
         """Take from the cluster last used, unless it has become full, free or another order's."""
+        offset = self._next[cpu][order]
+        if not offset:
+            return 0
         cluster = offset >> CLUSTER_SHIFT
         on = self._on[cluster]
+        following = offset + 1
+        if (
+            not order
+            and not self._map[offset]
+            and following < self.max
+            and following >> CLUSTER_SHIFT == cluster
+            and self._count[cluster] < SWAPFILE_CLUSTER - 1
+            and on is self._frag[self._order[cluster]]
+        ):
+            # Most often: the next slot is free, and the cluster stays where it is.
+            self._take(offset, 1)
+            self._next[cpu][0] = following
+            return offset
         if on is self._full or on is self._free or on is self._pending:
             return 0
         if order and self._order[cluster] != order:

@@ -53,6 +53,7 @@ class ExactSwapSpace(SwapSpace):
             )
             for number, area in enumerate(self.areas)
         )
+        self._isolated = tuple(slots for slots in self.maps if isinstance(slots, IsolatedClusters))
         self._first_slots = [0, *accumulate(slots.max for slots in self.maps[:-1])]
         self._cpus = cpus
         self._nr_swap_pages = sum(slots.pages for slots in self.maps)
@@ -137,7 +138,7 @@ class ExactSwapSpace(SwapSpace):
         number = self._current[cpu][order]
         if number is None or not self.areas[number].tier_mask & mask:
             return None
-        offset = self._isolated(number).alloc_fast(cpu, order)
+        offset = self._isolated[number].alloc_fast(cpu, order)
         if not offset:
             return None
         self._took(number, 1 << order)
@@ -148,7 +149,7 @@ class ExactSwapSpace(SwapSpace):
             if not self.areas[number].tier_mask & mask:
                 continue
             self._requeue(number)
-            slots = self._isolated(number)
+            slots = self._isolated[number]
             offset = slots.alloc_slow(cpu, order)
             if not slots.rotational:
                 self._current[cpu][order] = number
@@ -158,11 +159,6 @@ class ExactSwapSpace(SwapSpace):
             if order:
                 return None
         return None
-
-    def _isolated(self, number: int) -> IsolatedClusters:
-        slots = self.maps[number]
-        assert isinstance(slots, IsolatedClusters)  # as its rules say
-        return slots
 
     # Until 6.14: each CPU takes a batch of slots
 
