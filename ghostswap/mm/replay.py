@@ -80,7 +80,7 @@ class Replay:
             has_swap=self._parts.swapping.has_room,
             on_kill=self._forget,
         )
-        self._parts.swapping.resident = self._memory.is_resident
+        self._parts.swapping.resident = self._memory.is_mapped
         self._touches = [0] * len(self._members)
         self._timeline: list[Sample] = []
 
@@ -118,13 +118,19 @@ class Replay:
                 sum(self._touches),
                 sum(events["pgmajfault"] for events in self._events()),
                 pool // PAGE_SIZE,
-                self._resident(),
+                self._all_resident(),
                 sum(disk),
             )
         )
 
-    def _resident(self) -> int:
-        return sum(map(self._memory.resident, range(len(self._members))))
+    def _resident(self, number: int) -> int:
+        """Pages of group *number* that are in memory; those on their way to disk are not."""
+        member = self._members[number]
+        mapped = self._memory.is_mapped[member.first : member.first + member.pages]
+        return member.pages - mapped.count(0)
+
+    def _all_resident(self) -> int:
+        return sum(map(self._resident, range(len(self._members))))
 
     def _forget(self, group: int) -> None:
         """What a killed *group* had is free."""
@@ -148,7 +154,7 @@ class Replay:
             kernel=self._kernel.name,
             pages=sum(member.pages for member in self._members),
             touches=sum(self._touches),
-            resident_pages=self._resident(),
+            resident_pages=self._all_resident(),
             kept_pages=swapping.kept_pages,
             zswap=zswap.debugfs() if zswap is not None else {},
             zram=zram.stat() if zram is not None else {},
@@ -190,7 +196,7 @@ class Replay:
         return Metadata(taken.static_bytes + below.static_bytes, taken.dynamic_bytes)
 
     def _stuck_pages(self) -> int:
-        swapping, resident = self._parts.swapping, self._memory.is_resident
+        swapping, resident = self._parts.swapping, self._memory.is_mapped
         return sum(
             swapping.origin_of(page) in _COMPRESSED and not swapping.can_write_back(page)
             for page in range(len(resident))
@@ -203,7 +209,7 @@ class Replay:
 
     def disk_pages(self) -> Iterator[int]:
         """The pages that are on disk now, by number."""
-        resident, origin_of = self._memory.is_resident, self._parts.swapping.origin_of
+        resident, origin_of = self._memory.is_mapped, self._parts.swapping.origin_of
         return (
             page
             for page in range(len(resident))
@@ -211,7 +217,7 @@ class Replay:
         )
 
     def _held(self) -> Held:
-        resident, origin_of = self._memory.is_resident, self._parts.swapping.origin_of
+        resident, origin_of = self._memory.is_mapped, self._parts.swapping.origin_of
         out = Counter(origin_of(page) for page in range(len(resident)) if not resident[page])
         return Held(
             compressed=out[Origin.ZSWAP] + out[Origin.ZRAM],
@@ -246,7 +252,7 @@ class Replay:
             name=self._working[number].name,
             pages=self._members[number].pages,
             touches=self._touches[number],
-            resident_pages=memory.resident(number),
+            resident_pages=self._resident(number),
             swap_ins={origin.name.lower(): ins[origin] for origin in Origin},
             swap_outs=swapping.swap_outs[number],
             refused=swapping.refused[number],

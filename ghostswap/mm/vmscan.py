@@ -178,9 +178,9 @@ class Memory:
         return self._lruvec_of[group].resident
 
     @property
-    def is_resident(self) -> bytearray:
-        """By page, 1 while it is in memory; to be looked at only."""
-        return self._pages.resident
+    def is_mapped(self) -> bytearray:
+        """By page, not 0 while its process has it in memory; to be looked at only."""
+        return self._pages.pte
 
     def coldest_first(self, group: int) -> Iterator[int]:
         """The pages of *group* that are in memory, as the LRU has them."""
