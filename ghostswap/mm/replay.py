@@ -7,15 +7,18 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from ghostswap.mm import designs, kernels, metadata, vmscan
 from ghostswap.mm.backing import Origin
 from ghostswap.mm.designs import Parameters
 from ghostswap.mm.host import Group, Host
+from ghostswap.mm.kernels import Reclaim
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.outcome import GroupOutcome, Outcome, Sample
 from ghostswap.mm.redraw import Redraw
+from ghostswap.mm.shrinker import Shrinker
 from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, TierUse
 from ghostswap.mm.tiers import Tiers, effective_mask
 from ghostswap.mm.transfer import Held
@@ -79,6 +82,10 @@ class Replay:
             cgroup_version=host.cgroup_version,
             has_swap=self._parts.swapping.has_room,
             on_kill=self._forget,
+            # Where all fits, nobody has to look.
+            ram=host.ram if len(whole) * PAGE_SIZE > host.ram else None,
+            others=self._pool_pages,
+            shrink_slab=self._make_shrinkers() if host.shrinker_enabled else None,
         )
         self._parts.swapping.resident = self._memory.is_mapped
         self._touches = [0] * len(self._members)
@@ -108,16 +115,33 @@ class Replay:
                     self._sample()
                 yield len(pages)
 
-    def _sample(self) -> None:
+    def _pool_pages(self) -> int:
+        """Pages of memory that compressed pages take."""
         zswap, zram = self._parts.zswap, self._parts.zram
-        pool = zswap.debugfs()["pool_total_size"] if zswap is not None else 0
-        pool += zram.mm_stat.mem_used_total if zram is not None else 0
+        if zswap is not None:
+            return zswap.pool_pages
+        return zram.mm_stat.mem_used_total // PAGE_SIZE if zram is not None else 0
+
+    def _make_shrinkers(self) -> Callable[[int, int], None] | None:
+        """zswap's shrinker for each group; what reclaim calls it with is a group and a priority."""
+        zswap = self._parts.zswap
+        if zswap is None or zswap.kernel.reclaim is not Reclaim.MEMCG_LRU:
+            return None
+        shrinkers = [
+            Shrinker(
+                partial(zswap.shrinker_count, number), partial(zswap.shrinker_scan, cgroup=number)
+            )
+            for number in range(len(self._members))
+        ]
+        return lambda group, priority: shrinkers[group].shrink(priority)
+
+    def _sample(self) -> None:
         disk = [area.inuse_pages for area in self._parts.swap.areas if area.type == "full"]
         self._timeline.append(
             Sample(
                 sum(self._touches),
                 sum(events["pgmajfault"] for events in self._events()),
-                pool // PAGE_SIZE,
+                self._pool_pages(),
                 self._all_resident(),
                 sum(disk),
             )

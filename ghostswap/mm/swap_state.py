@@ -75,7 +75,10 @@ class SwapState(Swapping):
             if self._zram.write(offset, 0 if length == SAME_FILLED else length):
                 self._copy[page] = Origin.ZRAM
                 return Out.FREED
-        elif self._swap.can_write(slot) and self._cgroups[cgroup].may_write_back():
+        # mem_cgroup_zswap_writeback_enabled() is only asked where zswap is on.
+        elif self._swap.can_write(slot) and (
+            self._zswap is None or self._cgroups[cgroup].may_write_back()
+        ):
             self._written(slot)
             return Out.WRITING
         self.refused[cgroup] += 1

@@ -134,6 +134,11 @@ class Zswap:
             self._full_pages = self.max_pages
             self.accept_pages = self.max_pages * accept_threshold_percent // 100
 
+    @property
+    def pool_pages(self) -> int:
+        """Pages of the pool, as the limit and debugfs see them."""
+        return self._pool_pages
+
     def debugfs(self) -> dict[str, int]:
         """/sys/kernel/debug/zswap, a file a key."""
         self.counters.pool_total_size = self._pool_pages * PAGE_SIZE
