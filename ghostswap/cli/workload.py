@@ -36,14 +36,21 @@ def replay(
     *,
     quiet: bool = False,
 ) -> Replay:
-    """Replay *host*'s traces through *design*, in place of its own."""
+    """Replay *host*'s traces through *design*, in place of its own.
+
+    A group that the kernel kills by chance is given a second one, as users would.
+    """
     from ghostswap.mm.replay import Replay
 
-    run = Replay(host, measured.of(design), areas, design)
-    chunks, total = open_traces(host, measured)
-    with nullcontext(_ignore) if quiet else progress_bar(f"{design}: touches", total) as advance:
-        for count in run.run(chunks, total):
-            advance(count)
+    for fresh in (False, True):
+        run = Replay(host, measured.of(design), areas, design, fresh=fresh)
+        chunks, total = open_traces(host, measured)
+        bar = nullcontext(_ignore) if quiet else progress_bar(f"{design}: touches", total)
+        with bar as advance:
+            for count in run.run(chunks, total):
+                advance(count)
+        if not run.is_killed_by_chance:
+            break
     return run
 
 

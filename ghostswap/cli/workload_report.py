@@ -163,6 +163,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "swap_outs": sum(group.swap_outs for group in outcome.groups),
         "refused": sum(group.refused for group in outcome.groups),
         "no_slot": sum(group.no_slot for group in outcome.groups),
+        "fresh_statistics": outcome.fresh_statistics,
         "killed": [group.name for group in outcome.groups if group.killed],
         "zswap": {**dict.fromkeys(DEBUGFS, 0), **outcome.zswap},
         **({"zram": outcome.zram} if outcome.zram else {}),

@@ -64,6 +64,8 @@ class Outcome:
     :ivar tiers: by name, what each tier of areas gave and refused.
     :ivar vma_readahead: whether the kernel reads ahead by addresses; not while any area is on a
         disk that seeks, which a ghost never is.
+    :ivar fresh_statistics: whether reclaim always knew how long its lists are. A kernel from 6.8 on
+        goes by numbers that are up to two seconds old, and now and then kills a group for that.
     :ivar stuck_pages: pages compressed in memory that no writeback can ever take to disk.
     :ivar held: where the pages are in the end.
     """
@@ -88,6 +90,7 @@ class Outcome:
     vma_readahead: bool
     stuck_pages: int
     held: Held
+    fresh_statistics: bool
     timeline: tuple[Sample, ...]
 
     @property

@@ -18,6 +18,7 @@ from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.outcome import GroupOutcome, Outcome, Sample
 from ghostswap.mm.redraw import Redraw
+from ghostswap.mm.shrink import RULES
 from ghostswap.mm.shrinker import Shrinker
 from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, TierUse
 from ghostswap.mm.tiers import Tiers, effective_mask
@@ -37,6 +38,8 @@ class Replay:
         :mod:`ghostswap.mm.lengths`.
     :param areas: those of *host*, opened; none for what the design imagines.
     :param design: in place of the host's.
+    :param fresh: reclaim has the statistics of cgroups brought up to date, as if somebody read
+        ``memory.stat`` all the time; else it does what the kernel does by itself.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Replay:
         measured: Sequence[array[int]],
         areas: Sequence[SwapInfo],
         design: str | None = None,
+        *,
+        fresh: bool = False,
     ) -> None:
         self._host = host
         self._design = design or host.design
@@ -80,6 +85,7 @@ class Replay:
             self._parts.swapping,
             policy=host.policy,
             cgroup_version=host.cgroup_version,
+            flush_every=0 if fresh else None,
             has_swap=self._parts.swapping.has_room,
             on_kill=self._forget,
             # Where all fits, nobody has to look.
@@ -88,8 +94,14 @@ class Replay:
             shrink_slab=self._make_shrinkers() if host.shrinker_enabled else None,
         )
         self._parts.swapping.resident = self._memory.is_mapped
+        self._is_fresh = fresh or host.policy == "lru" or not RULES[self._kernel.name].flush_every
         self._touches = [0] * len(self._members)
         self._timeline: list[Sample] = []
+
+    @property
+    def is_killed_by_chance(self) -> bool:
+        """Whether a group was killed that might live where reclaim knew how things stand."""
+        return any(self._memory.killed) and not self._is_fresh
 
     def run(self, chunks: Iterable[Touches], touches: int | None) -> Iterator[int]:
         """Fill all memory, then replay *chunks*; yield how many touches each step took.
@@ -194,6 +206,7 @@ class Replay:
             vma_readahead=not any(area.seeks for area in areas),
             stuck_pages=self._stuck_pages(),
             held=held,
+            fresh_statistics=self._is_fresh,
             timeline=tuple(self._timeline),
         )
 
