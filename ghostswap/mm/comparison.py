@@ -91,7 +91,7 @@ ROWS = (
         "pages never to be written back",
         "count",
         -1,
-        lambda c: c.outcome.stuck_pages,
+        lambda c: c.outcome.held.stuck,
     ),
     Row(
         "lru_inversion",

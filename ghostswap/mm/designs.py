@@ -38,6 +38,7 @@ class Parameters:
         ``None``.
     :ivar disksize: zram's, in bytes; as *size* where ``None``.
     :ivar mem_limit: zram's, in bytes, 0 for none.
+    :ivar has_backing_dev: whether zram has one.
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
     """
 
@@ -48,6 +49,7 @@ class Parameters:
     size: int | None = None
     disksize: int | None = None
     mem_limit: int = 0
+    has_backing_dev: bool = False
     tiers: str = ""
 
 
@@ -121,6 +123,7 @@ def build(
     lengths = view(kernel, measured)
     if is_zram or design == "disk":
         state = SwapState(kernel, lengths, swap, None, cgroups, seen, zram)
+        state.has_backing_dev = parameters.has_backing_dev
         return Parts(state, swap, tiers, zram=zram)
     places = VirtualPlaces(pages, swap, cgroups) if is_virtual else None
     zswap = Zswap(

@@ -73,6 +73,8 @@ class Host:
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
     :ivar size: bytes of the area that a design imagines where it is given none of its kind.
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers; ``""`` for nothing.
+    :ivar zram_backing_dev: bytes of zram's backing device, 0 for none; what goes there is for the
+        user to say, so nothing does.
     :ivar seed: of whatever is drawn by lot.
     """
 
@@ -92,4 +94,5 @@ class Host:
     shrinker_enabled: bool = False
     zram_disksize: int | None = None
     zram_mem_limit: int = 0
+    zram_backing_dev: int = 0
     seed: int = 0

@@ -66,7 +66,6 @@ class Outcome:
         disk that seeks, which a ghost never is.
     :ivar fresh_statistics: whether reclaim always knew how long its lists are. A kernel from 6.8 on
         goes by numbers that are up to two seconds old, and now and then kills a group for that.
-    :ivar stuck_pages: pages compressed in memory that no writeback can ever take to disk.
     :ivar held: where the pages are in the end.
     """
 
@@ -88,7 +87,6 @@ class Outcome:
     slots: tuple[SlotStat | None, ...]
     tiers: dict[str, TierUse]
     vma_readahead: bool
-    stuck_pages: int
     held: Held
     fresh_statistics: bool
     timeline: tuple[Sample, ...]

@@ -72,6 +72,7 @@ class Replay:
             host.size,
             host.zram_disksize,
             host.zram_mem_limit,
+            host.zram_backing_dev > 0,
             host.tiers,
         )
         charged = [member.cgroup for member in self._members]
@@ -183,7 +184,8 @@ class Replay:
         areas = self._parts.swap.areas
         held = self._held()
         disk_areas = [area for area in areas if area.type == "full"]
-        reserved = sum(_reserved(area) for area in areas)
+        backing = self._host.zram_backing_dev if zram is not None else 0
+        reserved = sum(map(_reserved, areas)) + backing
         ever_written = sum(area.written_pages for area in disk_areas) * PAGE_SIZE
         return Outcome(
             design=self._design,
@@ -200,11 +202,10 @@ class Replay:
             metadata=self._metadata(held),
             reserved_bytes=reserved,
             written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
-            never_written_bytes=sum(map(_reserved, disk_areas)) - ever_written,
+            never_written_bytes=sum(map(_reserved, disk_areas)) + backing - ever_written,
             slots=self._parts.swap.slots(),
             tiers=self._tiers(),
             vma_readahead=not any(area.seeks for area in areas),
-            stuck_pages=self._stuck_pages(),
             held=held,
             fresh_statistics=self._is_fresh,
             timeline=tuple(self._timeline),
@@ -232,14 +233,6 @@ class Replay:
         )
         return Metadata(taken.static_bytes + below.static_bytes, taken.dynamic_bytes)
 
-    def _stuck_pages(self) -> int:
-        swapping, resident = self._parts.swapping, self._memory.is_mapped
-        return sum(
-            swapping.origin_of(page) in _COMPRESSED and not swapping.can_write_back(page)
-            for page in range(len(resident))
-            if not resident[page]
-        )
-
     def _tiers(self) -> dict[str, TierUse]:
         uses = self._parts.swap.tiers()
         return {tier.name: uses.get(tier.mask, TierUse()) for tier in self._parts.tiers.active}
@@ -254,13 +247,19 @@ class Replay:
         )
 
     def _held(self) -> Held:
-        resident, origin_of = self._memory.is_mapped, self._parts.swapping.origin_of
-        out = Counter(origin_of(page) for page in range(len(resident)) if not resident[page])
+        mapped, swapping = self._memory.is_mapped, self._parts.swapping
+        out = [page for page in range(len(mapped)) if not mapped[page]]
+        origins = Counter(map(swapping.origin_of, out))
         return Held(
-            compressed=out[Origin.ZSWAP] + out[Origin.ZRAM],
-            disk=out[Origin.DISK],
-            zero=out[Origin.ZERO],
-            mapped=len(resident),
+            compressed=origins[Origin.ZSWAP] + origins[Origin.ZRAM],
+            stuck=sum(
+                not swapping.can_write_back(page)
+                for page in out
+                if swapping.origin_of(page) in _COMPRESSED
+            ),
+            disk=origins[Origin.DISK],
+            zero=origins[Origin.ZERO],
+            mapped=len(mapped),
         )
 
     def _vmstat(self) -> dict[str, int]:

@@ -30,6 +30,7 @@ class SwapState(Swapping):
     """Slots of *swap*, taken when a page leaves and kept while it is out.
 
     :param zram: the device that the area of type ``zram`` is, which :data:`SAME_FILLED` is for.
+    :ivar has_backing_dev: whether that device has one.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class SwapState(Swapping):
         self._exclusive_loads = kernel.exclusive_loads
         self._swap = swap
         self._zram = zram
+        self.has_backing_dev = False
         self._slot = array("i", [_NO_SLOT]) * len(lengths)
         self._page = array("i")  # by slot
         self._cgroup_of = array("H", [0]) * len(lengths)  # that the slot is charged to
@@ -107,8 +109,11 @@ class SwapState(Swapping):
         return origin
 
     def can_write_back(self, page: int) -> bool:
-        """See :class:`~ghostswap.mm.swapping.Swapping`; a zram here has no backing device."""
-        return self._swap.can_write(self._slot[page])
+        """See :class:`~ghostswap.mm.swapping.Swapping`."""
+        slot = self._slot[page]
+        if self._swap.area_of(slot).type == "zram":
+            return self.has_backing_dev
+        return self._swap.can_write(slot)
 
     def has_room(self) -> bool:
         """See :class:`~ghostswap.mm.swapping.Swapping`."""

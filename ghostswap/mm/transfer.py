@@ -50,13 +50,15 @@ class Cost:
 class Held:
     """Where a workload's pages are.
 
-    :ivar compressed: in zswap or zram.
+    :ivar compressed: in zswap or zram; of them
+    :ivar stuck: those that have no place on disk, and can be given none.
     :ivar disk: on disk.
     :ivar zero: in the zeromap.
     :ivar mapped: entries of all page tables, in pages of memory that is mapped, in or out.
     """
 
     compressed: int
+    stuck: int
     disk: int
     zero: int
     mapped: int
@@ -64,21 +66,21 @@ class Held:
 
 #: Designs by how a page's entry leads to it.
 _VIRTUAL = ("vswap", "vswap-ste")
-_GHOSTS = ("ghost", "ghost-dynamic")
 
 
 def to_disk(design: str, held: Held) -> Cost:
-    """Write all compressed pages of *held* to disk.
+    """Write all compressed pages of *held* to disk, but for those that are stuck.
 
-    Behind a ghost there is no disk. To give its pages other slots would take the walk; its cost
-    is stated, though no kernel does it.
+    Where all are, what it would take to give them other slots is stated: every entry of every page
+    table would have to be read. No kernel does that.
     """
-    pages = held.compressed
-    if design == "disk" or not pages:
-        return Cost()
+    pages = held.compressed - held.stuck
+    if not pages:
+        if not held.stuck:
+            return Cost()
+        walk = held.mapped if design != "zram" else 0
+        return Cost(possible=False, pages=held.stuck, pte_reads=walk, pte_writes=held.stuck)
     moved = Cost(pages=pages, decompressions=pages, disk_writes=pages, free_pages=1)
-    if design in _GHOSTS:
-        return Cost(possible=False, pages=pages, pte_reads=held.mapped, pte_writes=pages)
     if design in _VIRTUAL:
         return replace(moved, table_words=pages, reverse_map_writes=pages, slots_taken=pages)
     if design == "zram":  # the block keeps its number; the table says where on the backing device
