@@ -145,8 +145,8 @@ ROWS = (
 def best(row: Row, contenders: Sequence[Contender]) -> set[int]:
     """Numbers of those of *contenders* that *row* speaks best of; none where all are alike."""
     values = [row.value(contender) for contender in contenders]
-    known = [value for value in values if value is not None]
-    if not row.better or len(set(values)) < 2:
+    known = {value for value in values if value is not None}
+    if not row.better or len(known) < 2:
         return set()
     top = max(known) if row.better > 0 else min(known)
     return {number for number, value in enumerate(values) if value == top}
