@@ -49,8 +49,8 @@ class Rules:
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next; 0 where each
         reclaim flushes them. Since 6.8 it takes them as they are, up to 2 s old
         (``mem_cgroup_flush_stats_ratelimited()``), which is so many faults with zswap at 10 us.
-    :ivar partial_walks: reclaim goes no further through the groups than it needs to, and through
-        all of them only when that brought nothing (6.10).
+    :ivar partial_walks: reclaim goes no further through the groups than it needs to, the next one
+        goes on from there, and only one that brought nothing goes through all (6.10).
     """
 
     pagevec_size: int
@@ -103,6 +103,8 @@ class TwoLists:
         self._shrink_slab = shrink_slab
         self._batch: list[tuple[int, Lruvec, bool]] = []
         self._clock = 0
+        self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
+        self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
         # Since 6.8 it is zswap that flushes, where it has a limit to look at. So do all before.
         self._is_fresh = [
             not flush_every
@@ -220,7 +222,7 @@ class TwoLists:
         )
         nr_reclaimed = 0
         skipped_deactivate = False
-        for lruvec in target.subtree():
+        for lruvec in self._walk(target, full_walk):
             freed, skipped = self._shrink_lruvec(lruvec, target, priority, may_deactivate)
             nr_reclaimed += freed
             skipped_deactivate |= skipped
@@ -229,6 +231,15 @@ class TwoLists:
             if not full_walk and nr_reclaimed >= SWAP_CLUSTER_MAX:
                 break
         return nr_reclaimed, skipped_deactivate
+
+    def _walk(self, target: Lruvec, full_walk: bool) -> Iterator[Lruvec]:
+        """``mem_cgroup_iter()``: all below *target*, or those that are left of the last walk."""
+        subtree = self._subtrees[target.index]
+        start = 0 if full_walk else self._positions[target.index]
+        for position in range(start, len(subtree)):
+            if not full_walk:
+                self._positions[target.index] = (position + 1) % len(subtree)
+            yield subtree[position]
 
     def _shrink_lruvec(
         self, lruvec: Lruvec, target: Lruvec, priority: int, may_deactivate: bool

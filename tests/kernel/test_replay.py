@@ -36,7 +36,7 @@ ENABLED = Path("/sys/module/zswap/parameters/enabled")
 CLUSTER = Path("/proc/sys/vm/page-cluster")
 LRU_GEN = Path("/sys/kernel/mm/lru_gen/enabled")
 
-pytestmark = [needs_root, pytest.mark.usefixtures("kernel_lock")]
+pytestmark = needs_root
 
 
 def obstacle() -> str | None:
@@ -103,11 +103,13 @@ def swap(path: Path) -> Iterator[None]:
         subprocess.run(["swapoff", path], check=True)
 
 
-@pytest.fixture(scope="module")
-def toucher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def toucher(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """touch.c as a program, with the kernel locked, so that nobody else's swap is in the way."""
+    request.getfixturevalue("kernel_lock")
     if reason := obstacle():
         pytest.skip(reason)
-    program = tmp_path_factory.mktemp("replay") / "touch"
+    program = tmp_path / "touch"
     source = Path(__file__).parent / "touch.c"
     subprocess.run(["gcc", "-O2", "-Wall", "-Werror", source, "-o", program], check=True)
     return program
