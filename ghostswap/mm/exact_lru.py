@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ghostswap.mm.backing import Backing, Out
 from ghostswap.mm.lruvec import EVICTED, YOUNG, Fault, Lruvec, Pages
@@ -20,7 +20,7 @@ class ExactLru:
     :param lruvecs: all there are, by index.
     """
 
-    def __init__(self, pages: Pages, backing: Backing, lruvecs: list[Lruvec]) -> None:
+    def __init__(self, pages: Pages, backing: Backing, lruvecs: Sequence[Lruvec]) -> None:
         self._pages = pages
         self._swap_out = backing.swap_out
         self._orders: list[OrderedDict[int, None]] = [OrderedDict() for _ in lruvecs]

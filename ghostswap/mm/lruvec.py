@@ -32,7 +32,7 @@ class Pages:
     :ivar pte: 0 where no page is mapped, ``OLD``, or ``YOUNG`` where the accessed bit is set.
     :ivar dirty: 1 for the dirty bit.
     :ivar flags: ``REFERENCED`` and so on.
-    :ivar shadow: where ``EVICTED``, what ``pack_shadow()`` made of it.
+    :ivar shadow: where ``EVICTED``, ``pack_shadow()``: whose clock said what when the page left.
     """
 
     def __init__(self, count: int) -> None:

@@ -7,7 +7,7 @@ After mm/vmscan.c, mm/workingset.c and mm/swap.c of Linux 6.1 and 6.12, anonymou
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ghostswap.mm.backing import Backing, Out
@@ -24,7 +24,8 @@ from ghostswap.mm.lruvec import (
     Pages,
 )
 
-# A shadow is the age of the lruvec that evicted the page, its index, and WORKINGSET as one bit.
+# A shadow is the age of the lruvec that evicted the page, its index (16 bits, as the kernel has
+# for a cgroup), and WORKINGSET as one bit.
 _INDEX_MASK = 0xFFFF
 _AGE_SHIFT = 17
 
@@ -84,7 +85,7 @@ class TwoLists:
         rules: Rules,
         pages: Pages,
         backing: Backing,
-        lruvecs: list[Lruvec],
+        lruvecs: Sequence[Lruvec],
         *,
         flush_every: int,
         flush_first: int,
@@ -105,7 +106,7 @@ class TwoLists:
         self._clock = 0
         self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
         self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
-        # Since 6.8 it is zswap that flushes, where it has a limit to look at. So do all before.
+        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker.
         self._is_fresh = [
             not flush_every
             or shrink_slab is not None

@@ -11,9 +11,9 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Literal, Protocol
 
+from ghostswap.errors import UsageError
 from ghostswap.mm import kernels
 from ghostswap.mm.backing import Backing, Origin
 from ghostswap.mm.exact_lru import ExactLru
@@ -23,6 +23,7 @@ from ghostswap.mm.shrink import RULES, TwoLists
 from ghostswap.pages.source import PAGE_SIZE
 
 MAX_RECLAIM_RETRIES = 16
+MEM_CGROUP_ID_MAX = 0xFFFF
 PTRS_PER_PTE = 512
 
 #: Pages that the kernel takes for a process beside the tables that map its memory: the other page
@@ -78,6 +79,7 @@ class Memory:
         the place of zswap's shrinker.
     :param on_kill: called with a group that is killed: its slots are free.
     :ivar killed: by group, whether it has been killed for lack of memory.
+    :raises UsageError: there are more cgroups than a kernel can have.
     """
 
     def __init__(
@@ -109,19 +111,31 @@ class Memory:
         self._kernel_pages = kernel_pages
         self._pages = Pages(max((group.first + group.pages for group in groups), default=0))
         self._made = [0] * len(self.groups)
-        self._lruvecs = [Lruvec(Cgroup(memory_max=ram), None, 0)]
-        self._lruvec_of = [self._make_lruvec(group, number) for number, group in enumerate(groups)]
+        root = Cgroup(memory_max=ram)
+        by_cgroup = {root: Lruvec(root, None, 0)}
+        self._lruvec_of: list[Lruvec] = []
+        for number, group in enumerate(self.groups):
+            above = by_cgroup[root]
+            for cgroup in reversed(tuple(group.cgroup.lineage())):
+                if cgroup not in by_cgroup:
+                    by_cgroup[cgroup] = Lruvec(cgroup, above, len(by_cgroup))
+                above = by_cgroup[cgroup]
+            above.group = number
+            above.charge(kernel_pages)
+            self._lruvec_of.append(above)
+        if len(by_cgroup) > MEM_CGROUP_ID_MAX:
+            raise UsageError("too many cgroups", f"the kernel has {MEM_CGROUP_ID_MAX} at most")
         self._limits = [
             tuple(
-                (above, above.cgroup.memory_max // PAGE_SIZE)
-                for above in lruvec.lineage
-                if above.cgroup.memory_max is not None
+                (target, target.cgroup.memory_max // PAGE_SIZE)
+                for target in lruvec.lineage
+                if target.cgroup.memory_max is not None
             )
             for lruvec in self._lruvec_of
         ]
         self._policy: _Policy
         if policy == "lru":
-            self._policy = ExactLru(self._pages, backing, self._lruvecs)
+            self._policy = ExactLru(self._pages, backing, tuple(by_cgroup.values()))
             return
         rules = RULES[row.name]
         every = rules.flush_every if flush_every is None else flush_every
@@ -129,25 +143,13 @@ class Memory:
             rules,
             self._pages,
             backing,
-            self._lruvecs,
+            tuple(by_cgroup.values()),
             flush_every=every,
             flush_first=every if flush_first is None else flush_first,
             has_swap=has_swap,
             waits_for_writes=cgroup_version == 1,
             shrink_slab=shrink_slab,
         )
-
-    def _make_lruvec(self, group: Group, number: int) -> Lruvec:
-        """The lruvec of *group*'s cgroup, after those of all above it that are not there yet."""
-        lruvec = self._lruvecs[0]
-        for cgroup in reversed(tuple(group.cgroup.lineage())):
-            known = (child for child in lruvec.children if child.cgroup is cgroup)
-            lruvec = next(known, None) or Lruvec(cgroup, lruvec, len(self._lruvecs))
-            if lruvec.index == len(self._lruvecs):
-                self._lruvecs.append(lruvec)
-        lruvec.group = number
-        lruvec.charge(self._kernel_pages)
-        return lruvec
 
     # What processes do
 
@@ -156,7 +158,7 @@ class Memory:
         first, end = self.groups[group].first, self.groups[group].first + self.groups[group].pages
         for start in range(first, end, _CHUNK):
             pages = array("I", range(start, min(start + _CHUNK, end)))
-            self.touch(group, pages, bytes(repeat(1, len(pages))))
+            self.touch(group, pages, b"\1" * len(pages))
 
     def touch(self, group: int, pages: array[int], writes: bytes | None) -> None:
         """Have *group* touch its *pages* in order, until it is killed.
@@ -223,9 +225,8 @@ class Memory:
         """``memory.current`` in pages; of the root, of the whole machine."""
         if lruvec.index == 0:
             return lruvec.cgroup.memory_pages + self._others()
-        if not self._charges_zswap:
-            return lruvec.cgroup.memory_pages
-        return lruvec.cgroup.memory_pages - -lruvec.cgroup.zswap_bytes // PAGE_SIZE
+        zswap_bytes = lruvec.cgroup.zswap_bytes if self._charges_zswap else 0
+        return lruvec.cgroup.memory_pages + (zswap_bytes + PAGE_SIZE - 1) // PAGE_SIZE
 
     def _reclaim(self, target: Lruvec, limit: int, faulting: Lruvec) -> None:
         """``try_charge_memcg()``: get *target* below its *limit*, if need be with the OOM killer.

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ghostswap.errors import UsageError
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.vmscan import Group, Memory
@@ -214,6 +215,12 @@ def test_without_a_free_slot_nothing_is_scanned() -> None:
     memory.fill(0)
     assert memory.killed == [True]
     assert memory.events(0).pgscan == 0
+
+
+def test_more_cgroups_than_a_kernel_can_have_are_refused() -> None:
+    groups = [Group(Cgroup(), 0, 0) for _ in range(1 << 16)]
+    with pytest.raises(UsageError, match="too many cgroups"):
+        Memory("6.12", groups, Store())
 
 
 def test_the_same_run_twice_is_the_same() -> None:
