@@ -38,11 +38,11 @@ _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 @click.option(
     "--pages",
     "spec",
-    type=Words("mine", "pid:", "-", paths=True),
+    type=Words("mine", "pid:", "synthetic:", "-", paths=True),
     default="mine",
     metavar="SOURCE",
     help="Memory to store: a file or device, pid:N, mine (every process you may read; the default),"
-    " or - for standard input.",
+    " synthetic:..., or - for standard input.",
 )
 @click.option(
     "--design",

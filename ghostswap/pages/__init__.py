@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where memory comes from: files, processes, pipes."""
+"""Where memory comes from: files, processes, pipes; or it is made up."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from ghostswap.errors import UsageError
 from ghostswap.pages.files import FileSource, StreamSource
 from ghostswap.pages.process import MineSource, ProcessSource
 from ghostswap.pages.source import Source
+from ghostswap.pages.synthetic import PREFIX, SyntheticSource
 
 
 def open_source(spec: str) -> Source:
     """Open the source of memory that *spec* names, to be closed by leaving it.
 
     :param spec: ``-`` for standard input, ``pid:N`` for a process, ``mine`` for all processes
-        that may be read, else the path of a file or block device (``./mine`` for a file that
-        is called so).
+        that may be read, ``synthetic:PAGES:KINDS`` for none that is real, else the path of a file
+        or block device (``./mine`` for a file that is called so).
     :raises UsageError: where *spec* is none of these.
     :raises TargetError: where what it names is not there or may not be read.
     """
@@ -28,6 +29,10 @@ def open_source(spec: str) -> Source:
         if not re.fullmatch("pid:[0-9]{1,10}", spec):
             raise UsageError(f"not a process: {spec!r}", "write pid: and its number, as pid:1234")
         return ProcessSource(int(spec.removeprefix("pid:")))
+    if spec.startswith(PREFIX):
+        return SyntheticSource(spec)
     if not spec:
-        raise UsageError("a source of memory cannot be empty", "give a path, pid:N, mine or -")
+        raise UsageError(
+            "a source of memory cannot be empty", "give a path, pid:N, mine, synthetic:... or -"
+        )
     return FileSource(spec)
