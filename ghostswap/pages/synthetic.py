@@ -88,7 +88,7 @@ def _parse_shares(text: str) -> dict[str, Fraction]:
         if match["kind"] in shares:
             raise UsageError(f"pages of {match['kind']} have two shares", "leave out one")
         shares[match["kind"]] = Fraction(match["percent"]) / 100 if match["percent"] else None
-    rest = 1 - sum(share for share in shares.values() if share is not None)
+    rest = 1 - sum((share for share in shares.values() if share is not None), Fraction())
     open_ended = [kind for kind, share in shares.items() if share is None]
     if rest < 0 or (rest > 0 and not open_ended):
         percent = float((1 - rest) * 100)
