@@ -181,6 +181,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             }
             for area, slots in zip(outcome.areas, outcome.slots, strict=True)
         ],
+        "slots_at_swap_out": outcome.slots_at_swap_out,
+        "slots_at_writeback": outcome.slots_at_writeback,
         "tiers": {name: asdict(use) for name, use in outcome.tiers.items()},
         "vma_readahead": outcome.vma_readahead,
         "groups": [asdict(group) for group in outcome.groups],

@@ -85,6 +85,20 @@ ROWS = (
     Row("reserved_bytes", "disk reserved", "bytes", -1, lambda c: c.outcome.reserved_bytes),
     Row("written_bytes", "disk written", "bytes", -1, lambda c: c.outcome.written_bytes),
     Row("never_written_bytes", "disk wasted", "bytes", -1, lambda c: c.outcome.never_written_bytes),
+    Row(
+        "slots_at_swap_out",
+        "slots taken as pages left",
+        "count",
+        0,
+        lambda c: c.outcome.slots_at_swap_out,
+    ),
+    Row(
+        "slots_at_writeback",
+        "slots taken for writeback",
+        "count",
+        0,
+        lambda c: c.outcome.slots_at_writeback,
+    ),
     Row("kept_pages", "pages that could not leave", "count", -1, lambda c: c.outcome.kept_pages),
     Row(
         "stuck_pages",

@@ -35,7 +35,7 @@ class Parameters:
     :ivar ram: ``MemTotal`` in bytes, which ``max_pool_percent`` is of.
     :ivar zpool: one of the kernel's, its default where ``None``.
     :ivar size: bytes of an area that is imagined, its header included; as large as need be where
-        ``None``.
+        ``None``, and 0 for no area at all.
     :ivar disksize: zram's, in bytes; as *size* where ``None``.
     :ivar mem_limit: zram's, in bytes, 0 for none.
     :ivar has_backing_dev: whether zram has one.
@@ -150,7 +150,7 @@ def _areas(
     if design not in _GHOSTS:
         areas = [area for area in areas if area.type != "ghost"]
     wanted = IMAGINED[design]
-    if wanted is None or any(area.type == wanted for area in areas):
+    if wanted is None or parameters.size == 0 or any(area.type == wanted for area in areas):
         return list(areas)
     size = pages if parameters.size is None else parameters.size // PAGE_SIZE - 1
     if design == "ghost-dynamic":

@@ -71,7 +71,8 @@ class Host:
     :ivar kernel: name of a row of :data:`ghostswap.mm.kernels.KERNELS`.
     :ivar design: one of :data:`ghostswap.mm.designs.DESIGNS`.
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
-    :ivar size: bytes of the area that a design imagines where it is given none of its kind.
+    :ivar size: bytes of the area that a design imagines where it is given none of its kind; 0 for
+        no area at all.
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers; ``""`` for nothing.
     :ivar zram_backing_dev: bytes of zram's backing device, 0 for none; what goes there is for the
         user to say, so nothing does.

@@ -60,6 +60,8 @@ class Outcome:
     :ivar reserved_bytes: disk that the areas take, used or not.
     :ivar written_bytes: written to it, every time counted.
     :ivar never_written_bytes: of what is reserved.
+    :ivar slots_at_swap_out: slots of areas taken when their page left; *slots_at_writeback* those
+        that were not taken before zswap wrote the page.
     :ivar slots: of each area, how its slots lie; ``None`` where nothing is known of that.
     :ivar tiers: by name, what each tier of areas gave and refused.
     :ivar vma_readahead: whether the kernel reads ahead by addresses; not while any area is on a
@@ -84,6 +86,8 @@ class Outcome:
     reserved_bytes: int
     written_bytes: int
     never_written_bytes: int
+    slots_at_swap_out: int
+    slots_at_writeback: int
     slots: tuple[SlotStat | None, ...]
     tiers: dict[str, TierUse]
     vma_readahead: bool

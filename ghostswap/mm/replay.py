@@ -203,6 +203,8 @@ class Replay:
             reserved_bytes=reserved,
             written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
             never_written_bytes=sum(map(_reserved, disk_areas)) + backing - ever_written,
+            slots_at_swap_out=swapping.slots_at_swap_out,
+            slots_at_writeback=swapping.slots_at_writeback,
             slots=self._parts.swap.slots(),
             tiers=self._tiers(),
             vma_readahead=not any(area.seeks for area in areas),

@@ -136,6 +136,7 @@ class SwapState(Swapping):
                 return _NO_SLOT
             slot = self._swap.alloc(memcg.swap_tiers)
         memcg.charge_swap(1)
+        self.slots_at_swap_out += 1
         missing = slot + 1 - len(self._page)
         if missing > 0:
             self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))

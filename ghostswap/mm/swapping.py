@@ -39,6 +39,8 @@ class Swapping(ABC):
     :ivar vmstat: counters.
     :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
     :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
+    :ivar slots_at_swap_out: slots of areas taken when their page left; so
+    :ivar slots_at_writeback: those taken when zswap wrote the page.
     :ivar refused: by cgroup, times that a page could not go because nothing took it.
     :ivar no_slot: by cgroup, times that a page could not go for want of a slot.
     """
@@ -54,6 +56,8 @@ class Swapping(ABC):
         self.vmstat = Vmstat()
         self.swap_ins = [[0] * (max(Origin) + 1) for _ in cgroups]
         self.swap_outs = [0] * len(cgroups)
+        self.slots_at_swap_out = 0
+        self.slots_at_writeback = 0
         self.refused = [0] * len(cgroups)
         self.no_slot = [0] * len(cgroups)
         self._lengths = lengths

@@ -24,14 +24,12 @@ class VirtualPlaces:
     """Where a zswap over virtual slots writes back to; a :class:`~ghostswap.mm.zswap.Places`.
 
     :ivar has_ghost: whatever zswap holds can be written back, if there is a place on disk.
-    :ivar writeback: slots on disk that were taken for writing back.
     """
 
     has_ghost = False
 
     def __init__(self, pages: int, swap: SwapSpace, cgroups: Sequence[Cgroup]) -> None:
         self.physical = array("i", [_NO_SLOT]) * pages  # by page, its slot on disk
-        self.writeback = 0
         self.cgroup_of = array("H", [0]) * pages
         self._swap = swap
         self._cgroups = cgroups
@@ -42,9 +40,7 @@ class VirtualPlaces:
 
     def can_write(self, slot: int) -> bool:
         """Take a place for the page of *slot*, which is the page's number; whether there is one."""
-        taken = self.alloc(slot, self.cgroup_of[slot])
-        self.writeback += taken
-        return taken
+        return self.alloc(slot, self.cgroup_of[slot])
 
     def alloc(self, page: int, cgroup: int) -> bool:
         """Take a slot on disk for *page*, charged to *cgroup*; whether there is one."""
@@ -99,7 +95,8 @@ class VirtualSwap(Swapping):
         if not self._places.alloc(page, cgroup):
             self.no_slot[cgroup] += 1
             return Out.ACTIVATE
-        self._written_back(page)
+        self.slots_at_swap_out += 1
+        self._write(page)
         return Out.WRITING
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
@@ -137,6 +134,10 @@ class VirtualSwap(Swapping):
         return True
 
     def _written_back(self, slot: int) -> None:
+        self.slots_at_writeback += 1
+        self._write(slot)
+
+    def _write(self, slot: int) -> None:
         self._swap.written(self._places.physical[slot])
         self.vmstat.pswpout += 1
         self._copy[slot] = Origin.DISK
