@@ -174,10 +174,12 @@ class TwoLists:
 
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
         """Pages of *lruvec* itself in the order in which reclaim comes to them."""
-        self._lru_add_drain()
+        waiting = [entry for entry in self._batch if entry[1] is lruvec]
         yield from lruvec.inactive
         yield from (page for page, _ in lruvec.writing)
+        yield from (page for page, _, is_active in waiting if not is_active)
         yield from lruvec.active
+        yield from (page for page, _, is_active in waiting if is_active)
 
     def forget(self, lruvec: Lruvec) -> None:
         """The processes of *lruvec* are gone."""

@@ -223,14 +223,18 @@ def test_more_cgroups_than_a_kernel_can_have_are_refused() -> None:
         Memory("6.12", groups, Store())
 
 
-def test_the_same_run_twice_is_the_same() -> None:
-    def run() -> list[int]:
+def test_the_same_run_twice_is_the_same_also_when_somebody_looks() -> None:
+    touches = array("I", traces(1000, 20000)["zipf"])
+
+    def run(step: int) -> list[int]:
         memory, _ = alone(600, 1000, Store())
         memory.fill(0)
-        memory.touch(0, array("I", traces(1000, 20000)["zipf"]), None)
+        for start in range(0, len(touches), step):
+            memory.touch(0, touches[start : start + step], None)
+            assert memory.resident(0) == len(list(memory.coldest_first(0)))
         return [getattr(memory.events(0), field.name) for field in fields(memory.events(0))]
 
-    assert run() == run()
+    assert run(20000) == run(20000) == run(7)
 
 
 def test_statistics_decide_and_their_age_shows() -> None:
