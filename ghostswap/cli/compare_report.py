@@ -112,7 +112,7 @@ class Comparison:
             if any(row.value(contender) for contender in contenders):
                 table.append((row.title, *cells))
         show.table(("", *names), table, right=names)
-        killed = [name for name, c in zip(names, contenders, strict=True) if _is_killed(c)]
+        killed = [name for name, c in zip(names, contenders, strict=True) if c.is_killed]
         if killed:
             show.facts([("out of memory", f"in {', '.join(killed)}: killed, as by the kernel")])
         show.facts([(_BEST, "the best of its row")])
@@ -131,10 +131,6 @@ class Comparison:
                 ],
                 right=names,
             )
-
-
-def _is_killed(contender: Contender) -> bool:
-    return any(group.killed for group in contender.outcome.groups)
 
 
 def _cell(row: Row, contender: Contender, size: Callable[[int], str]) -> str:

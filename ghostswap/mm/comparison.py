@@ -41,6 +41,11 @@ class Contender:
     inversion: Inversion | None
 
     @property
+    def is_killed(self) -> bool:
+        """Whether a group ran out of memory."""
+        return any(group.killed for group in self.outcome.groups)
+
+    @property
     def to_disk(self) -> Cost:
         """What it takes to move what is compressed to disk."""
         return transfer.to_disk(self.outcome.design, self.outcome.held)
@@ -157,8 +162,11 @@ ROWS = (
 
 
 def best(row: Row, contenders: Sequence[Contender]) -> set[int]:
-    """Numbers of those of *contenders* that *row* speaks best of; none where all are alike."""
-    values = [row.value(contender) for contender in contenders]
+    """Numbers of those of *contenders* that *row* speaks best of; none where all are alike.
+
+    Who had a group killed did not do the work.
+    """
+    values = [None if c.is_killed else row.value(c) for c in contenders]
     known = {value for value in values if value is not None}
     if not row.better or len(known) < 2:
         return set()

@@ -102,6 +102,10 @@ class Outcome:
 
     @property
     def freed_bytes(self) -> int:
-        """Memory gained: pages that are out, less the pool and the metadata that they cost."""
-        out = (self.pages - self.resident_pages) * PAGE_SIZE
+        """Memory gained: pages that are out, less the pool and the metadata that they cost.
+
+        What a killed group gave up was not gained.
+        """
+        alive = (group for group in self.groups if not group.killed)
+        out = sum(group.pages - group.resident_pages for group in alive) * PAGE_SIZE
         return out - self.pool_bytes - self.metadata.total_bytes
