@@ -14,10 +14,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from classic import Classic
 from conftest import needs_root
 
 from ghostswap.area import rules
+from ghostswap.mm import designs, kernels
+from ghostswap.mm.designs import Parameters
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swapfile import SwapInfo
 from ghostswap.mm.vmscan import Group, Memory
@@ -134,9 +135,11 @@ def live(program: Path, touches: array[int], limit: int, how: str) -> int | None
 def modelled(touches: array[int], limit: int, how: str) -> int:
     nearest, _ = rules.nearest(os.uname().release)
     cgroup = Cgroup(memory_max=limit * 4096)
-    area = SwapInfo("area", "full", 2 * PAGES + 4096)
-    design = Classic(nearest.name, [LENGTH] * PAGES, [cgroup], [area], 1 << 34)
-    memory = Memory(nearest.name, [Group(cgroup, 0, PAGES)], design, cgroup_version=1)
+    kernel, area = kernels.get(nearest.name), SwapInfo("area", "full", 2 * PAGES + 4096)
+    lengths = array("H", [LENGTH]) * PAGES
+    parts = designs.build("classic", kernel, lengths, [area], [cgroup], Parameters(1 << 34))
+    memory = Memory(kernel.name, [Group(cgroup, 0, PAGES)], parts.swapping, cgroup_version=1)
+    parts.swapping.resident = memory.is_mapped
     memory.fill(0)
     assert memory.events(0).pgmajfault == 0
     writes = bytes(page & 1 for page in touches) if how == "w" else None
