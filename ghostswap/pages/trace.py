@@ -14,7 +14,7 @@ from ghostswap.pages.touches import Choices, Touches, Trace
 from ghostswap.pages.trace_files import ORACLE_GENERAL, U32, CsvTrace, RecordTrace
 from ghostswap.units import printable
 
-__all__ = ["Touches", "Trace", "interleave", "open_trace"]
+__all__ = ["Touches", "Trace", "interleave", "open_trace", "split_spec"]
 
 _OPENERS: dict[str, Callable[[str, Choices], Trace]] = {
     "u32": partial(RecordTrace, layout=U32),
@@ -64,14 +64,20 @@ def open_trace(
     if write_ratio is not None and writes is not None:
         raise UsageError("both a share of writes and odd pages are given", "leave out one")
     choices = Choices(touches, write_ratio if writes is None else writes, seed, group)
-    prefix, colon, path = spec.partition(":")
-    if colon and prefix in _OPENERS:
+    kind, path = split_spec(spec)
+    if kind:
         if not path:
-            raise UsageError(f'"{prefix}:" names no file', _FILES)
-        return _OPENERS[prefix](path, choices)
-    for suffix, name in _SUFFIXES.items():
-        if spec.endswith(suffix):
-            return _OPENERS[name](spec, choices)
+            raise UsageError(f'"{kind}:" names no file', _FILES)
+        return _OPENERS[kind](path, choices)
     if is_synthetic(spec):
         return SyntheticTrace(spec, choices)
     raise UsageError(f'unknown trace: "{printable(spec)}"', f"{_FILES}; {PHASES}")
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """The format and the path of the file that *spec* names; the format is ``""`` for none."""
+    prefix, colon, path = spec.partition(":")
+    if colon and prefix in _OPENERS:
+        return prefix, path
+    kinds = (kind for suffix, kind in _SUFFIXES.items() if spec.endswith(suffix))
+    return next(kinds, ""), spec
