@@ -90,8 +90,8 @@ def host_options(function: F) -> F:
         click.option(
             "--cgroup",
             type=click.Choice(["1", "2"]),
-            default="2",
-            help="cgroup version: 2, the default, charges compressed bytes to the process.",
+            help="cgroup version: 2 charges compressed bytes to the process, 1 does not. By default"
+            " 2, but 1 where the limit is a number of frames.",
         ),
         click.option("--swap-max", type=Size(), metavar="SIZE", help="memory.swap.max; none."),
         click.option(
@@ -116,7 +116,7 @@ class HostOptions:
     write_ratio: WriteRule = None
     changed_ratio: float = 0.0
     reclaim: str = "kernel"
-    cgroup: str = "2"
+    cgroup: str | None = None
     swap_max: int | None = None
     size: int | None = None
     seed: int = 0
@@ -156,7 +156,7 @@ class HostOptions:
             design=design,
             compressor=compressor,
             policy="lru" if self.reclaim == "lru" else "kernel",
-            cgroup_version=int(self.cgroup),
+            cgroup_version=int(self.cgroup or ("2" if limit is None or limit >= 0 else "1")),
             size=self.size,
             zpool=zswap.zpool,
             max_pool_percent=20 if percent is None else percent,

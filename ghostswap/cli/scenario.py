@@ -75,7 +75,11 @@ _ZSWAP: Mapping[str, Check] = {
     "zpool": schema.one_of(*kernels.ZPOOLS),
     "shrinker_enabled": schema.boolean,
 }
-_ZRAM: Mapping[str, Check] = {"disksize": _area_size, "mem_limit": schema.size}
+_ZRAM: Mapping[str, Check] = {
+    "disksize": _area_size,
+    "mem_limit": schema.size,
+    "backing_dev": schema.size,
+}
 _AREA: Mapping[str, Check] = {
     "path": schema.text,
     "type": schema.one_of("full", "ghost"),

@@ -62,6 +62,9 @@ class Replay:
         for group, lengths in zip(self._working, measured, strict=True):
             first = len(whole)
             self._members.append(vmscan.Group(self._cgroups[group.name], first, len(lengths)))
+            if group.limit_frames is not None:
+                taken = vmscan.KERNEL_PAGES + -(-len(lengths) // vmscan.PTRS_PER_PTE)
+                self._cgroups[group.name].memory_max = (group.limit_frames + taken) * PAGE_SIZE
             whole.extend(lengths)
             redraws.append(_redraw(group, lengths, first, host.seed))
         parameters = Parameters(

@@ -54,7 +54,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         cgroup_version = 2
         seed = -7
         tiers = "+ssd:100 +hdd:-1"
-        zram = { disksize = "4G", mem_limit = "1G" }
+        zram = { disksize = "4G", mem_limit = "1G", backing_dev = "2G" }
         [zswap]
         max_pool_percent = 25
         accept_threshold_percent = 80
@@ -100,6 +100,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         tiers="+ssd:100 +hdd:-1",
         zram_disksize=4 << 30,
         zram_mem_limit=1 << 30,
+        zram_backing_dev=2 << 30,
         max_pool_percent=25,
         accept_threshold_percent=80,
         zpool="z3fold",
