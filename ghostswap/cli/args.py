@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from click.core import ParameterSource
+
+from ghostswap.errors import UsageError
 
 
 class Command(click.Command):
@@ -58,3 +61,25 @@ def expand(
             argument = f"{name}={bare[name]}"
         expanded.append(argument)
     return expanded
+
+
+def given(context: click.Context) -> list[str]:
+    """Names of the parameters that stand on the command line."""
+    source = context.get_parameter_source
+    return [name for name in context.params if source(name) == ParameterSource.COMMANDLINE]
+
+
+def refuse_others(context: click.Context, why: str, *allowed: str) -> None:
+    """Refuse what is on the command line, but for the parameters *allowed*; see :func:`refuse`."""
+    refuse(context, why, *(name for name in given(context) if name not in allowed))
+
+
+def refuse(context: click.Context, why: str, *names: str) -> None:
+    """Refuse those of the parameters *names* that are on the command line.
+
+    :param why: a clause that says why they do not go there.
+    :raises UsageError: naming the first.
+    """
+    for param in context.command.params:
+        if param.name in names and param.name in given(context):
+            raise UsageError(f"{param.opts[-1]} does not go here: {why}", "leave it out")

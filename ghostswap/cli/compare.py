@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ghostswap.cli.args import Command
-from ghostswap.cli.hosts import HostOptions, host_options, is_scenario
-from ghostswap.cli.options import Words, bytes_option, json_option
+from ghostswap.cli.args import Command, refuse_others
+from ghostswap.cli.hosts import (
+    HostOptions,
+    host_options,
+    is_scenario,
+    kernel_options,
+    source_option,
+)
+from ghostswap.cli.options import bytes_option, json_option
 from ghostswap.cli.zswap import ZswapOptions, parameter_options
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
@@ -21,7 +27,7 @@ from ghostswap.units import format_size, parse_size
 
 if TYPE_CHECKING:
     from ghostswap.cli.compare_report import Comparison
-    from ghostswap.cli.hosts import Measured
+    from ghostswap.cli.hosts import Measured, kernel_options, source_option
     from ghostswap.mm.comparison import Contender
     from ghostswap.mm.host import Host
     from ghostswap.mm.swapfile import SwapInfo
@@ -50,14 +56,7 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 
 @click.command("compare", cls=Command)
 @click.argument("swapfiles", metavar="[SWAPFILE|HOST.toml]...", nargs=-1)
-@click.option(
-    "--pages",
-    "spec",
-    type=Words("mine", "pid:", "synthetic:", "-", paths=True),
-    default="mine",
-    metavar="SOURCE",
-    help="Memory of the process, as for simulate; mine by default.",
-)
+@source_option
 @click.option(
     "--design",
     "chosen",
@@ -65,12 +64,7 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     multiple=True,
     help=f"One of those to compare; again for another. By default {', '.join(_DEFAULT)}.",
 )
-@click.option(
-    "--compressor", type=click.Choice(codecs.names()), default="lz4", help="lz4 by default."
-)
-@click.option(
-    "--kernel", type=click.Choice(kernels.RELEASES), default="6.18", help="6.18 by default."
-)
+@kernel_options
 @parameter_options
 @host_options
 @click.option(
@@ -83,6 +77,11 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     "--cost",
     is_flag=True,
     help="Add times. They are counts by constants, which are printed: round numbers, not measured.",
+)
+@click.option(
+    "--published",
+    is_flag=True,
+    help="Print what others measured of these designs, with its sources, and simulate nothing.",
 )
 @click.option(
     "-j",
@@ -103,6 +102,7 @@ def command(
     kernel: str,
     sweep: tuple[str, tuple[str, ...]] | None,
     cost: bool,
+    published: bool,
     jobs: int | None,
     raw: bool,
     as_json: bool,
@@ -116,12 +116,20 @@ def command(
     """
     from ghostswap.cli.hosts import open_areas
 
+    if published:
+        from ghostswap.cli.published import emit
+
+        refuse_others(context, "--published stands alone", "published", "as_json")
+        emit(as_json)
+        return 0
     designs = tuple(dict.fromkeys(chosen)) or _DEFAULT
     if is_scenario(swapfiles):
         from ghostswap.cli.scenario import load
-        from ghostswap.cli.simulate import refuse_others
 
-        refuse_others(context, "swapfiles", "chosen", "sweep", "cost", "jobs", "raw", "as_json")
+        why = "a scenario says that itself"
+        refuse_others(
+            context, why, "swapfiles", "chosen", "sweep", "cost", "jobs", "raw", "as_json"
+        )
         host = load(swapfiles[0])
     else:
         zswap = ZswapOptions(

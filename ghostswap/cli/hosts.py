@@ -15,6 +15,7 @@ import click
 
 from ghostswap.cli.options import F, Size, Words, mem_total
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -49,6 +50,30 @@ class _WriteRatio(Words):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | Literal["odd"]:
         return "odd" if value == "odd" else _RATIO.convert(value, param, ctx)
+
+
+def source_option(function: F) -> F:
+    """``--pages SOURCE``: the memory in question."""
+    return click.option(
+        "--pages",
+        "spec",
+        type=Words("mine", "pid:", "synthetic:", "-", paths=True),
+        default="mine",
+        metavar="SOURCE",
+        help="Memory to store: a file or device, pid:N, mine (every process you may read; the"
+        " default), synthetic:PAGES:KINDS, or - for standard input.",
+    )(function)
+
+
+def kernel_options(function: F) -> F:
+    """``--compressor`` and ``--kernel``."""
+    compressors, releases = click.Choice(codecs.names()), click.Choice(kernels.RELEASES)
+    function = click.option("--kernel", type=releases, default="6.18", help="6.18 by default.")(
+        function
+    )
+    return click.option("--compressor", type=compressors, default="lz4", help="lz4 by default.")(
+        function
+    )
 
 
 def host_options(function: F) -> F:
@@ -251,18 +276,18 @@ class Measured:
 def measure_host(host: Host, designs: Iterable[str], jobs: int | None) -> Measured:
     """Compress the memory of all groups, each source once, as *designs* need it."""
     from ghostswap.cli.measuring import measure_all
-    from ghostswap.mm import kernels, lengths
+    from ghostswap.mm import lengths
     from ghostswap.pages import open_source
 
     kernel = kernels.get(host.kernel)
-    codecs = lengths.codecs_for(host.compressor, kernel, designs)
+    several = lengths.codecs_for(host.compressor, kernel, designs)
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
     for group in host.groups:
         spec = group.source
         if spec is None or spec in sources:
             continue
-        parts = [array("H") for _ in codecs.of]
+        parts = [array("H") for _ in several.of]
 
         def add(chunk: array[int], parts: list[array[int]] = parts) -> None:
             pages = len(chunk) // len(parts)
@@ -270,7 +295,7 @@ def measure_host(host: Host, designs: Iterable[str], jobs: int | None) -> Measur
                 part += chunk[number * pages : (number + 1) * pages]
 
         with open_source(spec) as source:
-            measure_all(source, codecs, jobs, add)
+            measure_all(source, several, jobs, add)
             sources[spec] = source
         if not parts[0]:
             raise UsageError(f"{spec}: no memory to work with", "give a source that has pages")
@@ -278,6 +303,6 @@ def measure_host(host: Host, designs: Iterable[str], jobs: int | None) -> Measur
     specs = [group.source for group in host.groups if group.source is not None]
     return Measured(
         sources,
-        {who: [found[spec][number] for spec in specs] for who, number in codecs.place_of.items()},
-        codecs.error,
+        {who: [found[spec][number] for spec in specs] for who, number in several.place_of.items()},
+        several.error,
     )

@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ghostswap.cli.args import Command
-from ghostswap.cli.hosts import HostOptions, host_options, is_scenario, open_areas, parse_area
-from ghostswap.cli.options import Words, bytes_option, json_option
+from ghostswap.cli.args import Command, refuse, refuse_others
+from ghostswap.cli.hosts import (
+    HostOptions,
+    host_options,
+    is_scenario,
+    kernel_options,
+    open_areas,
+    parse_area,
+    source_option,
+)
+from ghostswap.cli.options import bytes_option, json_option
 from ghostswap.cli.task import Task
 from ghostswap.cli.zram import ZramOptions, zram_options
 from ghostswap.cli.zram import simulate as simulate_zram
 from ghostswap.cli.zswap import ZswapOptions, zswap_options
 from ghostswap.cli.zswap import simulate as simulate_zswap
 from ghostswap.errors import UsageError
-from ghostswap.mm import codecs, kernels
+from ghostswap.mm import kernels
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
@@ -29,21 +37,15 @@ if TYPE_CHECKING:
     from ghostswap.mm.swapfile import SwapInfo, SwapType
 
 Options = TypeVar("Options", ZswapOptions, ZramOptions, HostOptions)
+#: Parameters that no workload has.
+_NO_WORK = ("verify", "force", "classes", "writeback", "zeromap", "writeback_limit", "scratch")
 #: Designs that there is no storing every page once in.
 _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 
 
 @click.command("simulate", cls=Command)
 @click.argument("swapfiles", metavar="[SWAPFILE]...", nargs=-1)
-@click.option(
-    "--pages",
-    "spec",
-    type=Words("mine", "pid:", "synthetic:", "-", paths=True),
-    default="mine",
-    metavar="SOURCE",
-    help="Memory to store: a file or device, pid:N, mine (every process you may read; the default),"
-    " synthetic:..., or - for standard input.",
-)
+@source_option
 @click.option(
     "--design",
     type=click.Choice(["ghost", "classic", "zram", *_WITH_WORK]),
@@ -51,12 +53,7 @@ _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
     " or over a full one (classic); zram in its place; or, with a workload, disk alone, a ghost of"
     " clusters as they are needed, or virtual swap.",
 )
-@click.option(
-    "--compressor", type=click.Choice(codecs.names()), default="lz4", help="lz4 by default."
-)
-@click.option(
-    "--kernel", type=click.Choice(kernels.RELEASES), default="6.18", help="6.18 by default."
-)
+@kernel_options
 @zswap_options
 @zram_options
 @host_options
@@ -85,6 +82,11 @@ _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
     metavar="DIR",
     help="Where --against-kernel makes the swap area for zswap; by default $TMPDIR or /tmp.",
 )
+@click.option(
+    "--proc",
+    is_flag=True,
+    help="After a workload, also print what /proc/swaps and /proc/meminfo would show of swap.",
+)
 @bytes_option
 @json_option
 @click.pass_context
@@ -101,6 +103,7 @@ def command(
     force: bool,
     against_kernel: bool,
     scratch: str | None,
+    proc: bool,
     raw: bool,
     as_json: bool,
     **values: Any,
@@ -121,8 +124,13 @@ def command(
     report: Report | ZramReport | WorkloadReport
     if options != HostOptions() or design in _WITH_WORK or is_scenario(swapfiles):
         report = _work(context, options, zswap)
-        report.emit_json() if as_json else report.print(format_size if not raw else str)
+        if as_json:
+            report.emit_json(proc=proc)
+        else:
+            report.print(format_size if not raw else str, proc=proc)
         return 0
+    if proc:
+        raise UsageError("--proc without a workload has nothing to show", "add --touches, --limit")
     _refuse_idle(jobs, scratch, verify=verify, force=force)
     task = Task(spec, compressor, kernels.get(kernel), jobs, verify, force)
     if design == "zram":
@@ -212,12 +220,12 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
     values = context.params
     swapfiles, design = values["swapfiles"], values["design"]
     if is_scenario(swapfiles):
-        refuse_others(context, "swapfiles", "jobs", "raw", "as_json")
+        why = "a scenario says that itself"
+        refuse_others(context, why, "swapfiles", "jobs", "proc", "raw", "as_json")
         from ghostswap.cli.scenario import load
 
         return workload.simulate(load(swapfiles[0]), values["jobs"])
-    _refuse(context, "no workload has it", "verify", "force", "classes", "writeback", "zeromap")
-    _refuse(context, "no workload has it", "writeback_limit", "scratch")
+    refuse(context, "no workload has it", *_NO_WORK)
     kernel = kernels.get(values["kernel"])
     zswap.check(kernel)
     if design is None:
@@ -233,28 +241,3 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
         values["mem_limit"],
     )
     return workload.simulate(host, values["jobs"])
-
-
-def _given(context: click.Context) -> list[str]:
-    """Names of the parameters that stand on the command line."""
-    source = context.get_parameter_source
-    return [name for name in context.params if source(name) == ParameterSource.COMMANDLINE]
-
-
-def refuse_others(context: click.Context, *allowed: str) -> None:
-    """Refuse what is given beside a scenario file, but for *allowed*.
-
-    :raises UsageError: naming the first.
-    """
-    others = (name for name in _given(context) if name not in allowed)
-    _refuse(context, "a scenario says that itself", *others)
-
-
-def _refuse(context: click.Context, why: str, *names: str) -> None:
-    """Refuse those of *names* that are on the command line.
-
-    :raises UsageError: naming the first.
-    """
-    for param in context.command.params:
-        if param.name in names and param.name in _given(context):
-            raise UsageError(f"{param.opts[-1]} does not go here: {why}", "leave it out")

@@ -11,6 +11,7 @@ from typing import Any
 
 from ghostswap.cli import show
 from ghostswap.cli.hosts import Measured
+from ghostswap.cli.proc import meminfo, swaps
 from ghostswap.cli.report import (
     SCHEMA,
     histogram,
@@ -48,7 +49,8 @@ class WorkloadReport:
         """Reasons why the kernel would not show the same numbers."""
         return (NOT_REPEATABLE,) if self.host.policy == "kernel" else ()
 
-    def emit_json(self) -> None:
+    def emit_json(self, *, proc: bool = False) -> None:
+        """Print as JSON; *proc*: with the text of /proc/swaps and the lines of /proc/meminfo."""
         emit_json(
             {
                 "schema": SCHEMA,
@@ -67,11 +69,12 @@ class WorkloadReport:
                 "why": list(self.why()),
                 **outcome_json(self.outcome),
                 "histogram": histogram(self._histogram()),
+                **(_proc_json(self.outcome) if proc else {}),
             }
         )
 
-    def print(self, size: Callable[[int], str]) -> None:
-        """Print for a person; *size* writes a number of bytes."""
+    def print(self, size: Callable[[int], str], *, proc: bool = False) -> None:
+        """Print for a person; *size* writes a number of bytes, *proc* is as for JSON."""
         outcome = self.outcome
         names = ", ".join(self.measured.sources)
         show.heading(
@@ -90,6 +93,11 @@ class WorkloadReport:
         if len(outcome.timeline) > 1:
             show.heading("over time, from the first touch to the last")
             show.facts(_timeline(outcome, size))
+        if proc:
+            show.heading("/proc/swaps")
+            print(swaps(outcome))
+            show.heading("/proc/meminfo")
+            print(meminfo(outcome))
         for source in self.measured.sources.values():
             print_skipped(source)
 
@@ -145,6 +153,10 @@ class WorkloadReport:
         rows.append(lengths_fact(self.measured.error))
         rows += (("not repeatable", f"estimate: {why}") for why in self.why())
         return rows
+
+
+def _proc_json(outcome: Outcome) -> dict[str, str]:
+    return {"proc_swaps": swaps(outcome), "proc_meminfo": meminfo(outcome)}
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
