@@ -69,7 +69,7 @@ class Host:
 
     :ivar ram: bytes.
     :ivar kernel: name of a row of :data:`ghostswap.mm.kernels.KERNELS`.
-    :ivar design: one of :data:`ghostswap.mm.designs.DESIGNS`.
+    :ivar design: one of :data:`ghostswap.mm.designs.IMAGINED`.
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
     :ivar size: bytes of the area that a design imagines where it is given none of its kind; 0 for
         no area at all.
