@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterator
 
 _ABSENT = -1
-_END = -1
 
 
 class Entries:
@@ -54,63 +53,57 @@ class Lru:
     """``struct list_lru``: lists of slots, coldest first; a slot is on one list at most.
 
     It does for any lists of small numbers: zbud's and z3fold's are of pages.
+
+    :ivar count: by list, slots on it.
     """
 
     def __init__(self, lists: int) -> None:
-        self._next = array("q")
-        self._prev = array("q")
-        self._heads = [_END] * lists
-        self._tails = [_END] * lists
+        # As list_head: rings. The lists' heads come first, then the slots.
+        self._heads = lists
+        self._next = array("I", range(lists))
+        self._prev = array("I", range(lists))
         self.count = [0] * lists
 
     def coldest(self, number: int) -> int | None:
         """The first slot on list *number*, if there is one."""
-        head = self._heads[number]
-        return None if head == _END else head
+        return self._next[number] - self._heads if self.count[number] else None
 
     def warmest(self, number: int) -> int | None:
         """The last slot on list *number*, if there is one."""
-        tail = self._tails[number]
-        return None if tail == _END else tail
+        return self._prev[number] - self._heads if self.count[number] else None
 
     def walk(self, number: int) -> Iterator[int]:
         """The slots on list *number*, coldest first."""
-        slot = self._heads[number]
-        while slot != _END:
-            yield slot
-            slot = self._next[slot]
+        node = self._next[number]
+        while node != number:
+            yield node - self._heads
+            node = self._next[node]
 
     def add(self, number: int, slot: int) -> None:
         """Put *slot* at the warm end of list *number*."""
-        if slot >= len(self._next):
-            missing = slot + 1 - len(self._next) + len(self._next) // 8
-            links = bytes(missing * self._next.itemsize)
-            self._next.frombytes(links)
-            self._prev.frombytes(links)
-        tail = self._tails[number]
-        self._prev[slot], self._next[slot] = tail, _END
-        if tail == _END:
-            self._heads[number] = slot
-        else:
-            self._next[tail] = slot
-        self._tails[number] = slot
+        nexts, prevs = self._next, self._prev
+        node = slot + self._heads
+        if node >= len(nexts):
+            missing = node + 1 - len(nexts) + len(nexts) // 8
+            links = bytes(missing * nexts.itemsize)
+            nexts.frombytes(links)
+            prevs.frombytes(links)
+        tail = prevs[number]
+        nexts[tail] = prevs[number] = node
+        prevs[node] = tail
+        nexts[node] = number
         self.count[number] += 1
 
     def remove(self, number: int, slot: int) -> None:
         """Take *slot* off list *number*."""
-        prev, next_ = self._prev[slot], self._next[slot]
-        if prev == _END:
-            self._heads[number] = next_
-        else:
-            self._next[prev] = next_
-        if next_ == _END:
-            self._tails[number] = prev
-        else:
-            self._prev[next_] = prev
+        nexts, prevs = self._next, self._prev
+        node = slot + self._heads
+        before, after = prevs[node], nexts[node]
+        nexts[before] = after
+        prevs[after] = before
         self.count[number] -= 1
 
     def rotate(self, number: int, slot: int) -> None:
         """Move *slot* to the warm end of its list *number*."""
-        if slot != self._tails[number]:
-            self.remove(number, slot)
-            self.add(number, slot)
+        self.remove(number, slot)
+        self.add(number, slot)

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ghostswap.mm.swapfile import ALL_TIERS
 from ghostswap.pages.source import PAGE_SIZE
@@ -22,6 +21,7 @@ class Cgroup:
     :ivar swap_max: ``memory.swap.max``.
     :ivar swap_tiers: ``memory.swap.tiers.max`` as a mask of tiers, the parents' already taken off.
     :ivar parent: the group above it, ``None`` for one right below the root.
+    :ivar lineage: this group and all above it, upwards.
     :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool.
     :ivar zswapped: pages in zswap.
     :ivar swap_pages: ``memory.swap.current`` in pages: slots, wherever their pages are.
@@ -41,73 +41,58 @@ class Cgroup:
     zswapped: int = 0
     nr_disk_swapins: int = 0
     memory_pages: int = 0
+    lineage: tuple[Cgroup, ...] = field(init=False, repr=False)
 
-    def lineage(self) -> Iterator[Cgroup]:
-        """This group and all above it, upwards."""
-        group: Cgroup | None = self
-        while group is not None:
-            yield group
-            group = group.parent
+    def __post_init__(self) -> None:
+        self.lineage = (self,) if self.parent is None else (self, *self.parent.lineage)
 
     def may_zswap(self, pages: int = 0) -> bool:
         """``obj_cgroup_may_zswap()``, after *pages* more that did not compress at all."""
-        group: Cgroup | None = self
-        while group is not None:
+        for group in self.lineage:
             most = group.zswap_max
             if most is not None and group.zswap_bytes // PAGE_SIZE + pages >= most // PAGE_SIZE:
                 return False
-            group = group.parent
         return True
 
     def may_write_back(self) -> bool:
         """``mem_cgroup_zswap_writeback_enabled()``: no group up to the root forbids it."""
-        return all(group.zswap_writeback for group in self.lineage())
+        return all(group.zswap_writeback for group in self.lineage)
 
     def charge_zswap(self, pages: int, size: int) -> None:
         """``obj_cgroup_charge_zswap()``; below 0 ``obj_cgroup_uncharge_zswap()``."""
-        group: Cgroup | None = self
-        while group is not None:
+        for group in self.lineage:
             group.zswapped += pages
             group.zswap_bytes += size
-            group = group.parent
 
     def charge_memory(self, pages: int) -> None:
         """``page_counter_charge()`` of memory; below 0 ``page_counter_uncharge()``."""
-        group: Cgroup | None = self
-        while group is not None:
+        for group in self.lineage:
             group.memory_pages += pages
-            group = group.parent
 
     def may_swap(self) -> bool:
         """``__mem_cgroup_try_charge_swap()``: whether there is room for one slot more."""
-        group: Cgroup | None = self
-        while group is not None:
+        for group in self.lineage:
             if group.swap_max is not None and group.swap_pages >= group.swap_max // PAGE_SIZE:
                 return False
-            group = group.parent
         return True
 
     def charge_swap(self, slots: int) -> None:
         """Charge *slots* to this group and all above it; below 0, give them back."""
-        group: Cgroup | None = self
-        while group is not None:
+        for group in self.lineage:
             group.swap_pages += slots
-            group = group.parent
 
     def is_swap_full(self) -> bool:
         """``mem_cgroup_swap_full()``: half of some limit is in use, so slots are not kept."""
-        group: Cgroup | None = self
-        while group is not None:
+        for group in self.lineage:
             if group.swap_max is not None and group.swap_pages * 2 >= group.swap_max // PAGE_SIZE:
                 return True
-            group = group.parent
         return False
 
     def nr_swap_pages(self) -> int | None:
         """``mem_cgroup_get_nr_swap_pages()``: slots that may still be taken, ``None``: any."""
         left = [
             group.swap_max // PAGE_SIZE - group.swap_pages
-            for group in self.lineage()
+            for group in self.lineage
             if group.swap_max is not None
         ]
         return min(left, default=None)

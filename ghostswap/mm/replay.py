@@ -334,7 +334,7 @@ def set_tiers(groups: Iterable[Group], cgroups: Mapping[str, Cgroup], tiers: Tie
             own[group.name] = tiers.write_max(own[group.name], f"{tier} {value}")
     names = {cgroup: name for name, cgroup in cgroups.items()}
     for cgroup in cgroups.values():
-        cgroup.swap_tiers = effective_mask(own[names[above]] for above in cgroup.lineage())
+        cgroup.swap_tiers = effective_mask(own[names[above]] for above in cgroup.lineage)
 
 
 def _redraw(

@@ -116,7 +116,7 @@ class Memory:
         self._lruvec_of: list[Lruvec] = []
         for number, group in enumerate(self.groups):
             above = by_cgroup[root]
-            for cgroup in reversed(tuple(group.cgroup.lineage())):
+            for cgroup in reversed(tuple(group.cgroup.lineage)):
                 if cgroup not in by_cgroup:
                     by_cgroup[cgroup] = Lruvec(cgroup, above, len(by_cgroup))
                 above = by_cgroup[cgroup]
