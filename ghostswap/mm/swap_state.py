@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from ghostswap.mm.backing import Origin, Out
+from ghostswap.mm.backing import ACTIVATE, DISK, FREED, WRITING, ZERO, ZRAM, ZSWAP, Origin, Out
 from ghostswap.mm.kernels import Filled, Kernel
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swapfile import SlotsReturn, SwapSpace
@@ -62,45 +62,45 @@ class SwapState(Swapping):
             slot = self._alloc(page, cgroup)
             if slot < 0:
                 self.no_slot[cgroup] += 1
-                return Out.ACTIVATE
+                return ACTIVATE
         if length == 0 and self._has_zeromap:
             self.vmstat.swpout_zero += 1
-            self._copy[page] = Origin.ZERO
-            return Out.FREED
+            self._copy[page] = ZERO
+            return FREED
         if self._zswap is not None and self._zswap.store(slot, length, cgroup):
-            self._copy[page] = Origin.ZSWAP
-            return Out.FREED
+            self._copy[page] = ZSWAP
+            return FREED
         area, offset = self._swap.locate(slot)
         if self._swap.areas[area].type == "zram":
             assert self._zram is not None
             self.vmstat.pswpout += 1
             if self._zram.write(offset, 0 if length == SAME_FILLED else length):
-                self._copy[page] = Origin.ZRAM
-                return Out.FREED
+                self._copy[page] = ZRAM
+                return FREED
         # mem_cgroup_zswap_writeback_enabled() is only asked where zswap is on.
         elif self._swap.can_write(slot) and (
             self._zswap is None or self._cgroups[cgroup].may_write_back()
         ):
             self._written(slot)
-            return Out.WRITING
+            return WRITING
         self.refused[cgroup] += 1
-        return Out.ACTIVATE
+        return ACTIVATE
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.backing.Backing`."""
         origin = ORIGINS[self._copy[page]]
         self.swap_ins[cgroup][origin] += 1
         keeps_slot = True
-        if origin is Origin.ZSWAP:
+        if origin is ZSWAP:
             assert self._zswap is not None
             self._zswap.load(self._slot[page])
             if self._exclusive_loads:
                 self._copy[page] = NO_COPY
-        elif origin is Origin.ZERO:
+        elif origin is ZERO:
             self.vmstat.swpin_zero += 1
         else:
             self.vmstat.pswpin += 1
-            if origin is Origin.DISK:
+            if origin is DISK:
                 self._cgroups[cgroup].nr_disk_swapins += 1
             else:
                 keeps_slot = False  # SWP_SYNCHRONOUS_IO: it goes round the swap cache
@@ -177,7 +177,7 @@ class SwapState(Swapping):
     def _written(self, slot: int) -> None:
         self._swap.written(slot)
         self.vmstat.pswpout += 1
-        self._copy[self._page[slot]] = Origin.DISK
+        self._copy[self._page[slot]] = DISK
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)

@@ -8,13 +8,13 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ghostswap.mm.backing import Origin, Out
+from ghostswap.mm.backing import ACTIVATE, FREED, ZERO, Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zswap import Zswap
 
 NO_COPY = 0
 #: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
-ORIGINS: tuple[Origin, ...] = (Origin.ZERO, *Origin)
+ORIGINS: tuple[Origin, ...] = (ZERO, *Origin)
 #: By cgroup: the length that a page has after it was written to; ``None`` where it stays.
 Redraws = Sequence[Callable[[int], int] | None]
 
@@ -73,14 +73,16 @@ class Swapping(ABC):
         """See :class:`~ghostswap.mm.backing.Backing`."""
         if self._copy[page]:
             if not dirty:
-                return Out.FREED
+                return FREED
             self._copy[page] = NO_COPY
-        redraw = self._redraws[cgroup]
-        if dirty and redraw is not None:
+        if dirty and (redraw := self._redraws[cgroup]) is not None:
             self._lengths[page] = redraw(page)
         out = self._swap_out(page, cgroup, self._lengths[page])
-        self._kept[page] = out is Out.ACTIVATE
-        self.swap_outs[cgroup] += out is not Out.ACTIVATE
+        if out is ACTIVATE:
+            self._kept[page] = 1
+        else:
+            self._kept[page] = 0
+            self.swap_outs[cgroup] += 1
         if self._zswap is not None and self._zswap.shrink_queued:
             for _ in self._zswap.shrink_worker():
                 pass

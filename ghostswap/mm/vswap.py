@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 
-from ghostswap.mm.backing import Origin, Out
+from ghostswap.mm.backing import ACTIVATE, DISK, FREED, WRITING, ZERO, ZSWAP, Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swapfile import SwapSpace
 from ghostswap.mm.swapping import NO_COPY, ORIGINS, Redraws, Swapping
@@ -84,30 +84,30 @@ class VirtualSwap(Swapping):
         self._places.cgroup_of[page] = cgroup
         if length == 0:
             self.vmstat.swpout_zero += 1
-            self._copy[page] = Origin.ZERO
-            return Out.FREED
+            self._copy[page] = ZERO
+            return FREED
         if self._zswap.store(page, length, cgroup):
-            self._copy[page] = Origin.ZSWAP
-            return Out.FREED
+            self._copy[page] = ZSWAP
+            return FREED
         if not self._cgroups[cgroup].may_write_back():
             self.refused[cgroup] += 1
-            return Out.ACTIVATE
+            return ACTIVATE
         if not self._places.alloc(page, cgroup):
             self.no_slot[cgroup] += 1
-            return Out.ACTIVATE
+            return ACTIVATE
         self.slots_at_swap_out += 1
         self._write(page)
-        return Out.WRITING
+        return WRITING
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.backing.Backing`."""
         assert self._zswap is not None
         origin = ORIGINS[self._copy[page]]
         self.swap_ins[cgroup][origin] += 1
-        if origin is Origin.ZSWAP:
+        if origin is ZSWAP:
             self._zswap.load(page)
             self._copy[page] = NO_COPY
-        elif origin is Origin.ZERO:
+        elif origin is ZERO:
             self.vmstat.swpin_zero += 1
         else:
             self.vmstat.pswpin += 1
@@ -140,4 +140,4 @@ class VirtualSwap(Swapping):
     def _write(self, slot: int) -> None:
         self._swap.written(self._places.physical[slot])
         self.vmstat.pswpout += 1
-        self._copy[slot] = Origin.DISK
+        self._copy[slot] = DISK

@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 
-from ghostswap.mm.entries import Lru
+from ghostswap.mm.list_lru import Lru
 from ghostswap.mm.zbud import CHUNK_SIZE, PAGE_SIZE, Unbuddied
 from ghostswap.mm.zpool import EVICTABLE_HEADER_SIZE, TooLarge
 

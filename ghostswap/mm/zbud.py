@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 
-from ghostswap.mm.entries import Lru
+from ghostswap.mm.list_lru import Lru
 from ghostswap.mm.zpool import EVICTABLE_HEADER_SIZE, TooLarge
 
 PAGE_SIZE = 4096

@@ -245,18 +245,32 @@ class ClassStat:
 
 
 class _Zspage:
-    """``struct zspage``, or, with nothing in use, the head of a list of them."""
+    """``struct zspage``: on the list of *head*."""
 
-    __slots__ = ("class_", "fullness", "inuse", "next", "prev")
+    __slots__ = ("class_", "head", "inuse", "next", "prev")
 
     def __init__(self, class_: _Class) -> None:
         self.class_ = class_
-        self.fullness = 0
+        self.head = class_.fullness_list[0]
         self.inuse = 0
+        self.next: _Zspage = self
+        self.prev: _Zspage = self
+
+
+class _Head(_Zspage):
+    """The head of a list of zspages, as full as each other.
+
+    :ivar bit: of the list in :attr:`_Class.usable`; 0 where no zspage is kept, or has room.
+    """
+
+    __slots__ = ("bit",)
+
+    def __init__(self, bit: int) -> None:
+        self.bit = bit
         self.next = self.prev = self
 
     def __iter__(self) -> Iterator[_Zspage]:
-        """``list_for_each_entry()`` of a head."""
+        """``list_for_each_entry()``"""
         zspage = self.next
         while zspage is not self:
             yield zspage
@@ -266,35 +280,40 @@ class _Zspage:
 class _Class:
     """The part of ``struct size_class`` that changes: its zspages.
 
-    :ivar fullness: fullness group by objects in use.
     :ivar fullness_list: heads of the groups' lists.
+    :ivar head: of them, the one for a zspage by its objects in use.
     :ivar usable: bit per group that has a zspage with room, so that finding one is one step.
     """
 
-    __slots__ = ("full", "fullness", "fullness_list", "pages", "size", "usable")
+    __slots__ = ("fullness_list", "head", "pages", "size", "usable")
 
     def __init__(self, size: SizeClass, rules: Rules) -> None:
         self.size = size
         self.pages = size.pages_per_zspage
+        full = len(rules.fullness_groups) - 1
+        self.fullness_list = [
+            _Head(1 << group if 0 < group < full else 0) for group in range(full + 1)
+        ]
         objs = size.objs_per_zspage
-        self.fullness = [rules.fullness(inuse, objs) for inuse in range(objs + 1)]
-        self.full = self.fullness[objs]
-        self.fullness_list = [_Zspage(self) for _ in rules.fullness_groups]
+        self.head = [self.fullness_list[rules.fullness(n, objs)] for n in range(objs + 1)]
         self.usable = 0
 
-    def insert_zspage(self, zspage: _Zspage) -> None:
-        zspage.fullness = fullness = self.fullness[zspage.inuse]
-        zspage.prev = head = self.fullness_list[fullness]
-        zspage.next = head.next
-        head.next.prev = head.next = zspage
-        if fullness != self.full:
-            self.usable |= 1 << fullness
-
-    def remove_zspage(self, zspage: _Zspage) -> None:
+    def fix_fullness_group(self, zspage: _Zspage) -> None:
+        """Take *zspage* off its list, if it is on one, and put it where it belongs now."""
         prev, next_ = zspage.prev, zspage.next
-        prev.next, next_.prev = next_, prev
+        prev.next = next_
+        next_.prev = prev
         if prev is next_:  # the head, left alone
-            self.usable &= ~(1 << zspage.fullness)
+            self.usable &= ~zspage.head.bit
+        zspage.head = zspage.prev = head = self.head[zspage.inuse]
+        zspage.next = first = head.next
+        first.prev = head.next = zspage
+        self.usable |= head.bit
+
+    def free_zspage(self) -> None:
+        """Drop the zspage that has become empty."""
+        empty = self.fullness_list[0]
+        empty.next = empty.prev = empty
 
     def stat(self) -> ClassStat:
         size = self.size
@@ -344,16 +363,16 @@ class Pool:
         if not 0 < length <= self._page_size:
             raise _refusal(length, self._page_size)
         class_ = self._class_by_length[length]
-        if class_.usable:
-            zspage = class_.fullness_list[class_.usable.bit_length() - 1].next
+        usable = class_.usable
+        if usable:
+            zspage = class_.fullness_list[usable.bit_length() - 1].next
             zspage.inuse = inuse = zspage.inuse + 1
-            if zspage.fullness != class_.fullness[inuse]:
-                class_.remove_zspage(zspage)
-                class_.insert_zspage(zspage)
+            if zspage.head is not class_.head[inuse]:
+                class_.fix_fullness_group(zspage)
         else:
             zspage = _Zspage(class_)
             zspage.inuse = 1
-            class_.insert_zspage(zspage)
+            class_.fix_fullness_group(zspage)
             self.pages += class_.pages
         if self._free_handles:
             handle = self._free_handles.pop()
@@ -368,19 +387,18 @@ class Pool:
 
         :raises ValueError: where *handle* is not that of a live object.
         """
-        live = 0 < handle < len(self._zspage_by_handle)
-        zspage = self._zspage_by_handle[handle] if live else None
+        zspages = self._zspage_by_handle
+        zspage = zspages[handle] if 0 < handle < len(zspages) else None
         if zspage is None:
             raise ValueError(f"no live object has the handle {handle}")
-        self._zspage_by_handle[handle] = None
+        zspages[handle] = None
         self._free_handles.append(handle)
         class_ = zspage.class_
         zspage.inuse = inuse = zspage.inuse - 1
-        if zspage.fullness != class_.fullness[inuse]:
-            class_.remove_zspage(zspage)
-            if inuse:
-                class_.insert_zspage(zspage)
-            else:
+        if zspage.head is not class_.head[inuse]:
+            class_.fix_fullness_group(zspage)
+            if not inuse:
+                class_.free_zspage()
                 self.pages -= class_.pages
 
     def classes(self) -> tuple[ClassStat, ...]:

@@ -1,52 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``struct zswap_entry`` of every stored page as columns by slot, and the lists they are on.
-
-Some 30 bytes a slot, where an object for each entry would take ten times that.
-"""
+"""Lists of slots, of pages, of whatever has a small number."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-
-_ABSENT = -1
-
-
-class Entries:
-    """Entries by slot, each with a length, a handle and a cgroup.
-
-    :ivar length: by slot; 0 for a page that is kept as a value, below 0 where there is no entry.
-    :ivar handle: by slot.
-    :ivar cgroup: by slot, the number of the list of those that :class:`Lru` keeps for it.
-    :ivar referenced: by slot, 1 while an entry has its second chance.
-    """
-
-    def __init__(self) -> None:
-        self.length = array("h")
-        self.handle = array("q")
-        self.cgroup = array("H")
-        self.referenced = bytearray()
-
-    def __contains__(self, slot: int) -> bool:
-        return slot < len(self.length) and self.length[slot] >= 0
-
-    def insert(self, slot: int, length: int, handle: int, cgroup: int) -> None:
-        """Make *slot*'s entry, referenced as every new one is."""
-        missing = slot + 1 - len(self.length)
-        if missing > 0:
-            missing += len(self.length) // 8
-            self.length.extend(array("h", [_ABSENT]) * missing)
-            self.handle.frombytes(bytes(missing * self.handle.itemsize))
-            self.cgroup.frombytes(bytes(missing * self.cgroup.itemsize))
-            self.referenced.extend(bytes(missing))
-        self.length[slot] = length
-        self.handle[slot] = handle
-        self.cgroup[slot] = cgroup
-        self.referenced[slot] = 1
-
-    def remove(self, slot: int) -> None:
-        """Drop *slot*'s entry."""
-        self.length[slot] = _ABSENT
 
 
 class Lru:

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What zswap holds: ``struct zswap_entry`` of every slot, the lists of them, and the pool.
+
+The entries are columns by slot, some 30 bytes each, where an object would take ten times that.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ghostswap.mm import zpools
+from ghostswap.mm.codecs import REFUSED
+from ghostswap.mm.kernels import Kernel, Reclaim
+from ghostswap.mm.list_lru import Lru
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.pages.source import PAGE_SIZE
+
+_ABSENT = -1
+
+
+@dataclass(slots=True)
+class Counters:
+    """Everything that some kernel shows in /sys/kernel/debug/zswap, and zswap's in /proc/vmstat."""
+
+    stored_pages: int = 0
+    pool_total_size: int = 0
+    same_filled_pages: int = 0
+    stored_incompressible_pages: int = 0
+    pool_limit_hit: int = 0
+    reject_reclaim_fail: int = 0
+    reject_alloc_fail: int = 0
+    reject_kmemcache_fail: int = 0
+    reject_compress_fail: int = 0
+    reject_compress_poor: int = 0
+    written_back_pages: int = 0
+    zswpin: int = 0
+    zswpout: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """Stores whose entries were put off: of *slot* and those that follow it."""
+
+    slot: int
+    cgroup: int
+    lengths: array[int]
+
+
+class Entries:
+    """The entries of all stored pages, referenced while they have their second chance.
+
+    While pages are only stored and the limits are far, nothing but the sum of their lengths
+    matters, so that is all that is kept up to date; the entries are made when the first of them
+    is wanted. With zbud and z3fold, where order matters at once, they are made at once.
+
+    :ivar counters: gauges and counters of all of zswap.
+    """
+
+    def __init__(self, kernel: Kernel, zpool: str, cgroups: Sequence[Cgroup], seed: int) -> None:
+        self.kernel = kernel
+        self.cgroups = tuple(cgroups) or (Cgroup(),)
+        self.counters = Counters()
+        self._pool = zpools.create(kernel, zpool, seed)
+        self._pool_pages = 0  # as of the last store or free
+        self._filling = zpools.Fillings(kernel, seed) if zpool == "zsmalloc" else None
+        self._put_off: list[_Run] = []
+        self._highest = -1  # slot that was ever stored to
+        # By slot; a length of 0 is a page that is kept as a value.
+        self._length = array("h")
+        self._handle = array("Q")
+        self._cgroup_of = array("H")
+        self._referenced = bytearray()
+        self._has_pool_lru = kernel.reclaim is Reclaim.ZPOOL
+        self._slot_by_handle: dict[int, int] = {}  # where the allocator has the list
+        numbers = range(len(self.cgroups))
+        has_memcg_lru = kernel.reclaim is Reclaim.MEMCG_LRU
+        self._lru = Lru(len(numbers) if has_memcg_lru else 1)
+        self._list_of = tuple(numbers) if has_memcg_lru else (0,) * len(numbers)  # by cgroup
+
+    def holds(self, slot: int) -> bool:
+        """Whether the page of *slot* is here."""
+        if slot > self._highest:
+            return False
+        if self._filling is not None:
+            self._make_entries()
+        return self._length[slot] >= 0
+
+    def invalidate(self, slot: int) -> None:
+        """``zswap_invalidate()``: the slot is free, so drop its entry if there is one."""
+        if self.holds(slot):
+            self._free_entry(slot)
+
+    def _fill(self, slot: int, lengths: array[int], cgroup: int) -> None:
+        """Store, but put the entries off; a length that is ``REFUSED`` stands for none."""
+        assert self._filling is not None
+        objects: Sequence[int] = lengths
+        if 0 in lengths or REFUSED in lengths:
+            objects = [length for length in lengths if 0 < length < REFUSED]
+        self._filling.store(objects)
+        self._pool_pages = self._filling.pages
+        stored = len(lengths) - lengths.count(REFUSED)
+        self.cgroups[cgroup].charge_zswap(stored, sum(objects))
+        self.counters.stored_pages += stored
+        self.counters.same_filled_pages += lengths.count(0)
+        self.counters.stored_incompressible_pages += objects.count(PAGE_SIZE)
+        self.counters.zswpout += stored
+        last = self._put_off[-1] if self._put_off else None
+        if last is not None and (slot, cgroup) == (self._highest + 1, last.cgroup):
+            last.lengths.extend(lengths)
+        else:
+            self._put_off.append(_Run(slot, cgroup, lengths[:]))
+        self._highest = slot + len(lengths) - 1
+
+    def _make_entries(self) -> None:
+        """Make the entries that were put off, in the order of their stores."""
+        if self._filling is None:
+            return
+        self._filling = None
+        self._make_room()
+        for run in self._put_off:
+            for slot, length in enumerate(run.lengths, run.slot):
+                if length != REFUSED:
+                    handle = self._pool.malloc(length) if length else 0
+                    self._link_entry(slot, length, handle, run.cgroup)
+        self._put_off.clear()
+
+    def _make_room(self) -> None:
+        """Have the columns reach to the highest slot."""
+        missing = self._highest + 1 - len(self._length)
+        if missing > 0:
+            missing += len(self._length) // 8
+            self._length.extend(array("h", [_ABSENT]) * missing)
+            self._handle.frombytes(bytes(missing * self._handle.itemsize))
+            self._cgroup_of.frombytes(bytes(missing * self._cgroup_of.itemsize))
+            self._referenced.extend(bytes(missing))
+
+    def _link_entry(self, slot: int, length: int, handle: int, cgroup: int) -> None:
+        """Make *slot*'s entry, referenced as every new one is; the columns reach to it."""
+        self._length[slot] = length
+        self._handle[slot] = handle
+        self._cgroup_of[slot] = cgroup
+        self._referenced[slot] = 1
+        if not length:
+            return  # nothing to gain from writing it back, so it is on no list
+        if self._has_pool_lru:
+            self._slot_by_handle[handle] = slot
+        else:
+            self._lru.add(self._list_of[cgroup], slot)
+
+    def _unlink_entry(self, slot: int) -> int:
+        """Drop the entry, but for its object in the pool; that one's handle, 0 for none."""
+        length, cgroup, handle = self._length[slot], self._cgroup_of[slot], self._handle[slot]
+        if length:
+            if self._has_pool_lru:
+                del self._slot_by_handle[handle]
+            else:
+                self._lru.remove(self._list_of[cgroup], slot)
+        self._length[slot] = _ABSENT
+        self._account(cgroup, -1, length)
+        return handle
+
+    def _free_entry(self, slot: int) -> None:
+        """``zswap_entry_free()``"""
+        if handle := self._unlink_entry(slot):
+            self._pool.free(handle)
+        self._pool_pages = self._pool.pages
+
+    def _rotate_entry(self, slot: int) -> None:
+        """Move *slot*'s entry to the warm end of its list."""
+        self._lru.rotate(self._list_of[self._cgroup_of[slot]], slot)
+
+    def _account(self, cgroup: int, pages: int, length: int) -> None:
+        """Count *pages* of the same *length* in; below 0 out."""
+        self.cgroups[cgroup].charge_zswap(pages, pages * length)
+        counters = self.counters
+        counters.stored_pages += pages
+        if length == 0:
+            counters.same_filled_pages += pages
+        elif length == PAGE_SIZE:
+            counters.stored_incompressible_pages += pages
