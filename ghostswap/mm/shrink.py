@@ -7,10 +7,11 @@ After mm/vmscan.c, mm/workingset.c and mm/swap.c of Linux 6.1 and 6.12, anonymou
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ghostswap.mm.backing import Backing, Out
+from ghostswap.mm.backing import FREED, WRITING, Backing
 from ghostswap.mm.lruvec import (
     EVICTED,
     OLD,
@@ -29,7 +30,6 @@ from ghostswap.mm.lruvec import (
 _INDEX_MASK = 0xFFFF
 _AGE_SHIFT = 17
 
-_FREED, _WRITING = Out.FREED, Out.WRITING  # looked up once, not for every page
 
 DEF_PRIORITY = 12
 SWAPPINESS = 60
@@ -102,7 +102,7 @@ class TwoLists:
         self._has_swap = has_swap
         self._waits_for_writes = waits_for_writes
         self._shrink_slab = shrink_slab
-        self._batch: list[tuple[int, Lruvec, bool]] = []
+        self._batch: list[tuple[deque[int], int]] = []  # lists, and the pages that go to them
         self._clock = 0
         self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
         self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
@@ -153,7 +153,7 @@ class TwoLists:
             if is_active:
                 self._activate_refault(page, lruvec, bool(shadow & 1))
         pages.pte[page] = YOUNG
-        self._batch.append((page, lruvec, is_active))
+        self._batch.append((lruvec.active if is_active else lruvec.inactive, page))
         if len(self._batch) == self._rules.pagevec_size:
             self._lru_add_drain()
 
@@ -174,12 +174,11 @@ class TwoLists:
 
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
         """Pages of *lruvec* itself in the order in which reclaim comes to them."""
-        waiting = [entry for entry in self._batch if entry[1] is lruvec]
         yield from lruvec.inactive
         yield from (page for page, _ in lruvec.writing)
-        yield from (page for page, _, is_active in waiting if not is_active)
+        yield from (page for pages, page in self._batch if pages is lruvec.inactive)
         yield from lruvec.active
-        yield from (page for page, _, is_active in waiting if is_active)
+        yield from (page for pages, page in self._batch if pages is lruvec.active)
 
     def forget(self, lruvec: Lruvec) -> None:
         """The processes of *lruvec* are gone."""
@@ -328,14 +327,14 @@ class TwoLists:
                     keep(page)
                 continue
             out = swap_out(page, group, dirty[page] == 1)
-            if out is _FREED:
+            if out is FREED:
                 nr_pageout += dirty[page]
                 shadow[page] = evictor | (flag & WORKINGSET != 0)
                 evictor += 1 << _AGE_SHIFT
                 nr_reclaimed += 1
                 flags[page] = EVICTED
                 pte[page] = 0
-            elif out is _WRITING:
+            elif out is WRITING:
                 nr_pageout += 1
                 flags[page] = flag & ~REFERENCED | UNMAPPED
                 pte[page] = dirty[page] = 0
@@ -377,6 +376,6 @@ class TwoLists:
             lruvec.age_nonresident(nr_met)
 
     def _lru_add_drain(self) -> None:
-        for page, lruvec, is_active in self._batch:
-            (lruvec.active if is_active else lruvec.inactive).append(page)
+        for pages, page in self._batch:
+            pages.append(page)
         self._batch.clear()

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from ghostswap.errors import UsageError
 from ghostswap.mm import kernels
-from ghostswap.mm.backing import Backing, Origin
+from ghostswap.mm.backing import ZRAM, ZSWAP, Backing
 from ghostswap.mm.exact_lru import ExactLru
 from ghostswap.mm.lruvec import EVICTED, UNMAPPED, YOUNG, Events, Fault, Lruvec, Pages
 from ghostswap.mm.memcontrol import Cgroup
@@ -102,8 +102,8 @@ class Memory:
         row = kernels.get(kernel)
         self.groups = tuple(groups)
         self.killed = [False] * len(self.groups)
-        exclusive = (Origin.ZSWAP, Origin.ZRAM)
-        self._leaves_no_copy = exclusive if row.exclusive_loads else (Origin.ZRAM,)
+        exclusive = (ZSWAP, ZRAM)
+        self._leaves_no_copy = exclusive if row.exclusive_loads else (ZRAM,)
         self._charges_zswap = cgroup_version == 2
         self._swap_in = backing.swap_in
         self._others = others
