@@ -98,6 +98,7 @@ class SwapState(Swapping):
                 self._copy[page] = NO_COPY
         elif origin is ZERO:
             self.vmstat.swpin_zero += 1
+            keeps_slot = self._zram is None or not self._is_zram(self._slot[page])
         else:
             self.vmstat.pswpin += 1
             if origin is DISK:
@@ -111,9 +112,12 @@ class SwapState(Swapping):
     def can_write_back(self, page: int) -> bool:
         """See :class:`~ghostswap.mm.swapping.Swapping`."""
         slot = self._slot[page]
-        if self._swap.area_of(slot).type == "zram":
+        if self._is_zram(slot):
             return self.has_backing_dev
         return self._swap.can_write(slot)
+
+    def _is_zram(self, slot: int) -> bool:
+        return self._swap.area_of(slot).type == "zram"
 
     def has_room(self) -> bool:
         """See :class:`~ghostswap.mm.swapping.Swapping`."""
