@@ -126,6 +126,7 @@ class SwapState(Swapping):
     def forget(self, pages: Iterable[int]) -> None:
         """See :class:`~ghostswap.mm.swapping.Swapping`."""
         for page in pages:
+            self._kept[page] = 0
             if self._slot[page] >= 0:
                 self._free(page)
 

@@ -125,6 +125,7 @@ class VirtualSwap(Swapping):
         """See :class:`~ghostswap.mm.swapping.Swapping`."""
         assert self._zswap is not None
         for page in pages:
+            self._kept[page] = 0
             self._zswap.invalidate(page)
             self._places.free(page)
             self._copy[page] = NO_COPY
