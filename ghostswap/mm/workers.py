@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -52,14 +52,20 @@ _items: Sequence[Any] = ()
 def each(function: Callable[[Any], T], items: Sequence[Any], jobs: int) -> Iterator[T]:
     """Call *function* on each of *items*, as ``map`` does, in *jobs* processes.
 
-    Neither has to be picklable, only what is returned.
+    Neither has to be picklable, only what is returned. Where one fails, or nobody wants the rest,
+    those that are at work are killed.
     """
     if jobs == 1 or len(items) < 2:
         yield from map(function, items)
         return
+    others = set(active_children())
     with make_pool(min(jobs, len(items)), _keep, function, items) as pool:
         try:
             yield from pool.map(_call, range(len(items)))
+        except BaseException:  # Ctrl-C, too, which they are deaf to; an item may take minutes
+            for worker in set(active_children()) - others:
+                worker.kill()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
