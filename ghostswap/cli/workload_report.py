@@ -90,6 +90,9 @@ class WorkloadReport:
         show.heading("counters")
         counters = {**outcome.zswap, **outcome.zram, **outcome.vmstat}
         show.facts((f"  {name}", str(count)) for name, count in counters.items())
+        if outcome.zswap_own:
+            show.heading("zswap's limits, and what no kernel counts")
+            show.facts((f"  {name}", str(count)) for name, count in outcome.zswap_own.items())
         if len(outcome.timeline) > 1:
             show.heading("over time, from the first touch to the last")
             show.facts(_timeline(outcome, size))
@@ -178,6 +181,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "fresh_statistics": outcome.fresh_statistics,
         "killed": [group.name for group in outcome.groups if group.killed],
         "zswap": {**dict.fromkeys(DEBUGFS, 0), **outcome.zswap},
+        "zswap_own": outcome.zswap_own,
         **({"zram": outcome.zram} if outcome.zram else {}),
         "vmstat": {**dict.fromkeys(VMSTAT, 0), **outcome.vmstat},
         "areas": [

@@ -56,6 +56,8 @@ class Outcome:
 
     :ivar zswap: /sys/kernel/debug/zswap, empty where the design has none; so
     :ivar zram: mm_stat, bd_stat and failed_writes.
+    :ivar zswap_own: what zswap did that no kernel counts, and its limits in pages: ``max_pages``
+        and ``accept_pages``; empty where the design has none.
     :ivar vmstat: the counters of /proc/vmstat that memory and swap have.
     :ivar reserved_bytes: disk that the areas take, used or not.
     :ivar written_bytes: written to it, every time counted.
@@ -78,6 +80,7 @@ class Outcome:
     resident_pages: int
     kept_pages: int
     zswap: dict[str, int]
+    zswap_own: dict[str, int]
     zram: dict[str, int]
     vmstat: dict[str, int]
     areas: tuple[SwapInfo, ...]

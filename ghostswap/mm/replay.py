@@ -198,6 +198,7 @@ class Replay:
             resident_pages=self._all_resident(),
             kept_pages=swapping.kept_pages,
             zswap=zswap.debugfs() if zswap is not None else {},
+            zswap_own=zswap.own() if zswap is not None else {},
             zram=zram.stat() if zram is not None else {},
             vmstat=self._vmstat(),
             areas=areas,

@@ -69,6 +69,17 @@ class Zswap(Writeback):
         self.counters.pool_total_size = self._pool_pages * PAGE_SIZE
         return {name: getattr(self.counters, name) for name in self.kernel.debugfs}
 
+    def own(self) -> dict[str, int]:
+        """What no kernel shows: its limits in pages, refusals by them, and second chances."""
+        counters = self.counters
+        return {
+            "max_pages": self.max_pages,
+            "accept_pages": self.accept_pages,
+            "refused_cgroup": counters.refused_cgroup,
+            "refused_full": counters.refused_full,
+            "second_chances": counters.second_chances,
+        }
+
     def classes(self) -> tuple[ClassStat, ...]:
         """/sys/kernel/debug/zsmalloc: take stock of every size class; none with other pools."""
         self._make_entries()
@@ -87,8 +98,10 @@ class Zswap(Writeback):
         memcg, counters = self.cgroups[cgroup], self.counters
         hits = counters.pool_limit_hit
         if not memcg.may_zswap() and not self._shrink_memcg(cgroup):
+            counters.refused_cgroup += 1
             return self._reject(slot, hits)
         if (self._full or self._pool_pages >= self._full_pages) and self._check_limits():
+            counters.refused_full += counters.pool_limit_hit == hits
             return self._reject(slot, hits)
         if length >= PAGE_SIZE:
             length = self._compress(length, memcg)

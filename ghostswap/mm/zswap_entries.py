@@ -22,7 +22,15 @@ _ABSENT = -1
 
 @dataclass(slots=True)
 class Counters:
-    """Everything that some kernel shows in /sys/kernel/debug/zswap, and zswap's in /proc/vmstat."""
+    """Everything that some kernel shows in /sys/kernel/debug/zswap, and zswap's in /proc/vmstat.
+
+    Three are ours, for what no kernel counts:
+
+    :ivar refused_cgroup: stores refused for a ``memory.zswap.max``.
+    :ivar refused_full: stores refused after a limit was hit, with the pool not down to the accept
+        threshold yet; each ``pool_limit_hit`` is another refusal.
+    :ivar second_chances: visits of writeback to an entry that was spared for having been referenced.
+    """
 
     stored_pages: int = 0
     pool_total_size: int = 0
@@ -37,6 +45,9 @@ class Counters:
     written_back_pages: int = 0
     zswpin: int = 0
     zswpout: int = 0
+    refused_cgroup: int = 0
+    refused_full: int = 0
+    second_chances: int = 0
 
 
 @dataclass(slots=True)

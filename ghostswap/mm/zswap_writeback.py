@@ -135,6 +135,7 @@ class Writeback(Entries):
             return False
         if self._referenced[slot]:
             self._referenced[slot] = 0
+            self.counters.second_chances += 1
             self._lru.rotate(cgroup, slot)
             return False
         return self._writeback_entry(slot)

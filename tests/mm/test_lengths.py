@@ -26,7 +26,12 @@ KERNELS = kernels.RELEASES
 def odd_pages() -> bytes:
     """Zeros, words over and over, and what just misses being that."""
     rng = random.Random(5)
-    words = [b"\0\0\0\0\0\0\0\1", b"\1\0\0\0\0\0\0\0", b"\xff" * 8, *(rng.randbytes(8) for _ in "abc")]
+    words = [
+        b"\0\0\0\0\0\0\0\1",
+        b"\1\0\0\0\0\0\0\0",
+        b"\xff" * 8,
+        *(rng.randbytes(8) for _ in "abc"),
+    ]
     pages = [bytes(PAGE), *(word * 512 for word in words)]
     for word in words:
         near = bytearray(word * 512)

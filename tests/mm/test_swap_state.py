@@ -125,9 +125,7 @@ def test_a_killed_group_gives_slots_copies_and_charges_back() -> None:
     above = Cgroup()
     groups = [Cgroup(parent=above), Cgroup(parent=above)]
     pages = [ZERO, PLAIN, RANDOM, PLAIN] * 2
-    machine = Machine(
-        "classic", pages, kernel="6.12", cgroups=groups, group_of=[0] * 4 + [1] * 4
-    )
+    machine = Machine("classic", pages, kernel="6.12", cgroups=groups, group_of=[0] * 4 + [1] * 4)
     machine.out(*range(8))
     machine.back(3)
     machine.swapping.forget(range(4))
@@ -166,9 +164,7 @@ def test_writeback_moves_the_page_to_its_own_slot_and_counts_as_a_write() -> Non
 
 
 def test_memory_zswap_writeback_0_stops_writeback_as_well() -> None:
-    machine = Machine(
-        "classic", [4000] * 9, ram=40 * PAGE, cgroups=[Cgroup(zswap_writeback=False)]
-    )
+    machine = Machine("classic", [4000] * 9, ram=40 * PAGE, cgroups=[Cgroup(zswap_writeback=False)])
     machine.out(*range(9))
     assert machine.zswap["written_back_pages"] == machine.swapping.vmstat.pswpout == 0
     assert machine.swapping.refused == [1]
