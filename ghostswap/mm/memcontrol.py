@@ -69,11 +69,13 @@ class Cgroup:
         for group in self.lineage:
             group.memory_pages += pages
 
-    def may_swap(self) -> bool:
-        """``__mem_cgroup_try_charge_swap()``: whether there is room for one slot more."""
+    def try_charge_swap(self) -> bool:
+        """``__mem_cgroup_try_charge_swap()``: charge a slot, if no limit up to the root forbids."""
         for group in self.lineage:
             if group.swap_max is not None and group.swap_pages >= group.swap_max // PAGE_SIZE:
                 return False
+        for group in self.lineage:
+            group.swap_pages += 1
         return True
 
     def charge_swap(self, slots: int) -> None:

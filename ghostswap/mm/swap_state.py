@@ -133,18 +133,18 @@ class SwapState(Swapping):
     def _alloc(self, page: int, cgroup: int) -> int:
         """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""
         memcg = self._cgroups[cgroup]
-        if not memcg.may_swap():
+        if not memcg.try_charge_swap():
             return _NO_SLOT
         slot = self._swap.alloc(memcg.swap_tiers)
         while slot is None:
             if not self._reclaim_cached():
+                memcg.charge_swap(-1)
                 return _NO_SLOT
             slot = self._swap.alloc(memcg.swap_tiers)
-        memcg.charge_swap(1)
         self.slots_at_swap_out += 1
-        missing = slot + 1 - len(self._page)
-        if missing > 0:
-            self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))
+        if slot >= len(self._page):
+            missing = slot + 1 - len(self._page) + slot // 8
+            self._page.frombytes(bytes(missing * self._page.itemsize))
         self._page[slot] = page
         self._slot[page] = slot
         self._cgroup_of[page] = cgroup
@@ -171,13 +171,17 @@ class SwapState(Swapping):
         self._copy[page] = NO_COPY
         self._cgroups[self._cgroup_of[page]].charge_swap(-1)
         for freed in self._returned.free(slot):
-            if self._zswap is not None:
-                self._zswap.invalidate(freed)
-            if self._zram is not None:
-                area, offset = self._swap.locate(freed)
-                if self._swap.areas[area].type == "zram":
-                    self._zram.slot_free_notify(offset)
-            self._swap.free(freed)
+            self._release(freed)
+
+    def _release(self, slot: int) -> None:
+        """``swap_range_free()``: *slot* can be given again, and its data go."""
+        if self._zswap is not None:
+            self._zswap.invalidate(slot)
+        if self._zram is not None:
+            area, offset = self._swap.locate(slot)
+            if self._swap.areas[area].type == "zram":
+                self._zram.slot_free_notify(offset)
+        self._swap.free(slot)
 
     def _written(self, slot: int) -> None:
         self._swap.written(slot)

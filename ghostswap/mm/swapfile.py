@@ -168,18 +168,20 @@ class SwapSpace:
         for equals in self._equals:
             for number in equals.numbers:
                 area = self.areas[number]
-                if area.tier_mask & mask and area.has_room():
-                    if len(equals.numbers) > 1:
-                        self._take_turn(equals, number)
-                    area.inuse_pages += 1
-                    self.inuse_pages += 1
-                    if area.freed:
-                        return self._first_slots[number] + area.freed.pop()
-                    if area.badpages:
-                        while area.highest + 1 in area.badpages:
-                            area.highest += 1
-                    area.highest += 1
-                    return self._first_slots[number] + area.highest - 1
+                is_full = area.pages is not None and area.inuse_pages >= area.pages
+                if is_full or not area.tier_mask & mask:
+                    continue
+                if len(equals.numbers) > 1:
+                    self._take_turn(equals, number)
+                area.inuse_pages += 1
+                self.inuse_pages += 1
+                if area.freed:
+                    return self._first_slots[number] + area.freed.pop()
+                if area.badpages:
+                    while area.highest + 1 in area.badpages:
+                        area.highest += 1
+                area.highest += 1
+                return self._first_slots[number] + area.highest - 1
         self._refuse(mask)
         return None
 
@@ -200,7 +202,8 @@ class SwapSpace:
 
     def free(self, slot: int) -> None:
         """Give *slot*, which is taken, back."""
-        number, offset = self.locate(slot)
+        number = bisect_right(self._first_slots, slot) - 1
+        offset = slot - self._first_slots[number]
         area = self.areas[number]
         area.inuse_pages -= 1
         self.inuse_pages -= 1

@@ -45,10 +45,12 @@ class VirtualPlaces:
     def alloc(self, page: int, cgroup: int) -> bool:
         """Take a slot on disk for *page*, charged to *cgroup*; whether there is one."""
         memcg = self._cgroups[cgroup]
-        slot = self._swap.alloc(memcg.swap_tiers) if memcg.may_swap() else None
-        if slot is None:
+        if not memcg.try_charge_swap():
             return False
-        memcg.charge_swap(1)
+        slot = self._swap.alloc(memcg.swap_tiers)
+        if slot is None:
+            memcg.charge_swap(-1)
+            return False
         self.physical[page] = slot
         self.cgroup_of[page] = cgroup
         return True

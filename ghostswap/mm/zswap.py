@@ -154,7 +154,9 @@ class Zswap(Writeback):
 
     def load(self, slot: int) -> bool:
         """``zswap_load()``: bring the page of *slot* back; whether it is here to be brought."""
-        if not self.holds(slot):
+        if self._filling is not None:
+            self._make_entries()
+        if slot > self._highest or self._length[slot] < 0:
             return False
         self.counters.zswpin += 1
         if self._exclusive_loads:

@@ -160,23 +160,23 @@ class Entries:
         else:
             self._lru.add(self._list_of[cgroup], slot)
 
-    def _unlink_entry(self, slot: int) -> int:
-        """Drop the entry, but for its object in the pool; that one's handle, 0 for none."""
-        length, cgroup, handle = self._length[slot], self._cgroup_of[slot], self._handle[slot]
+    def _free_entry(self, slot: int, is_evicted: bool = False) -> None:
+        """``zswap_entry_free()``
+
+        :param is_evicted: the pool has let go of the object itself.
+        """
+        length, cgroup = self._length[slot], self._cgroup_of[slot]
+        self._length[slot] = _ABSENT
         if length:
+            handle = self._handle[slot]
             if self._has_pool_lru:
                 del self._slot_by_handle[handle]
             else:
                 self._lru.remove(self._list_of[cgroup], slot)
-        self._length[slot] = _ABSENT
-        self._account(cgroup, -1, length)
-        return handle
-
-    def _free_entry(self, slot: int) -> None:
-        """``zswap_entry_free()``"""
-        if handle := self._unlink_entry(slot):
-            self._pool.free(handle)
+            if not is_evicted:
+                self._pool.free(handle)
         self._pool_pages = self._pool.pages
+        self._account(cgroup, -1, length)
 
     def _rotate_entry(self, slot: int) -> None:
         """Move *slot*'s entry to the warm end of its list."""
@@ -184,7 +184,10 @@ class Entries:
 
     def _account(self, cgroup: int, pages: int, length: int) -> None:
         """Count *pages* of the same *length* in; below 0 out."""
-        self.cgroups[cgroup].charge_zswap(pages, pages * length)
+        size = pages * length
+        for memcg in self.cgroups[cgroup].lineage:
+            memcg.zswapped += pages
+            memcg.zswap_bytes += size
         counters = self.counters
         counters.stored_pages += pages
         if length == 0:

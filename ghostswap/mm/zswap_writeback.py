@@ -86,7 +86,7 @@ class Writeback(Entries):
         before = self._pool.pages
         for handle in self._pool.reclaim_page():
             slot = self._slot_by_handle[handle]
-            self._unlink_entry(slot)
+            self._free_entry(slot, is_evicted=True)
             self._written_back(slot)
         # The page goes after its last object, so that object's free did not see it go.
         self._pool_pages = before
