@@ -107,8 +107,7 @@ class Outcome:
     def freed_bytes(self) -> int:
         """Memory gained: pages that are out, less the pool and the metadata that they cost.
 
-        What a killed group gave up was not gained.
+        What a killed group had is lost and not gained.
         """
-        alive = (group for group in self.groups if not group.killed)
-        out = sum(group.pages - group.resident_pages for group in alive) * PAGE_SIZE
-        return out - self.pool_bytes - self.metadata.total_bytes
+        out = self.held.compressed + self.held.disk + self.held.zero
+        return out * PAGE_SIZE - self.pool_bytes - self.metadata.total_bytes

@@ -265,7 +265,7 @@ class Replay:
             ),
             disk=origins[Origin.DISK],
             zero=origins[Origin.ZERO],
-            mapped=len(mapped),
+            mapped=len(mapped) - origins[None],  # those of killed groups are gone
         )
 
     def _vmstat(self) -> dict[str, int]:
