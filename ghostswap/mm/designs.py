@@ -77,7 +77,9 @@ IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
     }
 )
 _GHOSTS = ("ghost", "ghost-dynamic")
-#: ``/dev/ghostswap``'s size in pages of memory, as it was tested: the number is free.
+#: A dynamic ghost is a device, which takes no disk; any other is a file of one page.
+GHOST_DEVICE = "/dev/ghostswap"
+#: Its size in pages of memory, as it was tested: the number is free.
 _DYNAMIC_GHOST_RAM = 8
 
 
@@ -155,8 +157,9 @@ def _areas(
     size = pages if parameters.size is None else parameters.size // PAGE_SIZE - 1
     if design == "ghost-dynamic":
         size = max(pages, _DYNAMIC_GHOST_RAM * parameters.ram // PAGE_SIZE)
+    path = GHOST_DEVICE if design == "ghost-dynamic" else "(imagined)"
     above = max((area.prio + 1 for area in areas if area.prio is not None), default=None)
-    return [SwapInfo("(imagined)", wanted, size, prio=above), *areas]
+    return [SwapInfo(path, wanted, size, prio=above), *areas]
 
 
 def _redraw(

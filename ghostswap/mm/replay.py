@@ -188,7 +188,8 @@ class Replay:
         held = self._held()
         disk_areas = [area for area in areas if area.type == "full"]
         backing = self._host.zram_backing_dev if zram is not None else 0
-        reserved = sum(map(_reserved, areas)) + backing
+        files = [area for area in areas if area.path != designs.GHOST_DEVICE]
+        reserved = sum(map(_reserved, files)) + backing
         ever_written = sum(area.written_pages for area in disk_areas) * PAGE_SIZE
         return Outcome(
             design=self._design,
