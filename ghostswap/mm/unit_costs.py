@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ghostswap.mm.comparison import Contender, Row
 from ghostswap.mm.transfer import Cost
+from ghostswap.pages.source import PAGE_SIZE
 
 #: Nanoseconds of one operation, on a server of today with an NVMe disk.
 UNIT_COSTS: Mapping[str, float] = MappingProxyType(
@@ -30,10 +31,11 @@ def rows(units: Mapping[str, float]) -> tuple[Row, ...]:
     def swapping(contender: Contender) -> float:
         outcome = contender.outcome
         loads = contender.swap_ins("zswap") + contender.swap_ins("zram")
-        stores = outcome.vmstat.get("zswpout", 0) + sum(group.refused for group in outcome.groups)
-        if outcome.zram:
-            stores += outcome.vmstat["pswpout"]
-        pages_written = outcome.written_bytes // 4096
+        pages_written = outcome.written_bytes // PAGE_SIZE
+        if outcome.zram:  # all that was written and not to a disk; also what it failed to keep
+            stores = outcome.vmstat["pswpout"] - pages_written
+        else:
+            stores = outcome.vmstat["zswpout"] + sum(group.refused for group in outcome.groups)
         return (
             loads * units["decompress"]
             + stores * units["compress"]
