@@ -35,7 +35,9 @@ def rows(units: Mapping[str, float]) -> tuple[Row, ...]:
         if outcome.zram:  # all that was written and not to a disk; also what it failed to keep
             stores = outcome.vmstat["pswpout"] - pages_written
         else:
-            stores = outcome.vmstat["zswpout"] + sum(group.refused for group in outcome.groups)
+            # Limits are looked at before a page is compressed.
+            fails = ("reject_compress_fail", "reject_compress_poor")
+            stores = outcome.vmstat["zswpout"] + sum(outcome.zswap.get(name, 0) for name in fails)
         return (
             loads * units["decompress"]
             + stores * units["compress"]
