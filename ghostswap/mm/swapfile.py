@@ -151,6 +151,10 @@ class SwapSpace:
         """
         return not self.has_ghost or self.nr_real_swapfiles() > 0
 
+    def has_places(self) -> bool:
+        """True: zswap's shrinker does not ask, as every page has a slot already."""
+        return True
+
     def can_write(self, slot: int) -> bool:
         """Whether there is disk behind *slot*."""
         return self.area_of(slot).type == "full"

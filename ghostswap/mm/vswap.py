@@ -35,8 +35,12 @@ class VirtualPlaces:
         self._cgroups = cgroups
 
     def may_shrink(self) -> bool:
-        """Whether the worker has anywhere to write to at all."""
-        return self._swap.may_shrink()
+        """True: the worker is queued as ever, and fails where there is no slot on disk."""
+        return True
+
+    def has_places(self) -> bool:
+        """Whether a slot on disk is free: the shrinker bails out where none is (v6 15/22)."""
+        return self._swap.has_room()
 
     def can_write(self, slot: int) -> bool:
         """Take a place for the page of *slot*, which is the page's number; whether there is one."""

@@ -29,6 +29,10 @@ class Places(Protocol):
         """Whether the shrink worker may be queued at all."""
         ...
 
+    def has_places(self) -> bool:
+        """Whether any page has a place to be written to, or could take one now."""
+        ...
+
     def can_write(self, slot: int) -> bool:
         """Whether the page of *slot* has a place to be written to, or takes one now."""
         ...
@@ -164,7 +168,7 @@ class Writeback(Entries):
         disk again since the last look.
         """
         memcg = self.cgroups[cgroup]
-        if not self._can_shrink(cgroup):
+        if not self._can_shrink(cgroup) or not self._swap.has_places():
             return 0
         spared = min(memcg.nr_disk_swapins, self._lru.count[cgroup])
         memcg.nr_disk_swapins -= spared

@@ -114,3 +114,16 @@ def test_whatever_is_in_zswap_can_be_written_back_and_ghosts_are_of_no_use() -> 
     machine.out(0)
     assert [area.type for area in machine.areas] == ["full"]
     assert machine.swapping.can_write_back(0)
+
+
+def test_the_shrinker_offers_nothing_where_no_slot_on_disk_is_free() -> None:
+    """v6 15/22: "do not start zswap shrinker if there is no physical swap slots"."""
+    for areas, offers in (([], False), ([disk(1)], True)):
+        machine = Machine("vswap", [PLAIN] * 50, areas=areas)
+        machine.out(*range(50))
+        assert machine.parts.zswap is not None
+        assert (machine.parts.zswap.shrinker_count() > 0) is offers
+    classic = Machine("classic", [PLAIN] * 50, areas=[disk(50)])
+    classic.out(*range(50))
+    assert classic.parts.zswap is not None
+    assert classic.parts.zswap.shrinker_count() > 0, "every entry has its own"
