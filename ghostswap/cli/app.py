@@ -22,6 +22,7 @@ COMMANDS = {
     "validate": "Say which kernels would take a swap area, and why not.",
     "simulate": "Store real memory in an emulated zswap or zram and report.",
     "compare": "Run one workload through several designs, side by side.",
+    "examples": "Put a claim about ghost swapfiles and virtual swap to the test.",
     "overhead": "Print what swap takes in memory for itself, by design and use.",
     "completion": "Print the completion script of a shell.",
 }
