@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-import ghostswap
 from ghostswap.cli.args import Command
 from ghostswap.cli.claims import EXAMPLES, Example
 from ghostswap.cli.options import json_option
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
     from ghostswap.mm.comparison import Contender, Row
     from ghostswap.mm.host import Host
 
-_DIRECTORY = os.path.join(os.path.dirname(ghostswap.__file__), "examples")
+_NOT_SHOWN = "by these figures; --show prints a file that shows it"
+_DIRECTORY = os.path.join(os.path.dirname(os.path.dirname(__file__)), "examples")
 
 
 @click.command("examples", cls=Command)
-@click.argument("name", required=False, type=click.Choice(list(EXAMPLES)))
+@click.argument("name", metavar="[NAME]", required=False, type=click.Choice(list(EXAMPLES)))
 @click.argument("path", metavar="[HOST.toml]", required=False)
 @click.option("--show", "is_shown", is_flag=True, help="Print the scenario file, run nothing.")
 @json_option
@@ -154,10 +154,7 @@ def _print(example: Example, figures: Sequence[Figures], shown: str | None) -> N
         [(row.title, *(_cell(row, each[row.key]) for each in figures)) for row in example.rows],
         right=names,
     )
-    if shown:
-        show.facts([("shown", shown)])
-    else:
-        show.facts([("not shown", "these figures do not show it")])
+    show.facts([("shown", shown) if shown else ("not shown", _NOT_SHOWN)])
 
 
 def _cell(row: Row, value: float) -> str:
