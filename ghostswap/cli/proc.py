@@ -15,7 +15,7 @@ def swaps(outcome: Outcome) -> str:
     """/proc/swaps (``swap_show()``, mm/swapfile.c): a virtual swap is in no line of it."""
     lines = ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"]
     for area in outcome.areas:
-        name, kind = _name(area, outcome.design)
+        name, kind = _name(area)
         size, used = (area.pages or 0) * _PAGE_KIB, area.inuse_pages * _PAGE_KIB
         blanks = " " * max(1, 40 - len(name))
         lines.append(
@@ -36,11 +36,11 @@ def meminfo(outcome: Outcome) -> str:
     return "\n".join(f"{name + ':':<16}{kib:8} kB" for name, kib in rows.items())
 
 
-def _name(area: SwapInfo, design: str) -> tuple[str, str]:
+def _name(area: SwapInfo) -> tuple[str, str]:
     if area.type == "zram":
         return f"/dev/{area.path}", "partition"
     if area.type == "ghost":
-        return "/dev/ghostswap" if design == "ghost-dynamic" else area.path, "ghost"
+        return area.path, "ghost"
     return area.path, "partition" if area.blkdev else "file"
 
 

@@ -29,7 +29,7 @@ class Counters:
     :ivar refused_cgroup: stores refused for a ``memory.zswap.max``.
     :ivar refused_full: stores refused after a limit was hit, with the pool not down to the accept
         threshold yet; each ``pool_limit_hit`` is another refusal.
-    :ivar second_chances: visits of writeback to an entry that was spared for having been referenced.
+    :ivar second_chances: visits of writeback to entries that were spared, being ``referenced``.
     """
 
     stored_pages: int = 0
