@@ -59,9 +59,10 @@ def zram_sees(name: str, kernel: str, pages: bytes) -> list[int]:
     row = kernels.get(kernel)
     found = codecs.get(name, kernel, "zram").lengths(pages)
     zero = 0 if has_zeromap(row) else SAME_FILLED
+    are_zeros = [not any(pages[n * PAGE : (n + 1) * PAGE]) for n in range(len(found))]
     return [
-        (SAME_FILLED if any(pages[n * PAGE : (n + 1) * PAGE]) else zero) if not length else length
-        for n, length in enumerate(found)
+        length or (zero if is_zeros else SAME_FILLED)
+        for length, is_zeros in zip(found, are_zeros, strict=True)
     ]
 
 
