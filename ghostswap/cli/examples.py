@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -49,15 +50,110 @@ def command(name: str | None, path: str | None, is_shown: bool, as_json: bool) -
             raise UsageError(f"--show and {other} exclude each other", f"leave out {other}")
         print(_read(name), end="")
         return 0
-    example = EXAMPLES[name]
-    contenders = _run(example, path or _path(name))
-    figures = [{row.key: row.value(c) or 0 for row in example.rows} for c in contenders]
-    shown = example.conclude(*figures)
+    result = _run(EXAMPLES[name], path or _path(name))
     if as_json:
-        _emit_json(example, contenders, figures, shown)
+        result.emit_json()
     else:
-        _print(example, figures, shown)
-    return 0 if shown else 1
+        result.print()
+    return 0 if result.conclusion else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What an example came to.
+
+    :ivar contenders: what its variants came to, in order; so *figures*, by the keys of its rows.
+    :ivar conclusion: what they show; ``None`` where that is not the claim.
+    :ivar error: of the lengths, as :class:`ghostswap.cli.hosts.Measured` has it.
+    """
+
+    example: Example
+    contenders: Sequence[Contender]
+    figures: Sequence[Figures]
+    conclusion: str | None
+    error: str
+
+    def print(self) -> None:
+        from rich.text import Text
+
+        from ghostswap.cli import show
+        from ghostswap.cli.report import lengths_fact
+        from ghostswap.mm import designs
+
+        claim, *said = _paragraphs(_read(self.example.name))
+        show.heading(claim)
+        for paragraph in said:
+            show.put(Text(paragraph))
+        names = [variant.name for variant in self.example.variants]
+        rows = [
+            (row.title, *(_cell(row, figures[row.key]) for figures in self.figures))
+            for row in self.example.rows
+        ]
+        show.table(("", *names), rows, right=names)
+        outcomes = [contender.outcome for contender in self.contenders]
+        show.facts([("shown", self.conclusion) if self.conclusion else ("not shown", _NOT_SHOWN)])
+        show.facts(
+            (name, f"{designs.record(name).description}; {designs.record(name).status}")
+            for name in dict.fromkeys(outcome.design for outcome in outcomes)
+        )
+        kernels = dict.fromkeys(outcome.kernel for outcome in outcomes)
+        show.facts([("Linux", ", ".join(kernels)), lengths_fact(self.error)])
+
+    def emit_json(self) -> None:
+        from ghostswap.cli.report import SCHEMA
+        from ghostswap.cli.talk import emit_json
+
+        claim, *said = _paragraphs(_read(self.example.name))
+        runs = zip(self.example.variants, self.contenders, self.figures, strict=True)
+        emit_json(
+            {
+                "schema": SCHEMA,
+                "example": self.example.name,
+                "claim": claim,
+                "said": said,
+                "shown": self.conclusion is not None,
+                "conclusion": self.conclusion,
+                "lengths": "estimate" if self.error else "exact",
+                "lengths_error": self.error or None,
+                "variants": [
+                    {
+                        "name": variant.name,
+                        "design": contender.outcome.design,
+                        "kernel": contender.outcome.kernel,
+                        "rows": figures,
+                    }
+                    for variant, contender, figures in runs
+                ],
+            }
+        )
+
+
+def _cell(row: Row, value: float) -> str:
+    match row.unit:
+        case "bytes":
+            return format_size(round(value))
+        case "share":
+            return f"{100 * value:.1f} %"
+        case _:
+            return str(round(value))
+
+
+def _list(as_json: bool) -> None:
+    from ghostswap.cli import show
+    from ghostswap.cli.report import SCHEMA
+    from ghostswap.cli.talk import emit_json
+
+    claims = {name: _paragraphs(_read(name))[0] for name in EXAMPLES}
+    if as_json:
+        rows = [
+            {"name": name, "claim": claim, "path": _path(name)} for name, claim in claims.items()
+        ]
+        emit_json({"schema": SCHEMA, "examples": rows})
+    else:
+        show.facts(claims.items())
+
+
+# Files
 
 
 def _path(name: str) -> str:
@@ -69,7 +165,7 @@ def _read(name: str) -> str:
         return file.read()
 
 
-def paragraphs(text: str) -> list[str]:
+def _paragraphs(text: str) -> list[str]:
     """The comment that *text*, a scenario, starts with: the claim, then who said so and where."""
     found = [""]
     for line in text.splitlines():
@@ -86,7 +182,7 @@ def paragraphs(text: str) -> list[str]:
 # Running
 
 
-def _run(example: Example, path: str) -> list[Contender]:
+def _run(example: Example, path: str) -> _Result:
     """Run all variants of *example* on the host that *path* describes."""
     from ghostswap.cli.hosts import measure_host, open_areas
     from ghostswap.cli.progress import progress_bar
@@ -108,7 +204,9 @@ def _run(example: Example, path: str) -> list[Contender]:
             last = _last_touches(changed, pages)
             contenders.append(Contender(done.outcome(), inversion(last, done.disk_pages())))
             advance(1)
-    return contenders
+    figures = [{row.key: row.value(c) or 0 for row in example.rows} for c in contenders]
+    error = measured[hosts[0].kernel].error
+    return _Result(example, contenders, figures, example.conclude(*figures), error)
 
 
 def _last_touches(host: Host, measured: Measured) -> array[int]:
@@ -118,83 +216,3 @@ def _last_touches(host: Host, measured: Measured) -> array[int]:
     counts = [len(lengths) for lengths in measured.of(host.design)]
     firsts = [sum(counts[:number]) for number in range(len(counts))]
     return last_touches(sum(counts), firsts, open_traces(host, measured)[0])
-
-
-# Printing
-
-
-def _list(as_json: bool) -> None:
-    claims = {name: paragraphs(_read(name))[0] for name in EXAMPLES}
-    if as_json:
-        from ghostswap.cli.report import SCHEMA
-        from ghostswap.cli.talk import emit_json
-
-        rows = [
-            {"name": name, "claim": claim, "path": _path(name)} for name, claim in claims.items()
-        ]
-        emit_json({"schema": SCHEMA, "examples": rows})
-        return
-    from ghostswap.cli import show
-
-    show.facts(claims.items())
-
-
-def _print(example: Example, figures: Sequence[Figures], shown: str | None) -> None:
-    from rich.text import Text
-
-    from ghostswap.cli import show
-
-    claim, *said = paragraphs(_read(example.name))
-    show.heading(claim)
-    for paragraph in said:
-        show.put(Text(paragraph))
-    names = [variant.name for variant in example.variants]
-    show.table(
-        ("", *names),
-        [(row.title, *(_cell(row, each[row.key]) for each in figures)) for row in example.rows],
-        right=names,
-    )
-    show.facts([("shown", shown) if shown else ("not shown", _NOT_SHOWN)])
-
-
-def _cell(row: Row, value: float) -> str:
-    match row.unit:
-        case "bytes":
-            return format_size(round(value))
-        case "share":
-            return f"{100 * value:.1f} %"
-        case _:
-            return str(round(value))
-
-
-def _emit_json(
-    example: Example,
-    contenders: Sequence[Contender],
-    figures: Sequence[Figures],
-    shown: str | None,
-) -> None:
-    from ghostswap.cli.report import SCHEMA
-    from ghostswap.cli.talk import emit_json
-
-    claim, *said = paragraphs(_read(example.name))
-    emit_json(
-        {
-            "schema": SCHEMA,
-            "example": example.name,
-            "claim": claim,
-            "said": said,
-            "shown": shown is not None,
-            "conclusion": shown,
-            "variants": [
-                {
-                    "name": variant.name,
-                    "design": contender.outcome.design,
-                    "kernel": contender.outcome.kernel,
-                    "rows": rows,
-                }
-                for variant, contender, rows in zip(
-                    example.variants, contenders, figures, strict=True
-                )
-            ],
-        }
-    )
