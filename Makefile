@@ -29,11 +29,12 @@ lint: $(BIN)/python
 	$(BIN)/mypy
 
 bench: $(BIN)/python
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/bench_startup.py
 	$(BIN)/python benchmarks/bench_codecs.py
 	$(BIN)/python benchmarks/bench_simulate.py
 	$(BIN)/python benchmarks/bench_zram.py
+	$(BIN)/python benchmarks/bench_replay.py
 
 # The files in completions/ are what the command prints; a test holds them together.
 completions: $(BIN)/python
