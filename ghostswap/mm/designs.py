@@ -114,8 +114,10 @@ def build(
     areas = _areas(design, fresh, pages, parameters)
     zram = None
     if is_zram:
-        disksize = parameters.disksize or parameters.size or (pages + 1) * PAGE_SIZE
-        areas = [SwapInfo("zram0", "zram", disksize // PAGE_SIZE - 1, prio=ZRAM_PRIO), *areas]
+        sizes = (parameters.disksize, parameters.size, (pages + 1) * PAGE_SIZE)
+        disksize = next(size for size in sizes if size is not None)
+        device = SwapInfo("zram0", "zram", disksize // PAGE_SIZE - 1, prio=ZRAM_PRIO)
+        areas = [*_with_slots(device), *areas]
         zram = Zram(kernel, parameters.mem_limit)
     # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
     is_exact = design != "ghost-dynamic"
@@ -159,7 +161,12 @@ def _areas(
         size = max(pages, _DYNAMIC_GHOST_RAM * parameters.ram // PAGE_SIZE)
     path = GHOST_DEVICE if design == "ghost-dynamic" else "(imagined)"
     above = max((area.prio + 1 for area in areas if area.prio is not None), default=None)
-    return [SwapInfo(path, wanted, size, prio=above), *areas]
+    return [*_with_slots(SwapInfo(path, wanted, size, prio=above)), *areas]
+
+
+def _with_slots(area: SwapInfo) -> list[SwapInfo]:
+    """*area*; none where it would be no more than a header, which swapon refuses."""
+    return [area] if area.pages and area.pages > 0 else []
 
 
 def _redraw(

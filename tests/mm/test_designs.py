@@ -400,3 +400,16 @@ def _check(machine: Machine, design: str, pages: list[int]) -> None:
         assert lowest.zswap_bytes == lengths
     elif not design.startswith("vswap"):
         assert out <= stored <= out + kept_back
+
+
+@pytest.mark.parametrize("size", [0, 1, PAGE, 2 * PAGE - 1])
+@pytest.mark.parametrize("design", ["disk", "classic", "ghost", "zram"])
+def test_an_area_too_small_for_a_slot_is_none_at_all(design: str, size: int) -> None:
+    """Row 2: no page finds a slot, where virtual swap goes on as ever."""
+    machine = Machine(design, [PLAIN] * 5, size=size)
+    machine.out(*range(5))
+    assert machine.areas == ()
+    assert machine.swapping.no_slot == [5]
+    assert machine.swapping.kept_pages == 5
+    assert not machine.swapping.has_room()
+    assert Machine("vswap", [PLAIN], size=size).sent() is Origin.ZSWAP
