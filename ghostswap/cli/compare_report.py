@@ -9,15 +9,20 @@ from typing import Any
 
 from ghostswap.cli import show
 from ghostswap.cli.hosts import Measured
-from ghostswap.cli.report import SCHEMA, lengths_fact, print_skipped, source_json
+from ghostswap.cli.report import print_skipped
 from ghostswap.cli.talk import emit_json
-from ghostswap.cli.workload_report import outcome_json
+from ghostswap.cli.workload_report import host_facts, host_json, outcome_json
 from ghostswap.mm import designs, unit_costs
 from ghostswap.mm.comparison import ROWS, Contender, Row, best
-from ghostswap.mm.host import Host
+from ghostswap.mm.host import Group, Host
 from ghostswap.pages.source import PAGE_SIZE
 
 _BEST = "*"
+_WHO_PAYS = (
+    "the limit counts the bytes in zswap as the process's own, and those in zram as nobody's: so"
+    " with zram more pages stay and fewer fault, and its pool is taken from all others;"
+    " --cgroup 1 counts neither"
+)
 #: What a sweep shows of each design.
 _SWEPT = ("freed_bytes", "pgmajfault", "swap_ins_disk", "never_written_bytes", "kept_pages")
 
@@ -41,19 +46,7 @@ class Comparison:
         return ROWS + (unit_costs.rows(unit_costs.UNIT_COSTS) if self.cost else ())
 
     def emit_json(self) -> None:
-        result: dict[str, Any] = {
-            "schema": SCHEMA,
-            "kernel": self.host.kernel,
-            "compressor": self.host.compressor,
-            "lengths": "estimate" if self.measured.error else "exact",
-            "lengths_error": self.measured.error or None,
-            "sources": [
-                source_json(source, len(self.measured.of_source(self.host, spec)))
-                for spec, source in self.measured.sources.items()
-            ],
-            "reclaim": self.host.policy,
-            "cgroup": self.host.cgroup_version,
-        }
+        result = host_json(self.host, self.measured)
         if self.cost:
             result["unit_costs_ns"] = dict(unit_costs.UNIT_COSTS)
         if self.swept:
@@ -96,9 +89,19 @@ class Comparison:
         if self.cost:
             units = ", ".join(f"{name} {ns:g}" for name, ns in unit_costs.UNIT_COSTS.items())
             show.facts([("times", f"counts by constants, not measured, in ns: {units}")])
-        show.facts([lengths_fact(self.measured.error)])
+        show.facts(self._charges() + host_facts(self.host, self.measured))
         for source in self.measured.sources.values():
             print_skipped(source)
+
+    def _charges(self) -> list[tuple[str, str]]:
+        """Why zram has fewer faults under the same limit, where it stands beside zswap."""
+        found = [contender.outcome for contender in self.rows[0][1]]
+        limited = any(_is_limited(group) for group in self.host.groups)
+        if self.host.cgroup_version == 1 or not limited:
+            return []
+        if not any(outcome.zram for outcome in found) or all(not o.zswap for o in found):
+            return []
+        return [("who pays", _WHO_PAYS)]
 
     def _print_table(self, contenders: Sequence[Contender], size: Callable[[int], str]) -> None:
         names = [contender.outcome.design for contender in contenders]
@@ -131,6 +134,10 @@ class Comparison:
                 ],
                 right=names,
             )
+
+
+def _is_limited(group: Group) -> bool:
+    return group.memory_max is not None or group.limit_frames is not None
 
 
 def _cell(row: Row, contender: Contender, size: Callable[[int], str]) -> str:

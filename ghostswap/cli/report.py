@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ghostswap.cli import show
 from ghostswap.cli.classes import Classes
@@ -64,7 +65,9 @@ class Report:
                 ],
                 "kept_pages": result.kept_pages,
                 "compressed_bytes": result.compressed_bytes,
-                "metadata_bytes": result.metadata_bytes,
+                "metadata_bytes": result.metadata.total_bytes,
+                "metadata": asdict(result.metadata),
+                "disk": self._disk(),
                 "freed_bytes": result.freed_bytes,
                 "histogram": histogram(result.histogram),
                 **({} if self.classes is None else {"classes": self.classes.rows()}),
@@ -93,6 +96,15 @@ class Report:
             for line in self.classes.lines():
                 print(line)
         print_skipped(self.source)
+
+    def _disk(self) -> dict[str, int]:
+        """No slot is used twice, so what was written lies in as many."""
+        full = sum(area.pages or 0 for area in self.result.areas if area.type == "full")
+        ghosts = sum(area.type == "ghost" for area in self.result.areas)
+        written = self.result.vmstat["pswpout"]
+        return disk_json(
+            (full + ghosts) * PAGE_SIZE, written * PAGE_SIZE, (full - written) * PAGE_SIZE
+        )
 
     def _with_band(self, name: str, value: int) -> str:
         if name not in self.result.band:
@@ -131,7 +143,7 @@ class Report:
         )
         rows = [
             ("memory freed", f"{freed} (net of pool and metadata)"),
-            ("metadata", f"{size(result.metadata_bytes)} (estimate, by structure sizes)"),
+            ("metadata", f"{size(result.metadata.total_bytes)} (estimate, by structure sizes)"),
         ]
         if pool:
             fine = f"; {stored / result.compressed_bytes:.2f} by compressed bytes alone"
@@ -156,13 +168,26 @@ _RARE = ("zswap, same-filled",)
 NUMBERS = ("pages", "share", "costs")
 
 
-def source_json(source: Source, pages: int) -> dict[str, str | int]:
+#: Those of its keys that may be added up over sources.
+SOURCE_COUNTS = ("pages", "unreadable_pages", "swapped_pages")
+
+
+def source_json(source: Source, pages: int) -> dict[str, Any]:
     """The source that *pages* pages came from."""
     return {
         "name": source.name,
         "pages": pages,
         "unreadable_pages": sum(skipped.pages for skipped in source.skipped),
         "swapped_pages": source.swapped_pages,
+    }
+
+
+def disk_json(reserved: int, written: int, never_written: int) -> dict[str, int]:
+    """Bytes of disk: that areas take, that were written to it, and what of it never was."""
+    return {
+        "reserved_bytes": reserved,
+        "written_bytes": written,
+        "never_written_bytes": never_written,
     }
 
 

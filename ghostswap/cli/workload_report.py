@@ -14,6 +14,8 @@ from ghostswap.cli.hosts import Measured
 from ghostswap.cli.proc import meminfo, swaps
 from ghostswap.cli.report import (
     SCHEMA,
+    SOURCE_COUNTS,
+    disk_json,
     histogram,
     lengths_fact,
     percent,
@@ -21,7 +23,7 @@ from ghostswap.cli.report import (
     source_json,
 )
 from ghostswap.cli.talk import emit_json
-from ghostswap.mm import designs, transfer
+from ghostswap.mm import designs, kernels, transfer
 from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.host import Host
 from ghostswap.mm.kernels import DEBUGFS, VMSTAT
@@ -29,11 +31,18 @@ from ghostswap.mm.lengths import SAME
 from ghostswap.mm.outcome import GroupOutcome, Outcome
 from ghostswap.pages.source import PAGE_SIZE
 
+#: Title by where pages came back from.
+_CAME_FROM = {
+    "zero": "from zeromap",
+    "zswap": "from zswap",
+    "zram": "from zram",
+    "disk": "from disk",
+}
 _BARS = " ▁▂▃▄▅▆▇█"
 #: Which page a kernel takes is not decided by its rules alone.
 NOT_REPEATABLE = (
-    "the kernel's own choice of pages is not repeatable: it depends on when its statistics are"
-    " brought up to date; 'man ghostswap-simulate' says how far the model was from real kernels"
+    "the kernel does not take the same pages twice, for timing decides as well;"
+    " 'man ghostswap-simulate' says how near the model comes"
 )
 
 
@@ -45,28 +54,13 @@ class WorkloadReport:
     measured: Measured
     outcome: Outcome
 
-    def why(self) -> tuple[str, ...]:
-        """Reasons why the kernel would not show the same numbers."""
-        return (NOT_REPEATABLE,) if self.host.policy == "kernel" else ()
-
     def emit_json(self, *, proc: bool = False) -> None:
         """Print as JSON; *proc*: with the text of /proc/swaps and the lines of /proc/meminfo."""
         emit_json(
             {
-                "schema": SCHEMA,
-                "kernel": self.outcome.kernel,
-                "compressor": self.host.compressor,
-                "zpool": self.host.zpool,
-                "lengths": "estimate" if self.measured.error else "exact",
-                "lengths_error": self.measured.error or None,
-                "sources": [
-                    source_json(source, len(self.measured.of_source(self.host, spec)))
-                    for spec, source in self.measured.sources.items()
-                ],
-                "reclaim": self.host.policy,
-                "cgroup": self.host.cgroup_version,
-                "exact": not self.why(),
-                "why": list(self.why()),
+                **host_json(self.host, self.measured),
+                "zpool": self._zpool(),
+                "band": {},
                 **outcome_json(self.outcome),
                 "histogram": histogram(self._histogram()),
                 **(_proc_json(self.outcome) if proc else {}),
@@ -86,7 +80,8 @@ class WorkloadReport:
         show.table(("where to", "pages", "share"), self._places(), right=("pages", "share"))
         show.facts(self._sums(size))
         show.heading("groups")
-        show.table(_GROUP_COLUMNS, map(_group_row, outcome.groups), right=_GROUP_COLUMNS[1:])
+        columns, rows = _groups(outcome.groups)
+        show.table(columns, rows, right=columns[1:])
         show.heading("counters")
         counters = {**outcome.zswap, **outcome.zram, **outcome.vmstat}
         show.facts((f"  {name}", str(count)) for name, count in counters.items())
@@ -103,6 +98,14 @@ class WorkloadReport:
             print(meminfo(outcome))
         for source in self.measured.sources.values():
             print_skipped(source)
+
+    def _zpool(self) -> str | None:
+        """The allocator of the pool, if the design has one."""
+        if self.outcome.zram:
+            return "zsmalloc"
+        if not self.outcome.zswap:
+            return None
+        return self.host.zpool or kernels.get(self.host.kernel).zpools[0]
 
     def _histogram(self) -> Counter[int]:
         """Pages by length, of all that have one."""
@@ -153,9 +156,41 @@ class WorkloadReport:
         killed = [group.name for group in outcome.groups if group.killed]
         if killed:
             rows.append(("out of memory", f"{', '.join(killed)}: killed, as the kernel would"))
-        rows.append(lengths_fact(self.measured.error))
-        rows += (("not repeatable", f"estimate: {why}") for why in self.why())
-        return rows
+        return rows + host_facts(self.host, self.measured)
+
+
+def why(host: Host) -> tuple[str, ...]:
+    """Reasons why the kernel would not show the same numbers."""
+    return (NOT_REPEATABLE,) if host.policy == "kernel" else ()
+
+
+def host_json(host: Host, measured: Measured) -> dict[str, Any]:
+    """What a result is about, whatever the design."""
+    sources = [
+        source_json(source, len(measured.of_source(host, spec)))
+        for spec, source in measured.sources.items()
+    ]
+    sums = {key: sum(source[key] for source in sources) for key in SOURCE_COUNTS}
+    return {
+        "schema": SCHEMA,
+        "kernel": host.kernel,
+        "compressor": host.compressor,
+        "lengths": "estimate" if measured.error else "exact",
+        "lengths_error": measured.error or None,
+        "source": {"name": ", ".join(source["name"] for source in sources), **sums},
+        "sources": sources,
+        "reclaim": host.policy,
+        "cgroup": host.cgroup_version,
+        "exact": not why(host),
+        "why": list(why(host)),
+    }
+
+
+def host_facts(host: Host, measured: Measured) -> list[tuple[str, str]]:
+    """The same for a person, in the end."""
+    rows = [lengths_fact(measured.error)]
+    rows += (("not repeatable", f"estimate: {reason}") for reason in why(host))
+    return rows
 
 
 def _proc_json(outcome: Outcome) -> dict[str, str]:
@@ -204,51 +239,37 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "groups": [asdict(group) for group in outcome.groups],
         "held": asdict(outcome.held),
         "pool_bytes": outcome.pool_bytes,
+        "compressed_bytes": outcome.zram.get(
+            "compr_data_size", sum(group.zswap_current for group in outcome.groups)
+        ),
         "metadata_bytes": outcome.metadata.total_bytes,
         "metadata": asdict(outcome.metadata),
         "freed_bytes": outcome.freed_bytes,
-        "disk": {
-            "reserved_bytes": outcome.reserved_bytes,
-            "written_bytes": outcome.written_bytes,
-            "never_written_bytes": outcome.never_written_bytes,
-        },
+        "disk": disk_json(
+            outcome.reserved_bytes, outcome.written_bytes, outcome.never_written_bytes
+        ),
         "to_disk": asdict(transfer.to_disk(outcome.design, outcome.held)),
         "swapoff": asdict(transfer.swapoff(outcome.design, outcome.held)),
         "timeline": [asdict(sample) for sample in outcome.timeline],
     }
 
 
-_GROUP_COLUMNS = (
-    "group",
-    "pages",
-    "in memory",
-    "pgmajfault",
-    "zero",
-    "zswap",
-    "zram",
-    "disk",
-    "out",
-    "refused",
-    "no slot",
-)
-
-
-def _group_row(group: GroupOutcome) -> tuple[str, ...]:
-    return (
-        group.name,
-        *map(
-            str,
-            (
-                group.pages,
-                group.resident_pages,
-                group.events["pgmajfault"],
-                *group.swap_ins.values(),
-                group.swap_outs,
-                group.refused,
-                group.no_slot,
-            ),
-        ),
-    )
+def _groups(groups: Sequence[GroupOutcome]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Columns and rows of a table; columns of zeros only are left out."""
+    columns: dict[str, list[int]] = {
+        "pages": [group.pages for group in groups],
+        "in memory": [group.resident_pages for group in groups],
+        "major faults": [group.events["pgmajfault"] for group in groups],
+    }
+    for origin, title in _CAME_FROM.items():
+        columns[title] = [group.swap_ins[origin] for group in groups]
+    columns["went out"] = [group.swap_outs for group in groups]
+    columns["refused"] = [group.refused for group in groups]
+    columns["no slot"] = [group.no_slot for group in groups]
+    shown = {title: cells for title, cells in columns.items() if any(cells)}
+    names = [group.name for group in groups]
+    rows = zip(names, *(map(str, cells) for cells in shown.values()), strict=True)
+    return ["group", *shown], list(rows)
 
 
 def _timeline(outcome: Outcome, size: Callable[[int], str]) -> list[tuple[str, str]]:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ghostswap.cli import show
 from ghostswap.cli.report import (
     NUMBERS,
     SCHEMA,
+    disk_json,
     histogram,
     lengths_fact,
     percent,
@@ -42,6 +43,7 @@ class ZramReport:
 
     def emit_json(self) -> None:
         result = self.result
+        written_back = result.zram["bd_writes"] * PAGE_SIZE
         emit_json(
             {
                 "schema": SCHEMA,
@@ -54,7 +56,10 @@ class ZramReport:
                 "vmstat": result.vmstat,
                 "kept_pages": result.kept_pages,
                 "compressed_bytes": result.zram["compr_data_size"],
-                "metadata_bytes": result.metadata_bytes,
+                "metadata_bytes": result.metadata.total_bytes,
+                "metadata": asdict(result.metadata),
+                # The backing device is as large as what is written to it.
+                "disk": disk_json(written_back, written_back, 0),
                 "freed_bytes": result.freed_bytes,
                 "histogram": histogram(result.histogram),
                 **verified_json(self.verified),
@@ -103,7 +108,7 @@ class ZramReport:
         freed = percent(result.freed_bytes, result.pages * PAGE_SIZE)
         rows = [
             ("memory freed", f"{size(result.freed_bytes)}, {freed} (net of pool and metadata)"),
-            ("metadata", f"{size(result.metadata_bytes)} (estimate, by structure sizes)"),
+            ("metadata", f"{size(result.metadata.total_bytes)} (estimate, by structure sizes)"),
         ]
         if pool := zram["mem_used_total"]:
             in_memory = zram["orig_data_size"] - zram["bd_count"] * PAGE_SIZE

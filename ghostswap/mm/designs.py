@@ -83,9 +83,17 @@ GHOST_DEVICE = "/dev/ghostswap"
 _DYNAMIC_GHOST_RAM = 8
 
 
+#: Where :mod:`ghostswap.mm.metadata` has one design for both.
+_WORDS = {
+    "disk": "a swapfile or partition by itself, no zswap before it",
+    "classic": "zswap over a swapfile or partition",
+}
+
+
 def record(design: str) -> metadata.Design:
     """What *design* is, whether a kernel has it, and what it takes; disk alone is as classic."""
-    return metadata.get("classic" if design == "disk" else design)
+    found = metadata.get("classic" if design == "disk" else design)
+    return replace(found, description=_WORDS.get(design, found.description))
 
 
 def build(

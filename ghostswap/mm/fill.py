@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ghostswap.mm import metadata
 from ghostswap.mm.kernels import Filled
+from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace
 from ghostswap.mm.zsmalloc import ClassStat
 from ghostswap.mm.zswap import Zswap
@@ -40,7 +41,7 @@ class Result:
     :ivar zswap: /sys/kernel/debug/zswap.
     :ivar vmstat: the swap counters of /proc/vmstat.
     :ivar compressed_bytes: sum of the lengths in zswap.
-    :ivar metadata_bytes: slots, swap tables and zswap entries: an estimate by structure sizes.
+    :ivar metadata: slots, swap tables and zswap entries: an estimate by structure sizes.
     :ivar histogram: pages by compressed length, of those that zswap took.
     :ivar why: reasons why the kernel itself would not give the same numbers twice.
     :ivar band: least and most, over all runs, of the counters that differ between them.
@@ -52,7 +53,7 @@ class Result:
     vmstat: dict[str, int]
     areas: tuple[SwapInfo, ...]
     compressed_bytes: int
-    metadata_bytes: int
+    metadata: Metadata
     histogram: dict[int, int]
     why: tuple[str, ...] = ()
     band: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -61,7 +62,7 @@ class Result:
     def freed_bytes(self) -> int:
         """Memory gained: pages that left, less the pool and the metadata that they cost."""
         left = (self.pages - self.kept_pages) * PAGE_SIZE
-        return left - self.zswap["pool_total_size"] - self.metadata_bytes
+        return left - self.zswap["pool_total_size"] - self.metadata.total_bytes
 
 
 class Witness(Protocol):
@@ -201,7 +202,7 @@ class Fill:
             vmstat={name: vmstat.get(name, 0) for name in kernel.vmstat},
             areas=self._swap.areas,
             compressed_bytes=sum(memcg.zswap_bytes for memcg in self.zswap.cgroups),
-            metadata_bytes=cost.total_bytes,
+            metadata=cost,
             histogram=dict(sorted(self._histogram.items())),
         )
 

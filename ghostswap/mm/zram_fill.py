@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ghostswap.mm import metadata
 from ghostswap.mm.codecs import REFUSED, Codec
 from ghostswap.mm.kernels import Filled, Kernel
+from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.zram import BdStat, MmStat, WritebackMode, Zram
 from ghostswap.mm.zsmalloc import Filling, size_classes
 from ghostswap.pages.source import PAGE_SIZE
@@ -54,8 +55,7 @@ class ZramResult:
     :ivar kept_pages: of them, those that zram refused at its limit.
     :ivar zram: mm_stat, bd_stat, and ``failed_writes`` of io_stat.
     :ivar vmstat: the swap counters of /proc/vmstat.
-    :ivar metadata_bytes: zram's table, handles, slots and swap tables: an estimate by structure
-        sizes.
+    :ivar metadata: zram's table, handles, slots and swap tables: an estimate by structure sizes.
     :ivar histogram: pages by compressed length, of those that zram compressed.
     """
 
@@ -63,14 +63,14 @@ class ZramResult:
     kept_pages: int
     zram: Mapping[str, int]
     vmstat: Mapping[str, int]
-    metadata_bytes: int
+    metadata: Metadata
     histogram: Mapping[int, int]
 
     @property
     def freed_bytes(self) -> int:
         """Memory gained: pages that left, less the pool and the metadata that they cost."""
         left = (self.pages - self.kept_pages) * PAGE_SIZE
-        return left - self.zram["mem_used_total"] - self.metadata_bytes
+        return left - self.zram["mem_used_total"] - self.metadata.total_bytes
 
 
 class ZramFill:
@@ -152,6 +152,6 @@ class ZramFill:
             kept_pages=failed,
             zram={**asdict(stat), **asdict(self._bd_stat), "failed_writes": failed},
             vmstat={"pswpout": self._pages - self._zero, "swpout_zero": self._zero},
-            metadata_bytes=cost.total_bytes,
+            metadata=cost,
             histogram=dict(sorted(self._histogram.items())),
         )
