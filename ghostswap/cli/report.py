@@ -99,12 +99,10 @@ class Report:
 
     def _disk(self) -> dict[str, int]:
         """No slot is used twice, so what was written lies in as many."""
-        full = sum(area.pages or 0 for area in self.result.areas if area.type == "full")
-        ghosts = sum(area.type == "ghost" for area in self.result.areas)
-        written = self.result.vmstat["pswpout"]
-        return disk_json(
-            (full + ghosts) * PAGE_SIZE, written * PAGE_SIZE, (full - written) * PAGE_SIZE
-        )
+        areas = self.result.areas
+        written = self.result.vmstat["pswpout"] * PAGE_SIZE
+        full = sum(area.reserved_bytes for area in areas if area.type == "full")
+        return disk_json(sum(area.reserved_bytes for area in areas), written, full - written)
 
     def _with_band(self, name: str, value: int) -> str:
         if name not in self.result.band:
@@ -150,12 +148,11 @@ class Report:
             rows.append(("ratio", f"{stored / pool:.2f} (stored pages / pool{fine})"))
         for area in result.areas:
             assert area.pages is not None
-            on_disk = area.pages * PAGE_SIZE if area.type == "full" else PAGE_SIZE
             rows.append(
                 (
                     f"{area.type} area",
                     f"{area.path}: {area.inuse_pages} of {area.pages} slots used,"
-                    f" {size(on_disk)} of disk reserved",
+                    f" {size(area.reserved_bytes)} of disk reserved",
                 )
             )
         rows += (lengths_fact(self.error), *verified_facts(self.verified))

@@ -189,7 +189,7 @@ class Replay:
         disk_areas = [area for area in areas if area.type == "full"]
         backing = self._host.zram_backing_dev if zram is not None else 0
         files = [area for area in areas if area.path != designs.GHOST_DEVICE]
-        reserved = sum(map(_reserved, files)) + backing
+        reserved = sum(area.reserved_bytes for area in files) + backing
         ever_written = sum(area.written_pages for area in disk_areas) * PAGE_SIZE
         return Outcome(
             design=self._design,
@@ -207,7 +207,9 @@ class Replay:
             metadata=self._metadata(held),
             reserved_bytes=reserved,
             written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
-            never_written_bytes=sum(map(_reserved, disk_areas)) + backing - ever_written,
+            never_written_bytes=(
+                sum(area.reserved_bytes for area in disk_areas) + backing - ever_written
+            ),
             slots_at_swap_out=swapping.slots_at_swap_out,
             slots_at_writeback=swapping.slots_at_writeback,
             slots=self._parts.swap.slots(),
@@ -346,10 +348,3 @@ def _redraw(
         return None
     draw = Redraw(lengths, group.changed_ratio, seed).draw
     return lambda page: draw(page - first)
-
-
-def _reserved(area: SwapInfo) -> int:
-    """Bytes of disk that *area* takes: all its slots, or a ghost's header."""
-    if area.type == "full":
-        return (area.pages or 0) * PAGE_SIZE
-    return PAGE_SIZE if area.type == "ghost" else 0

@@ -11,6 +11,7 @@ from math import inf
 from typing import Literal
 
 from ghostswap.mm.slotmap import RULES, SlotRules, SlotStat
+from ghostswap.pages.source import PAGE_SIZE
 
 #: ``ghost`` areas have slots and no disk; ``full`` ones have both; ``zram`` is a device in memory.
 SwapType = Literal["ghost", "full", "zram"]
@@ -67,6 +68,13 @@ class SwapInfo:
     def written_pages(self) -> int:
         """Slots whose disk was ever written to."""
         return self.written.count(1)
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Disk that it takes, used or not: all its slots, or a ghost's header."""
+        if self.type == "full":
+            return (self.pages or 0) * PAGE_SIZE
+        return PAGE_SIZE if self.type == "ghost" else 0
 
     def has_room(self, count: int = 1) -> bool:
         """Whether *count* more slots are free."""
