@@ -223,7 +223,14 @@ def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
             pages = None if area.size is None else area.size // PAGE_SIZE - 1
             name = f"({area.type})"
             opened.append(
-                SwapInfo(name, area.type, pages, prio=area.prio, rotational=area.rotational)
+                SwapInfo(
+                    name,
+                    area.type,
+                    pages,
+                    prio=area.prio,
+                    rotational=area.rotational,
+                    discard=area.discard,
+                )
             )
             continue
         with open_target(area.path) as target:
@@ -244,6 +251,7 @@ def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
                 prio=area.prio,
                 badpages=head.badpages,
                 rotational=area.rotational,
+                discard=area.discard,
                 blkdev=found.kind == "block",
             )
         )

@@ -86,6 +86,7 @@ _AREA: Mapping[str, Check] = {
     "size": _area_size,
     "prio": schema.integer(0, _SHRT_MAX),
     "rotational": schema.boolean,
+    "discard": schema.boolean,
 }
 _GROUP: Mapping[str, Check] = {
     "parent": schema.text,
@@ -177,6 +178,10 @@ def _check_area(document: Document, key: Path, area: Area) -> None:
         extra = "type" if area.type is not None else "size"
         raise document.fail(
             (*key, extra), "the file at path says that itself", "leave out one of the two"
+        )
+    if area.type == "ghost" and area.discard:
+        raise document.fail(
+            (*key, "discard"), "a ghost has no disk to discard from", "leave it out"
         )
     if area.type == "ghost" and area.rotational:
         raise document.fail((*key, "rotational"), "a ghost has no disk that turns", "leave it out")

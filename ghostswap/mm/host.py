@@ -22,6 +22,7 @@ class Area:
     :ivar size: bytes of an imagined one, header included; ``None`` for as large as need be.
     :ivar prio: as in swapon(8); ``None`` for what swapon gives by itself.
     :ivar rotational: a disk that turns, so that no SSD flag is set.
+    :ivar discard: free clusters are discarded, ``swapon --discard=pages``.
     """
 
     path: str | None = None
@@ -29,6 +30,7 @@ class Area:
     size: int | None = None
     prio: int | None = None
     rotational: bool = False
+    discard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

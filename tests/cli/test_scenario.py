@@ -66,6 +66,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         [[area]]
         path = "/dev/sdz2"
         rotational = true
+        discard = true
         [[area]]
         type = "ghost"
         size = "64G"
@@ -107,7 +108,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         shrinker_enabled=True,
         areas=(
             Area(f"{tmp_path}/swapfile", prio=100),
-            Area("/dev/sdz2", rotational=True),
+            Area("/dev/sdz2", rotational=True, discard=True),
             Area(type="ghost", size=64 << 30),
         ),
         groups=(
