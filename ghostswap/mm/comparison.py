@@ -168,7 +168,7 @@ def best(row: Row, contenders: Sequence[Contender]) -> set[int]:
     """
     values = [None if c.is_killed else row.value(c) for c in contenders]
     known = {value for value in values if value is not None}
-    if not row.better or len(known) < 2:
+    if not row.better or len(known) + any(c.is_killed for c in contenders) < 2 or not known:
         return set()
     top = max(known) if row.better > 0 else min(known)
     return {number for number, value in enumerate(values) if value == top}
