@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
+from ghostswap.errors import UsageError
 from ghostswap.mm import metadata
-from ghostswap.mm.kernels import Kernel
+from ghostswap.mm.kernels import Kernel, Reclaim
 from ghostswap.mm.lengths import for_zram, for_zswap
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.slotmap import RULES
@@ -76,6 +77,8 @@ IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
         "vswap-ste": None,
     }
 )
+#: Designs of kernels that are newer than all that are known.
+_NEEDS_MEMCG_LRU = ("ghost-dynamic", "vswap", "vswap-ste")
 _GHOSTS = ("ghost", "ghost-dynamic")
 #: A dynamic ghost is a device, which takes no disk; any other is a file of one page.
 GHOST_DEVICE = "/dev/ghostswap"
@@ -96,6 +99,18 @@ def record(design: str) -> metadata.Design:
     return replace(found, description=_WORDS.get(design, found.description))
 
 
+def check(design: str, kernel: Kernel) -> None:
+    """Refuse a *design* that could not be on *kernel*.
+
+    :raises UsageError: saying on which it is.
+    """
+    if design in _NEEDS_MEMCG_LRU and kernel.reclaim is not Reclaim.MEMCG_LRU:
+        raise UsageError(
+            f"{design} is for newer kernels than Linux {kernel.name}",
+            "--kernel 6.18 is the nearest",
+        )
+
+
 def build(
     design: str,
     kernel: Kernel,
@@ -112,8 +127,9 @@ def build(
     :param measured: by page, see :mod:`ghostswap.mm.lengths`.
     :param redraws: by cgroup, page -> what it measures after it was written to.
     :param seed: of whatever addresses decide in the kernel.
-    :raises TierError: where the kernel would not take the tiers.
+    :raises TierError: where the kernel would not take the tiers; UsageError as :func:`check`.
     """
+    check(design, kernel)
     pages = len(measured)
     is_zram, is_virtual = design == "zram", design in ("vswap", "vswap-ste")
     view = for_zram if is_zram else for_zswap

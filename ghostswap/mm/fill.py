@@ -119,7 +119,8 @@ class Fill:
         if max(lengths) >= PAGE_SIZE:
             takes = array("H", filter(self.zswap.takes, lengths))
             others = array("H", (n for n in lengths if not self.zswap.takes(n)))
-        slot = self._swap.alloc_run(len(takes))
+        # The others must find the slots that they would have found between these.
+        slot = self._swap.alloc_run(len(takes), room=len(lengths))
         if slot is None:
             return lengths
         self.zswap.store_run(slot, takes)

@@ -197,14 +197,17 @@ class SwapSpace:
         self._refuse(mask)
         return None
 
-    def alloc_run(self, count: int) -> int | None:
-        """Take *count* slots that follow each other; ``None`` where :meth:`alloc` gives others."""
+    def alloc_run(self, count: int, room: int = 0) -> int | None:
+        """Take *count* slots that follow each other; ``None`` where :meth:`alloc` gives others.
+
+        :param room: slots that the area must have, with those that come after these.
+        """
         for equals in self._equals:
             for number in equals.numbers:
                 area = self.areas[number]
                 if area.has_room():
                     is_other = area.freed or area.badpages or len(equals.numbers) > 1
-                    if is_other or not area.has_room(count):
+                    if is_other or not area.has_room(max(count, room)):
                         return None
                     area.inuse_pages += count
                     self.inuse_pages += count

@@ -233,3 +233,19 @@ def test_slots_are_given_in_the_order_of_the_areas_and_again_when_freed() -> Non
     assert swap.alloc_run(1) is None
     assert [swap.alloc(), swap.alloc(), swap.alloc()] == [1, 3, None]
     assert [area.inuse_pages for area in swap.areas] == [3, 2]
+
+
+def test_the_short_cut_leaves_refused_pages_the_slots_between() -> None:
+    """A chunk that runs over from disk to ghost: half of what is refused still finds the disk."""
+
+    def fill() -> Fill:
+        swap = SwapSpace([SwapInfo("small", "full", 30), SwapInfo("rest", "ghost")])
+        return Fill(Zswap(kernels.get("6.12"), 20000 * 4096, swap), swap)
+
+    many, single = fill(), fill()
+    for chunk in ([1] * 20, [REFUSED, 1] * 10):
+        many.swap_out(array("H", chunk))
+        for length in chunk:
+            single.swap_out(array("H", [length]))
+    assert many.result().vmstat == single.result().vmstat
+    assert many.result().kept_pages == single.result().kept_pages == 5
