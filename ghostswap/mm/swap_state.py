@@ -186,7 +186,9 @@ class SwapState(Swapping):
     def _written(self, slot: int) -> None:
         self._swap.written(slot)
         self.vmstat.pswpout += 1
-        self._copy[self._page[slot]] = DISK
+        page = self._page[slot]
+        if self._slot[page] == slot:  # else it was freed, and its entry kept back with it
+            self._copy[page] = DISK
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)
