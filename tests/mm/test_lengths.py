@@ -59,10 +59,9 @@ def zram_sees(name: str, kernel: str, pages: bytes) -> list[int]:
     row = kernels.get(kernel)
     found = codecs.get(name, kernel, "zram").lengths(pages)
     zero = 0 if has_zeromap(row) else SAME_FILLED
-    are_zeros = [not any(pages[n * PAGE : (n + 1) * PAGE]) for n in range(len(found))]
     return [
-        length or (zero if is_zeros else SAME_FILLED)
-        for length, is_zeros in zip(found, are_zeros, strict=True)
+        length or (SAME_FILLED if any(pages[n * PAGE : (n + 1) * PAGE]) else zero)
+        for n, length in enumerate(found)
     ]
 
 

@@ -224,3 +224,24 @@ def test_a_page_is_drawn_anew_only_when_it_was_written_to() -> None:
     machine.out(0, 1)
     assert drawn == [1]
     assert machine.cgroups[0].zswap_bytes == PLAIN + 3000
+
+
+@pytest.mark.parametrize("zpool", ["zbud", "z3fold"])
+def test_an_entry_whose_slot_was_freed_is_nobodys_copy_when_it_is_evicted(zpool: str) -> None:
+    """6.1 keeps slots back with their entries, which go to disk as any when zswap is full."""
+    machine = Machine("classic", [3900] * 40, kernel="6.1", zpool=zpool, ram=100 * PAGE)
+    machine.out(*range(10))
+    machine.swapping.forget(range(10))  # all kept back
+    machine.out(*range(10, 40))
+    assert machine.zswap["written_back_pages"] > 0
+    assert [machine.swapping.origin_of(page) for page in range(10)] == [None] * 10
+
+
+@pytest.mark.parametrize("design", ["disk", "classic", "ghost", "vswap"])
+def test_pages_of_a_killed_group_are_not_kept_any_more(design: str) -> None:
+    cgroup = Cgroup(swap_max=0, zswap_max=0)
+    machine = Machine(design, [PLAIN] * 3, cgroups=[cgroup])
+    machine.out(*range(3))
+    assert machine.swapping.kept_pages == 3
+    machine.swapping.forget(range(3))
+    assert machine.swapping.kept_pages == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Protects virtual swap: places on disk are taken as pages are written, and only they are charged.
+"""Protects virtual swap: places on disk are taken, and charged, when a page is written.
 
 After the cover letters of vswap v6 and its swap table edition (mm/vswap.h).
 """
