@@ -10,7 +10,7 @@ from functools import partial
 from types import MappingProxyType
 
 from ghostswap.errors import UsageError
-from ghostswap.mm import metadata
+from ghostswap.mm import kernels, metadata
 from ghostswap.mm.kernels import Kernel, Reclaim
 from ghostswap.mm.lengths import for_zram, for_zswap
 from ghostswap.mm.memcontrol import Cgroup
@@ -80,6 +80,9 @@ IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
 #: Designs of kernels that are newer than all that are known.
 _NEEDS_MEMCG_LRU = ("ghost-dynamic", "vswap", "vswap-ste")
 _GHOSTS = ("ghost", "ghost-dynamic")
+#: The kernel whose zswap virtual swap has, whichever is asked for: it was never ported to older
+#: ones, whose zswap keeps entries that were loaded and evicts them by the page.
+_VIRTUAL_BASE = "6.18"
 #: A dynamic ghost is a device, which takes no disk; any other is a file of one page.
 GHOST_DEVICE = "/dev/ghostswap"
 #: Its size in pages of memory, as it was tested: the number is free.
@@ -132,6 +135,8 @@ def build(
     check(design, kernel)
     pages = len(measured)
     is_zram, is_virtual = design == "zram", design in ("vswap", "vswap-ste")
+    if is_virtual:
+        kernel, parameters = kernels.get(_VIRTUAL_BASE), replace(parameters, zpool=None)
     view = for_zram if is_zram else for_zswap
     seen = [redraw and partial(_redraw, kernel, view, redraw) for redraw in redraws]
     fresh = [replace(area, freed=[], written=bytearray()) for area in areas]
