@@ -13,21 +13,23 @@ import click
 
 from ghostswap.cli.args import Command, refuse_others
 from ghostswap.cli.hosts import (
+    AreaSize,
     HostOptions,
+    Limit,
     host_options,
     is_scenario,
     kernel_options,
     source_option,
 )
-from ghostswap.cli.options import bytes_option, json_option
+from ghostswap.cli.options import Size, bytes_option, json_option
 from ghostswap.cli.zswap import ZswapOptions, parameter_options
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
-from ghostswap.units import format_size, parse_size
+from ghostswap.units import format_size
 
 if TYPE_CHECKING:
     from ghostswap.cli.compare_report import Comparison
-    from ghostswap.cli.hosts import Measured, kernel_options, source_option
+    from ghostswap.cli.hosts import Measured
     from ghostswap.mm.comparison import Contender
     from ghostswap.mm.host import Host
     from ghostswap.mm.swapfile import SwapInfo
@@ -115,6 +117,8 @@ def command(
     designs; a design that needs an area of another kind imagines it, above them.
     """
     from ghostswap.cli.hosts import open_areas
+    from ghostswap.cli.workload import refuse_pipes
+    from ghostswap.mm.designs import check, is_on
 
     if published:
         from ghostswap.cli.published import emit
@@ -122,7 +126,6 @@ def command(
         refuse_others(context, "--published stands alone", "published", "as_json")
         emit(as_json)
         return 0
-    designs = tuple(dict.fromkeys(chosen)) or _DEFAULT
     if is_scenario(swapfiles):
         from ghostswap.cli.scenario import load
 
@@ -137,7 +140,13 @@ def command(
         )
         options = HostOptions(**{f.name: values[f.name] for f in fields(HostOptions)})
         zswap.check(kernels.get(kernel))
-        host = options.host(spec, swapfiles, kernel, designs[0], compressor, zswap, 0)
+        host = options.host(spec, swapfiles, kernel, _DEFAULT[0], compressor, zswap, 0)
+    refuse_pipes(host)
+    row = kernels.get(host.kernel)
+    for design in chosen:
+        check(design, row)
+    default = tuple(design for design in _DEFAULT if is_on(design, row))
+    designs = tuple(dict.fromkeys(chosen)) or default
     areas = open_areas(host.areas)
     workers = jobs or len(os.sched_getaffinity(0))
     if sweep is None:
@@ -165,7 +174,7 @@ def _compare(
     from ghostswap.cli.compare_report import Comparison
     from ghostswap.cli.hosts import measure_host
     from ghostswap.cli.progress import progress_bar
-    from ghostswap.cli.workload import open_traces
+    from ghostswap.cli.workload import Traces
     from ghostswap.mm.comparison import last_touches
     from ghostswap.mm.workers import each
 
@@ -177,7 +186,7 @@ def _compare(
     some = measured[first.compressor]
     lengths = some.of(designs[0])
     firsts = [sum(map(len, lengths[:number])) for number in range(len(lengths))]
-    last = last_touches(sum(map(len, lengths)), firsts, open_traces(first, some)[0])
+    last = last_touches(sum(map(len, lengths)), firsts, Traces(first, some).chunks())
     runs = [
         (host, design, measured[host.compressor], areas, last)
         for _, host in hosts
@@ -205,8 +214,15 @@ def _run(run: tuple[Host, str, Measured, Sequence[SwapInfo], array[int]]) -> Con
     return Contender(done.outcome(), inversion(last, done.disk_pages()))
 
 
+def _value(kind: Size, name: str, word: str) -> int:
+    try:
+        return kind.convert(word, None, None)
+    except click.BadParameter as error:
+        raise UsageError(f"--sweep {name}: {error.message}") from None
+
+
 def _with_limit(host: Host, word: str) -> Host:
-    limit = -int(word) if word.isdecimal() else parse_size(word)
+    limit = _value(Limit(), "limit", word)
     *others, last = host.groups
     if limit < 0:
         changed = replace(last, memory_max=None, limit_frames=-limit)
@@ -223,7 +239,7 @@ def _with_compressor(host: Host, word: str) -> Host:
 
 #: What may be swept: the host with another value of it.
 _SWEEPS = {
-    "size": lambda host, word: replace(host, size=parse_size(word)),
+    "size": lambda host, word: replace(host, size=_value(AreaSize(), "size", word)),
     "limit": _with_limit,
     "compressor": _with_compressor,
 }

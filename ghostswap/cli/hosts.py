@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 #: An area with its priority, as ``/swapfile:prio=5``.
 _WITH_PRIO = re.compile(r"(.+):prio=(-?[0-9]+)", re.DOTALL)
 _RATIO = click.FloatRange(0, 1)
+_TOO_LARGE = 16 << 40
 
 
 class Limit(Size):
@@ -36,9 +37,23 @@ class Limit(Size):
     name = "limit"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, str) and value.isdecimal():
-            return -int(value)
-        return super().convert(value, param, ctx)
+        if isinstance(value, str) and value.isascii() and value.isdecimal():
+            limit = -int(value)
+        else:
+            limit = super().convert(value, param, ctx)
+        if not limit:
+            self.fail("a process needs some memory; write 512M, or page frames as 1000", param, ctx)
+        return limit
+
+
+class AreaSize(Size):
+    """A size that a swap area can have, its header included; or 0 for no area."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        size = super().convert(value, param, ctx)
+        if size and not 2 * PAGE_SIZE <= size < _TOO_LARGE:
+            self.fail(f"{value!r} is no size of an area; write 8K or more, below 16T", param, ctx)
+        return size
 
 
 class _WriteRatio(Words):
@@ -49,7 +64,12 @@ class _WriteRatio(Words):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | Literal["odd"]:
-        return "odd" if value == "odd" else _RATIO.convert(value, param, ctx)
+        if value == "odd":
+            return "odd"
+        try:
+            return float(_RATIO.convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a number from 0 to 1 nor odd", param, ctx)
 
 
 def source_option(function: F) -> F:
@@ -121,7 +141,7 @@ def host_options(function: F) -> F:
         click.option("--swap-max", type=Size(), metavar="SIZE", help="memory.swap.max; none."),
         click.option(
             "--size",
-            type=Size(),
+            type=AreaSize(),
             metavar="SIZE",
             help="Size of the area that a design imagines; by default as large as need be.",
         ),
@@ -158,8 +178,17 @@ class HostOptions:
     ) -> Host:
         """One process that *spec* is the memory of, in a cgroup of its own."""
         from ghostswap.mm.host import Group, Host
+        from ghostswap.pages.trace import split_spec
 
         limit = self.limit
+        version = int(self.cgroup or ("2" if limit is None or limit >= 0 else "1"))
+        if version == 1:
+            self._check_v1(zswap)
+        if spec == "-" and self.touches is not None and split_spec(self.touches)[1] == "-":
+            raise UsageError(
+                "standard input cannot be both the memory and its touches",
+                "write one of them to a file and name that",
+            )
         group = Group(
             "process",
             source=spec,
@@ -181,7 +210,7 @@ class HostOptions:
             design=design,
             compressor=compressor,
             policy="lru" if self.reclaim == "lru" else "kernel",
-            cgroup_version=int(self.cgroup or ("2" if limit is None or limit >= 0 else "1")),
+            cgroup_version=version,
             size=self.size,
             zpool=zswap.zpool,
             max_pool_percent=20 if percent is None else percent,
@@ -189,6 +218,23 @@ class HostOptions:
             zram_mem_limit=mem_limit or 0,
             seed=self.seed,
         )
+
+    def _check_v1(self, zswap: ZswapOptions) -> None:
+        """Refuse what cgroup version 1 does not have.
+
+        :raises UsageError: naming one.
+        """
+        given = {
+            "--swap-max": self.swap_max is not None,
+            "--zswap-max": zswap.zswap_max is not None,
+            "--no-writeback": zswap.no_writeback,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                why = "" if self.cgroup else ", which a limit in page frames means"
+                raise UsageError(
+                    f"{name} is not in cgroup version 1{why}", "add --cgroup 2, or leave it out"
+                )
 
 
 def is_scenario(swapfiles: tuple[str, ...]) -> bool:

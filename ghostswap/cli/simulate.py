@@ -39,6 +39,14 @@ if TYPE_CHECKING:
 Options = TypeVar("Options", ZswapOptions, ZramOptions, HostOptions)
 #: Parameters that no workload has.
 _NO_WORK = ("verify", "force", "classes", "writeback", "zeromap", "writeback_limit", "scratch")
+#: Parameters of zswap, which not all workloads have.
+_ZSWAPS = (
+    "zpool",
+    "max_pool_percent",
+    "accept_threshold_percent",
+    "zswap_max",
+    "no_writeback",
+)
 #: Designs that there is no storing every page once in.
 _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 
@@ -226,6 +234,13 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
 
         return workload.simulate(load(swapfiles[0]), values["jobs"])
     refuse(context, "no workload has it", *_NO_WORK)
+    if options.touches is None and options.limit is None and design not in _WITH_WORK:
+        names = [field.name for field in fields(HostOptions)]
+        refuse(context, "it is for a workload, and neither --touches nor --limit is here", *names)
+    if design != "zram":
+        refuse(context, "it is zram's; --design zram has it", "mem_limit")
+    if design in ("zram", "disk"):
+        refuse(context, f"it is zswap's, and --design {design} has none", *_ZSWAPS)
     kernel = kernels.get(values["kernel"])
     zswap.check(kernel)
     if design is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghostswap.cli.progress import progress_bar
+from ghostswap.errors import UsageError
 
 if TYPE_CHECKING:
     from ghostswap.cli.hosts import Measured
@@ -42,12 +44,12 @@ def replay(
     """
     from ghostswap.mm.replay import Replay
 
+    traces = Traces(host, measured)
     for fresh in (False, True):
         run = Replay(host, measured.of(design), areas, design, fresh=fresh)
-        chunks, total = open_traces(host, measured)
-        bar = nullcontext(_ignore) if quiet else progress_bar(f"{design}: touches", total)
+        bar = nullcontext(_ignore) if quiet else progress_bar(f"{design}: touches", traces.touches)
         with bar as advance:
-            for count in run.run(chunks, total):
+            for count in run.run(traces.chunks(), traces.touches):
                 advance(count)
         if not run.is_killed_by_chance:
             break
@@ -58,26 +60,55 @@ def _ignore(_: int) -> None:
     pass
 
 
-def open_traces(host: Host, measured: Measured) -> tuple[Iterator[Touches], int | None]:
-    """The touches of all groups of *host*, and how many there are, where that is known."""
-    from ghostswap.pages.trace import interleave, open_trace
+class Traces:
+    """The traces of all groups of *host*, opened.
 
-    working = [group for group in host.groups if group.source is not None]
-    traces = {
-        number: open_trace(
-            group.touches,
-            write_ratio=None if group.write_ratio == "odd" else group.write_ratio,
-            writes="odd" if group.write_ratio == "odd" else None,
-            seed=host.seed,
-            group=number,
-        )
-        for number, group in enumerate(working)
-        if group.touches is not None
-    }
-    counts = [trace.touches for trace in traces.values()]
-    total = None if None in counts else sum(filter(None, counts))
-    pages = [len(measured.of(host.design)[number]) for number in traces]
-    if len(traces) == 1:
-        (trace,) = traces.values()
-        return trace.chunks(*pages), total
-    return interleave([*traces.values()], pages), total
+    :ivar touches: how many there are, where that is known.
+    """
+
+    def __init__(self, host: Host, measured: Measured) -> None:
+        from ghostswap.pages.trace import open_trace
+
+        working = [group for group in host.groups if group.source is not None]
+        traces = {
+            number: open_trace(
+                group.touches,
+                write_ratio=None if group.write_ratio == "odd" else group.write_ratio,
+                writes="odd" if group.write_ratio == "odd" else None,
+                seed=host.seed,
+                group=number,
+            )
+            for number, group in enumerate(working)
+            if group.touches is not None
+        }
+        counts = [trace.touches for trace in traces.values()]
+        self.touches = None if None in counts else sum(filter(None, counts))
+        self._traces = [*traces.values()]
+        self._pages = [len(measured.of(host.design)[number]) for number in traces]
+
+    def chunks(self) -> Iterator[Touches]:
+        """All touches, from the first on.
+
+        :raises UsageError: where one is a pipe that has been read.
+        """
+        from ghostswap.pages.trace import interleave
+
+        if len(self._traces) == 1:
+            return self._traces[0].chunks(*self._pages)
+        return interleave(self._traces, self._pages)
+
+
+def refuse_pipes(host: Host) -> None:
+    """Refuse traces that can be gone through only once.
+
+    :raises UsageError: naming the first.
+    """
+    from ghostswap.pages.trace import split_spec
+
+    for group in host.groups:
+        kind, path = split_spec(group.touches or "")
+        if kind and (path == "-" or Path(path).is_fifo()):
+            raise UsageError(
+                f"{group.touches} is a pipe, which only one of the designs could read",
+                "write the trace to a file and name that",
+            )

@@ -22,7 +22,7 @@ from ghostswap.cli.report import (
     print_skipped,
     source_json,
 )
-from ghostswap.cli.talk import emit_json
+from ghostswap.cli.talk import emit_json, note
 from ghostswap.mm import designs, kernels, transfer
 from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.host import Host
@@ -40,6 +40,7 @@ _CAME_FROM = {
 }
 _BARS = " ▁▂▃▄▅▆▇█"
 #: Which page a kernel takes is not decided by its rules alone.
+_LESS = "a lower --limit, or memory_max in a scenario, would show what swap does"
 NOT_REPEATABLE = (
     "the kernel does not take the same pages twice, for timing decides as well;"
     " 'man ghostswap-simulate' says how near the model comes"
@@ -88,9 +89,9 @@ class WorkloadReport:
         if outcome.zswap_own:
             show.heading("zswap's limits, and what no kernel counts")
             show.facts((f"  {name}", str(count)) for name, count in outcome.zswap_own.items())
-        if len(outcome.timeline) > 1:
+        if over_time := _timeline(outcome, size):
             show.heading("over time, from the first touch to the last")
-            show.facts(_timeline(outcome, size))
+            show.facts(over_time)
         if proc:
             show.heading("/proc/swaps")
             print(swaps(outcome))
@@ -98,6 +99,8 @@ class WorkloadReport:
             print(meminfo(outcome))
         for source in self.measured.sources.values():
             print_skipped(source)
+        if outcome.resident_pages == outcome.pages:
+            note(f"all fitted, so no page had to leave; {_LESS}")
 
     def _zpool(self) -> str | None:
         """The allocator of the pool, if the design has one."""
@@ -126,6 +129,11 @@ class WorkloadReport:
             (f"{pool}, compressed", held.compressed),
             ("disk", held.disk),
         ]
+        given_up = sum(
+            group.pages - group.resident_pages for group in outcome.groups if group.killed
+        )
+        if given_up:
+            places.append(("given up by who was killed", given_up))
         return [(what, str(pages), percent(pages, outcome.pages)) for what, pages in places]
 
     def _sums(self, size: Callable[[int], str]) -> list[tuple[str, str]]:
@@ -274,10 +282,14 @@ def _groups(groups: Sequence[GroupOutcome]) -> tuple[list[str], list[tuple[str, 
 
 def _timeline(outcome: Outcome, size: Callable[[int], str]) -> list[tuple[str, str]]:
     samples = outcome.timeline
+    if len(samples) < 2:
+        return []
     faults = [b.pgmajfault - a.pgmajfault for a, b in pairwise(samples)]
     pool = [sample.pool_pages for sample in samples]
     disk = [sample.disk_pages for sample in samples]
-    rows = [("  pgmajfault", f"{_spark(faults)} at most {max(faults)} a step")]
+    rows = []
+    if any(faults):
+        rows.append(("  major faults", f"{_spark(faults)} at most {max(faults)} a step"))
     if any(pool):
         rows.append(("  pool", f"{_spark(pool)} at most {size(max(pool) * PAGE_SIZE)}"))
     if any(disk):

@@ -102,12 +102,17 @@ def record(design: str) -> metadata.Design:
     return replace(found, description=_WORDS.get(design, found.description))
 
 
+def is_on(design: str, kernel: Kernel) -> bool:
+    """Whether *design* could be on *kernel*."""
+    return design not in _NEEDS_MEMCG_LRU or kernel.reclaim is Reclaim.MEMCG_LRU
+
+
 def check(design: str, kernel: Kernel) -> None:
     """Refuse a *design* that could not be on *kernel*.
 
     :raises UsageError: saying on which it is.
     """
-    if design in _NEEDS_MEMCG_LRU and kernel.reclaim is not Reclaim.MEMCG_LRU:
+    if not is_on(design, kernel):
         raise UsageError(
             f"{design} is for newer kernels than Linux {kernel.name}",
             "--kernel 6.18 is the nearest",

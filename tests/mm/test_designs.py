@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostswap.mm.backing import Origin, Out
-from ghostswap.mm.designs import IMAGINED, ZRAM_PRIO
+from ghostswap.mm.designs import IMAGINED, ZRAM_PRIO, is_on
 from ghostswap.mm.lengths import for_zswap
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.tiers import TierError
@@ -268,8 +268,9 @@ _STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("design", IMAGINED)
+@pytest.mark.parametrize(
+    ("design", "kernel"), [(d, k) for d in IMAGINED for k in KERNELS if is_on(d, kernels.get(k))]
+)
 @settings(max_examples=25, deadline=None)
 @given(
     pages=st.lists(
