@@ -88,7 +88,7 @@ class Machine:
 
     def write(self, page: int) -> None:
         assert self.resident[page]
-        self.dirty[page] = 1
+        self.dirty[page] = self.swapping.changed[page] = 1
 
     def place(self, page: int) -> Origin | None:
         """Where *page* is, ``None`` for in memory."""

@@ -174,8 +174,7 @@ def _compare(
     from ghostswap.cli.compare_report import Comparison
     from ghostswap.cli.hosts import measure_host
     from ghostswap.cli.progress import progress_bar
-    from ghostswap.cli.workload import Traces
-    from ghostswap.mm.comparison import last_touches
+    from ghostswap.cli.workload import last_touches
     from ghostswap.mm.workers import each
 
     measured: dict[str, Measured] = {}
@@ -184,9 +183,7 @@ def _compare(
             measured[host.compressor] = measure_host(host, designs, jobs)
     first = hosts[0][1]
     some = measured[first.compressor]
-    lengths = some.of(designs[0])
-    firsts = [sum(map(len, lengths[:number])) for number in range(len(lengths))]
-    last = last_touches(sum(map(len, lengths)), firsts, Traces(first, some).chunks())
+    last = last_touches(first, some)
     runs = [
         (host, design, measured[host.compressor], areas, last)
         for _, host in hosts

@@ -109,7 +109,7 @@ class Comparison:
         for row in self._rows():
             top = best(row, contenders)
             cells = [
-                _cell(row, contender, size) + (_BEST if number in top else " ")
+                cell(row, row.value(contender), size) + (_BEST if number in top else " ")
                 for number, contender in enumerate(contenders)
             ]
             if any(row.value(contender) for contender in contenders):
@@ -129,7 +129,7 @@ class Comparison:
             show.table(
                 (self.swept, *names),
                 [
-                    (value, *(_cell(row, contender, size) for contender in contenders))
+                    (value, *(cell(row, row.value(contender), size) for contender in contenders))
                     for value, contenders in self.rows
                 ],
                 right=names,
@@ -140,8 +140,8 @@ def _is_limited(group: Group) -> bool:
     return group.memory_max is not None or group.limit_frames is not None
 
 
-def _cell(row: Row, contender: Contender, size: Callable[[int], str]) -> str:
-    value = row.value(contender)
+def cell(row: Row, value: float | None, size: Callable[[int], str]) -> str:
+    """*row*'s value, as it stands in a table."""
     if value is None:
         return "-"
     match row.unit:

@@ -17,12 +17,9 @@ from ghostswap.errors import UsageError
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
-    from array import array
-
     from ghostswap.cli.conclusions import Figures
     from ghostswap.cli.hosts import Measured
-    from ghostswap.mm.comparison import Contender, Row
-    from ghostswap.mm.host import Host
+    from ghostswap.mm.comparison import Contender
 
 _NOT_SHOWN = "by these figures; --show prints a file that shows it"
 _DIRECTORY = os.path.join(os.path.dirname(os.path.dirname(__file__)), "examples")
@@ -77,6 +74,7 @@ class _Result:
         from rich.text import Text
 
         from ghostswap.cli import show
+        from ghostswap.cli.compare_report import cell
         from ghostswap.cli.report import lengths_fact
         from ghostswap.mm import designs
 
@@ -86,7 +84,7 @@ class _Result:
             show.put(Text(paragraph))
         names = [variant.name for variant in self.example.variants]
         rows = [
-            (row.title, *(_cell(row, figures[row.key]) for figures in self.figures))
+            (row.title, *(cell(row, figures[row.key], format_size) for figures in self.figures))
             for row in self.example.rows
         ]
         show.table(("", *names), rows, right=names)
@@ -126,16 +124,6 @@ class _Result:
                 ],
             }
         )
-
-
-def _cell(row: Row, value: float) -> str:
-    match row.unit:
-        case "bytes":
-            return format_size(round(value))
-        case "share":
-            return f"{100 * value:.1f} %"
-        case _:
-            return str(round(value))
 
 
 def _list(as_json: bool) -> None:
@@ -187,7 +175,7 @@ def _run(example: Example, path: str) -> _Result:
     from ghostswap.cli.hosts import measure_host, open_areas
     from ghostswap.cli.progress import progress_bar
     from ghostswap.cli.scenario import load
-    from ghostswap.cli.workload import replay
+    from ghostswap.cli.workload import last_touches, replay
     from ghostswap.mm.comparison import Contender, inversion
 
     host = load(path)
@@ -201,18 +189,9 @@ def _run(example: Example, path: str) -> _Result:
                 measured[changed.kernel] = measure_host(changed, designs, None)
             pages = measured[changed.kernel]
             done = replay(changed, changed.design, pages, open_areas(changed.areas), quiet=True)
-            last = _last_touches(changed, pages)
+            last = last_touches(changed, pages)
             contenders.append(Contender(done.outcome(), inversion(last, done.disk_pages())))
             advance(1)
     figures = [{row.key: row.value(c) or 0 for row in example.rows} for c in contenders]
     error = measured[hosts[0].kernel].error
     return _Result(example, contenders, figures, example.conclude(*figures), error)
-
-
-def _last_touches(host: Host, measured: Measured) -> array[int]:
-    from ghostswap.cli.workload import open_traces
-    from ghostswap.mm.comparison import last_touches
-
-    counts = [len(lengths) for lengths in measured.of(host.design)]
-    firsts = [sum(counts[:number]) for number in range(len(counts))]
-    return last_touches(sum(counts), firsts, open_traces(host, measured)[0])

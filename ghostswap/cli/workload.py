@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,6 +98,15 @@ class Traces:
         if len(self._traces) == 1:
             return self._traces[0].chunks(*self._pages)
         return interleave(self._traces, self._pages)
+
+
+def last_touches(host: Host, measured: Measured) -> array[int]:
+    """By page of all groups, when it was touched last; see mm/comparison.py."""
+    from ghostswap.mm import comparison
+
+    counts = [len(lengths) for lengths in measured.of(host.design)]
+    firsts = [0, *accumulate(counts)]
+    return comparison.last_touches(sum(counts), firsts, Traces(host, measured).chunks())
 
 
 def refuse_pipes(host: Host) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import compress
 
 from ghostswap.mm import designs, kernels, metadata, vmscan
 from ghostswap.mm.backing import Origin
@@ -58,7 +59,7 @@ class Replay:
         self._working = [group for group in host.groups if group.source is not None]
         whole = array("H")
         self._members: list[vmscan.Group] = []
-        redraws: list[Callable[[int], int] | None] = []
+        self._redraws: list[Callable[[int], int] | None] = []
         for group, lengths in zip(self._working, measured, strict=True):
             first = len(whole)
             self._members.append(vmscan.Group(self._cgroups[group.name], first, len(lengths)))
@@ -66,7 +67,7 @@ class Replay:
                 taken = vmscan.KERNEL_PAGES + -(-len(lengths) // vmscan.PTRS_PER_PTE)
                 self._cgroups[group.name].memory_max = (group.limit_frames + taken) * PAGE_SIZE
             whole.extend(lengths)
-            redraws.append(_redraw(group, lengths, first, host.seed))
+            self._redraws.append(_redraw(group, lengths, first, host.seed))
         parameters = Parameters(
             host.ram,
             host.max_pool_percent,
@@ -80,7 +81,7 @@ class Replay:
         )
         charged = [member.cgroup for member in self._members]
         self._parts = designs.build(
-            self._design, self._kernel, whole, areas, charged, parameters, redraws, host.seed
+            self._design, self._kernel, whole, areas, charged, parameters, self._redraws, host.seed
         )
         set_tiers(host.groups, self._cgroups, self._parts.tiers)
         self._memory = vmscan.Memory(
@@ -124,6 +125,9 @@ class Replay:
                 writes = None if chunk.writes is None else chunk.writes[start : start + step]
                 if first:
                     pages = array("I", [page + first for page in pages])
+                if writes is not None and self._redraws[chunk.group] is not None:
+                    for page in compress(pages, writes):
+                        self._parts.swapping.changed[page] = 1
                 self._memory.touch(chunk.group, pages, writes)
                 self._touches[chunk.group] += len(pages)
                 if sum(self._touches) >= due:

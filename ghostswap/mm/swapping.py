@@ -36,6 +36,8 @@ class Swapping(ABC):
     :param zswap: in front of the rest, ``None`` where it is off.
     :param redraws: by cgroup, page -> the length that it has after it was written to.
     :ivar resident: by page, 1 while it is in memory; whoever calls shares it.
+    :ivar changed: by page, 1 where its process has written to it since it last left; whoever hands
+        the touches on notes that, where there are *redraws*.
     :ivar vmstat: counters.
     :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
     :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
@@ -53,6 +55,7 @@ class Swapping(ABC):
         redraws: Redraws = (),
     ) -> None:
         self.resident = bytearray(len(lengths))
+        self.changed = bytearray(len(lengths))
         self.vmstat = Vmstat()
         self.swap_ins = [[0] * (max(Origin) + 1) for _ in cgroups]
         self.swap_outs = [0] * len(cgroups)
@@ -75,7 +78,8 @@ class Swapping(ABC):
             if not dirty:
                 return FREED
             self._copy[page] = NO_COPY
-        if dirty and (redraw := self._redraws[cgroup]) is not None:
+        if self.changed[page] and (redraw := self._redraws[cgroup]) is not None:
+            self.changed[page] = 0
             self._lengths[page] = redraw(page)
         out = self._swap_out(page, cgroup, self._lengths[page])
         if out is ACTIVATE:

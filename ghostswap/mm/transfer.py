@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-PTES_PER_TABLE = 512
-
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -23,7 +21,8 @@ class Cost:
     :ivar pte_reads: page-table entries looked at, once round.
     :ivar pte_writes: page-table entries changed.
     :ivar table_words: words of swap tables or zram's table changed.
-    :ivar reverse_map_writes: words changed that lead from a place on disk back to its page.
+    :ivar reverse_map_reads: words read that lead from a place on disk back to its page.
+    :ivar reverse_map_writes: such words changed.
     :ivar decompressions: pages decompressed.
     :ivar disk_reads: pages read.
     :ivar disk_writes: pages written.
@@ -37,6 +36,7 @@ class Cost:
     pte_reads: int = 0
     pte_writes: int = 0
     table_words: int = 0
+    reverse_map_reads: int = 0
     reverse_map_writes: int = 0
     decompressions: int = 0
     disk_reads: int = 0
@@ -98,7 +98,7 @@ def swapoff(design: str, held: Held) -> Cost:
         return Cost(
             pages=held.disk,
             table_words=held.disk,
-            reverse_map_writes=held.disk,
+            reverse_map_reads=held.disk,
             disk_reads=held.disk,
             free_pages=held.disk,
             minor_faults_left=held.disk,

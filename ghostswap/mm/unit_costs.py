@@ -51,7 +51,8 @@ def rows(units: Mapping[str, float]) -> tuple[Row, ...]:
         return (
             cost.pte_reads * units["pte_read"]
             + cost.pte_writes * units["pte_write"]
-            + (cost.table_words + cost.reverse_map_writes) * units["table_word"]
+            + (cost.table_words + cost.reverse_map_reads + cost.reverse_map_writes)
+            * units["table_word"]
             + cost.decompressions * units["decompress"]
             + cost.disk_reads * units["disk_read"]
             + cost.disk_writes * units["disk_write"]

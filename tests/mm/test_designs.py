@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ghostswap.mm import kernels
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.designs import IMAGINED, ZRAM_PRIO, is_on
 from ghostswap.mm.lengths import for_zswap

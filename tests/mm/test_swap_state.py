@@ -217,8 +217,7 @@ def test_a_page_is_drawn_anew_only_when_it_was_written_to() -> None:
         return 3000
 
     machine = Machine("classic", [PLAIN] * 2, redraws=[redraw])
-    machine.dirty[0] = machine.dirty[1] = 0
-    machine.out(0, 1)
+    machine.out(0, 1)  # filled, with what was measured
     machine.back(0, 1)
     machine.write(1)
     machine.out(0, 1)

@@ -20,7 +20,7 @@ import os, time
 from ghostswap.mm.workers import each
 
 def work(number):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())  # in one piece
     time.sleep(600)
 
 for _ in each(work, [1, 2, 3, 4], 2):
