@@ -140,6 +140,8 @@ def command(
         )
         options = HostOptions(**{f.name: values[f.name] for f in fields(HostOptions)})
         zswap.check(kernels.get(kernel))
+        if sweep is not None and sweep[0] == "limit":  # whether in frames decides on the cgroup
+            options = replace(options, limit=_value(Limit(), "limit", sweep[1][0]))
         host = options.host(spec, swapfiles, kernel, _DEFAULT[0], compressor, zswap, 0)
     refuse_pipes(host)
     row = kernels.get(host.kernel)

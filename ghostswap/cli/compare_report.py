@@ -10,14 +10,22 @@ from typing import Any
 from ghostswap.cli import show
 from ghostswap.cli.hosts import Measured
 from ghostswap.cli.report import print_skipped
-from ghostswap.cli.talk import emit_json
-from ghostswap.cli.workload_report import host_facts, host_json, outcome_json
+from ghostswap.cli.talk import emit_json, note
+from ghostswap.cli.workload_report import (
+    ALL_FITTED,
+    host_facts,
+    host_json,
+    limit_facts,
+    outcome_json,
+)
 from ghostswap.mm import designs, unit_costs
 from ghostswap.mm.comparison import ROWS, Contender, Row, best
 from ghostswap.mm.host import Group, Host
 from ghostswap.pages.source import PAGE_SIZE
 
 _BEST = "*"
+#: Between two columns of a table.
+_GAP = 3
 _WHO_PAYS = (
     "the limit counts the bytes in zswap as the process's own, and those in zram as nobody's: so"
     " with zram more pages stay and fewer fault, and its pool is taken from all others;"
@@ -25,6 +33,8 @@ _WHO_PAYS = (
 )
 #: What a sweep shows of each design.
 _SWEPT = ("freed_bytes", "pgmajfault", "swap_ins_disk", "never_written_bytes", "kept_pages")
+#: Of who ran out of memory, and so has no numbers worth a comparison.
+_KILLED = "killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,8 @@ class Comparison:
             f" {size(outcome.pages * PAGE_SIZE)}, {outcome.touches} touches,"
             f" on Linux {self.host.kernel} with {self.host.compressor}"
         )
+        if self.swept != "limit":
+            show.facts(limit_facts(self.host, size))
         if self.swept:
             self._print_sweep(size)
         else:
@@ -92,6 +104,9 @@ class Comparison:
         show.facts(self._charges() + host_facts(self.host, self.measured))
         for source in self.measured.sources.values():
             print_skipped(source)
+        found = [contender.outcome for _, row in self.rows for contender in row]
+        if all(outcome.resident_pages == outcome.pages for outcome in found):
+            note(ALL_FITTED)
 
     def _charges(self) -> list[tuple[str, str]]:
         """Why zram has fewer faults under the same limit, where it stands beside zswap."""
@@ -104,8 +119,9 @@ class Comparison:
         return [("who pays", _WHO_PAYS)]
 
     def _print_table(self, contenders: Sequence[Contender], size: Callable[[int], str]) -> None:
-        names = [contender.outcome.design for contender in contenders]
-        table = []
+        table: list[tuple[str, ...]] = []
+        if any(contender.is_killed for contender in contenders):
+            table.append(("out of memory", *(_KILLED * c.is_killed for c in contenders)))
         for row in self._rows():
             top = best(row, contenders)
             cells = [
@@ -114,26 +130,50 @@ class Comparison:
             ]
             if any(row.value(contender) for contender in contenders):
                 table.append((row.title, *cells))
-        show.table(("", *names), table, right=names)
-        killed = [name for name, c in zip(names, contenders, strict=True) if c.is_killed]
-        if killed:
-            show.facts([("out of memory", f"in {', '.join(killed)}: killed, as by the kernel")])
+        names = [contender.outcome.design for contender in contenders]
+        for start, end in _bands(names, table):
+            part = names[start:end]
+            show.table(
+                ("", *part), [(row[0], *row[start + 1 : end + 1]) for row in table], right=part
+            )
         show.facts([(_BEST, "the best of its row")])
 
     def _print_sweep(self, size: Callable[[int], str]) -> None:
         names = [contender.outcome.design for contender in self.rows[0][1]]
-        for row in ROWS:
-            if row.key not in _SWEPT:
+        for row in self._rows():
+            if row.key not in _SWEPT and row.unit != "ns":
                 continue
-            show.heading(row.title)
+            show.heading(row.title.replace("  from disk", "major faults from disk"))
             show.table(
                 (self.swept, *names),
                 [
-                    (value, *(cell(row, row.value(contender), size) for contender in contenders))
+                    (
+                        value,
+                        *(
+                            _KILLED if c.is_killed else cell(row, row.value(c), size)
+                            for c in contenders
+                        ),
+                    )
                     for value, contenders in self.rows
                 ],
                 right=names,
             )
+
+
+def _bands(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """From which of *names* to which the columns stand side by side, where not all have room."""
+    titles, *columns = zip(("", *names), *rows, strict=True)
+    if show.console().width < show.NARROW:
+        return [(0, len(names))]
+    room = show.console().width - max(map(len, titles))
+    bands, start, used = [], 0, 0
+    for number, column in enumerate(columns):
+        width = max(map(len, column)) + _GAP
+        if used + width > room and number > start:
+            bands.append((start, number))
+            start, used = number, 0
+        used += width
+    return [*bands, (start, len(names))]
 
 
 def _is_limited(group: Group) -> bool:

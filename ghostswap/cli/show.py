@@ -15,7 +15,7 @@ from rich.text import Text
 from ghostswap.units import printable
 
 #: Narrower than this a table becomes a list: a row a paragraph, a line a cell.
-_NARROW = 60
+NARROW = 60
 #: In a pipe nothing wraps: whoever greps wants whole lines.
 _UNBOUNDED = 4096
 
@@ -60,7 +60,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     :param right: the columns that hold numbers and are aligned to the right.
     """
     clean = [[printable(cell) for cell in row] for row in rows]
-    if console().width < _NARROW:
+    if console().width < NARROW:
         for first, *others in clean:
             heading(first)
             facts(

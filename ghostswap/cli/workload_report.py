@@ -40,7 +40,14 @@ _CAME_FROM = {
 }
 _BARS = " ▁▂▃▄▅▆▇█"
 #: Which page a kernel takes is not decided by its rules alone.
-_LESS = "a lower --limit, or memory_max in a scenario, would show what swap does"
+ALL_FITTED = (
+    "all fitted, so no page had to leave;"
+    " a lower --limit, or memory_max in a scenario, would show what swap does"
+)
+_CHARGED = {
+    1: "version 1: compressed bytes count against no limit",
+    2: "version 2: compressed bytes in zswap count against the limit, those in zram do not",
+}
 NOT_REPEATABLE = (
     "the kernel does not take the same pages twice, for timing decides as well;"
     " 'man ghostswap-simulate' says how near the model comes"
@@ -77,7 +84,12 @@ class WorkloadReport:
             f" {outcome.touches} touches, through {outcome.design} on Linux {outcome.kernel}"
         )
         design = designs.record(outcome.design)
-        show.facts([("design", f"{design.description}; {design.status}")])
+        show.facts(
+            [
+                ("design", f"{design.description}; {design.status}"),
+                *limit_facts(self.host, size),
+            ]
+        )
         show.table(("where to", "pages", "share"), self._places(), right=("pages", "share"))
         show.facts(self._sums(size))
         show.heading("groups")
@@ -100,7 +112,7 @@ class WorkloadReport:
         for source in self.measured.sources.values():
             print_skipped(source)
         if outcome.resident_pages == outcome.pages:
-            note(f"all fitted, so no page had to leave; {_LESS}")
+            note(ALL_FITTED)
 
     def _zpool(self) -> str | None:
         """The allocator of the pool, if the design has one."""
@@ -124,11 +136,12 @@ class WorkloadReport:
         pool = "zram" if outcome.zram else "zswap"
         places = [
             ("memory", outcome.resident_pages),
-            ("  of them could not leave", outcome.kept_pages),
             ("zeromap", held.zero),
             (f"{pool}, compressed", held.compressed),
             ("disk", held.disk),
         ]
+        if outcome.kept_pages and outcome.resident_pages:
+            places.insert(1, ("  of them could not leave", outcome.kept_pages))
         given_up = sum(
             group.pages - group.resident_pages for group in outcome.groups if group.killed
         )
@@ -199,6 +212,28 @@ def host_facts(host: Host, measured: Measured) -> list[tuple[str, str]]:
     rows = [lengths_fact(measured.error)]
     rows += (("not repeatable", f"estimate: {reason}") for reason in why(host))
     return rows
+
+
+def limit_facts(host: Host, size: Callable[[int], str]) -> list[tuple[str, str]]:
+    """What limits the groups have, and in which version of cgroups."""
+    found = []
+    for group in host.groups:
+        limits = {
+            "memory.max": group.memory_max,
+            "memory.swap.max": group.swap_max,
+            "memory.zswap.max": group.zswap_max,
+        }
+        words = [f"{name} {size(limit)}" for name, limit in limits.items() if limit is not None]
+        if group.limit_frames is not None:
+            words.append(f"{group.limit_frames} page frames")
+        if words:
+            found.append(f"{group.name}: {', '.join(words)}")
+    if not found:
+        return []
+    return [
+        ("limits", "; ".join(found)),
+        ("cgroups", _CHARGED[host.cgroup_version]),
+    ]
 
 
 def _proc_json(outcome: Outcome) -> dict[str, str]:

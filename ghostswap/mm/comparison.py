@@ -107,21 +107,21 @@ ROWS = (
     Row("kept_pages", "pages that could not leave", "count", -1, lambda c: c.outcome.kept_pages),
     Row(
         "stuck_pages",
-        "pages never to be written back",
+        "never to be written back",
         "count",
         -1,
         lambda c: c.outcome.held.stuck,
     ),
     Row(
         "lru_inversion",
-        "LRU inversion: disk hotter than coldest",
+        "LRU inversion: disk pages",
         "share",
         -1,
         lambda c: None if c.inversion is None else c.inversion.hotter,
     ),
     Row(
         "lru_inversion_pairs",
-        "  pairs the wrong way round",
+        "  of all pairs",
         "share",
         -1,
         lambda c: None if c.inversion is None else c.inversion.pairs,
@@ -143,7 +143,7 @@ ROWS = (
     Row("to_disk_pages", "pool to disk: pages", "count", 0, _moved(lambda cost: cost.pages)),
     Row(
         "to_disk_words",
-        "  table and reverse-map words",
+        "  table words to change",
         "count",
         -1,
         _moved(lambda cost: cost.table_words + cost.reverse_map_writes),
@@ -153,7 +153,7 @@ ROWS = (
     Row("swapoff_ptes", "  page-table entries read", "count", -1, lambda c: c.swapoff.pte_reads),
     Row(
         "swapoff_minor_faults",
-        "  minor faults left for later",
+        "  minor faults left",
         "count",
         -1,
         lambda c: c.swapoff.minor_faults_left,
