@@ -17,6 +17,7 @@ from ghostswap.cli.options import F, Size, Words, mem_total
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.units import printable
 
 if TYPE_CHECKING:
     from ghostswap.cli.zswap import ZswapOptions
@@ -182,6 +183,8 @@ class HostOptions:
 
         limit = self.limit
         version = int(self.cgroup or ("2" if limit is None or limit >= 0 else "1"))
+        if self.write_ratio is not None and self.touches is None:
+            raise UsageError("--write-ratio without --touches has no touches", "add --touches")
         if version == 1:
             self._check_v1(zswap)
         if spec == "-" and self.touches is not None and split_spec(self.touches)[1] == "-":
@@ -243,12 +246,20 @@ def is_scenario(swapfiles: tuple[str, ...]) -> bool:
 
 
 def parse_area(text: str) -> Area:
-    """``PATH`` or ``PATH:prio=N``; a file that has just that name is meant first."""
+    """``PATH`` or ``PATH:prio=N``; a file that has just that name is meant first.
+
+    :raises UsageError: for a priority that swapon(8) does not take.
+    """
     from ghostswap.mm.host import Area
+    from ghostswap.mm.tiers import SHRT_MAX
 
     found = _WITH_PRIO.fullmatch(text)
     if found is None or os.path.lexists(text):
         return Area(text)
+    if not re.fullmatch("[0-9]{1,5}", found[2]) or int(found[2]) > SHRT_MAX:
+        raise UsageError(
+            f'no priority: "prio={printable(found[2])}"', f"give a number from 0 to {SHRT_MAX}"
+        )
     return Area(found[1], prio=int(found[2]))
 
 

@@ -243,8 +243,14 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
         refuse(context, f"it is zswap's, and --design {design} has none", *_ZSWAPS)
     kernel = kernels.get(values["kernel"])
     zswap.check(kernel)
+    opened = open_areas(map(parse_area, swapfiles))
+    for area in opened:
+        if design is not None and area.type == "ghost" and not design.startswith("ghost"):
+            raise UsageError(
+                f"{area.path} is a ghost area, and --design {design} has no use for one",
+                "leave the area out, or --design",
+            )
     if design is None:
-        opened = open_areas(map(parse_area, swapfiles))
         design = "classic" if opened and all(area.type == "full" for area in opened) else "ghost"
     host = options.host(
         values["spec"],

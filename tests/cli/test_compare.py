@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``ghostswap compare``: each column is what simulate says, and what is unequal is explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from array import array
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, Run
+from test_workload import documented, keys_of
+
+from ghostswap.cli.compare import DESIGNS
+from ghostswap.mm.comparison import ROWS
+
+PAGES = 2048
+SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"
+WORK = ("--pages", SOURCE, "--touches", "zipf:0.9@10k", "--write-ratio", "0.2", "--limit", "6M")
+EVERY = tuple(word for design in DESIGNS for word in ("--design", design))
+MANUALS = [ROOT / "man" / f"ghostswap-{name}.1" for name in ("simulate", "compare")]
+
+
+def compare(run: Run, *args: str) -> dict[str, Any]:
+    done = run("compare", "--json", *args)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_each_design_is_as_simulate_has_it(run: Run) -> None:
+    found = compare(run, *WORK, *EVERY)
+    assert [column["design"] for column in found["designs"]] == list(DESIGNS)
+    for column in found["designs"]:
+        alone = json.loads(run("simulate", "--json", *WORK, "--design", column["design"]).stdout)
+        same = column.keys() & alone.keys()
+        assert column.keys() - same == {"rows", "best"}
+        assert {key: column[key] for key in same} == {key: alone[key] for key in same}
+        assert column["rows"]["pgmajfault"] == alone["vmstat"]["pgmajfault"]
+    assert found["source"] == alone["source"]
+
+
+def test_best_is_the_least_or_the_most_of_its_row(run: Run) -> None:
+    columns = compare(run, *WORK, *EVERY, "--cost")["designs"]
+    better = {row.key: row.better for row in ROWS}
+    assert any(column["best"] for column in columns)
+    for number, column in enumerate(columns):
+        for key in column["best"]:
+            values = [other["rows"][key] for other in columns if other["rows"][key] is not None]
+            top = max(values) if better.get(key, -1) > 0 else min(values)
+            assert columns[number]["rows"][key] == top
+
+
+def test_json_has_the_documented_keys(run: Run) -> None:
+    one = compare(run, *WORK, "--design", "ghost", "--design", "zram", "--cost")
+    several = compare(run, *WORK, "--design", "ghost", "--sweep", "size=8M,16M")
+    published = json.loads(run("compare", "--published", "--json").stdout)
+    for column in one["designs"] + several["sweep"][0]["designs"]:
+        for part in (column, *column["groups"]):
+            part |= {name: {} for name in ("zswap", "zram", "vmstat", "events") if name in part}
+    for found in (one, several, published):
+        found.pop("unit_costs_ns", None)
+        known = documented(MANUALS[0]) | documented(MANUALS[1])
+        assert keys_of(found) <= known, keys_of(found) - known
+    assert set(one["designs"][0]["rows"]) <= documented(MANUALS[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("size", ("8M", "16M")), ("limit", ("5M", "7M")), ("limit", ("900", "1800"))],
+)
+def test_a_sweep_is_one_comparison_a_value(run: Run, name: str, values: tuple[str, ...]) -> None:
+    designs = ("--design", "classic", "--design", "vswap")
+    swept = compare(run, *WORK, *designs, "--sweep", f"{name}={','.join(values)}")
+    assert [row["value"] for row in swept["sweep"]] == list(values)
+    for row in swept["sweep"]:
+        alone = compare(run, *WORK, *designs, f"--{name}", row["value"])
+        assert row["designs"] == alone["designs"]
+        assert swept["cgroup"] == alone["cgroup"]
+
+
+def test_sweeping_the_compressor_compresses_anew(run: Run) -> None:
+    found = compare(run, *WORK, "--design", "ghost", "--sweep", "compressor=lz4,deflate")
+    lz4, deflate = (row["designs"][0]["compressed_bytes"] for row in found["sweep"])
+    assert deflate > 0
+    assert deflate != lz4
+
+
+def test_who_pays_for_compressed_bytes_is_said_where_it_matters(run: Run) -> None:
+    both = ("--design", "ghost", "--design", "zram")
+    columns = compare(run, *WORK, *both)["designs"]
+    ghost, zram = (column["rows"]["pgmajfault"] for column in columns)
+    assert zram < ghost
+    assert "who pays" in run("compare", *WORK, *both).stdout
+    assert "who pays" not in run("compare", *WORK, *both, "--cgroup", "1").stdout
+    assert "who pays" not in run("compare", *WORK, "--design", "ghost").stdout
+
+
+def test_who_was_killed_is_said_and_best_at_nothing(run: Run) -> None:
+    """Without a disk and without room in memory, zswap has nowhere to go; a disk has."""
+    work = ("--pages", f"synthetic:{PAGES}:random", "--limit", "3M")
+    designs = ("--design", "vswap", "--design", "disk")
+    vswap, disk = compare(run, *work, *designs)["designs"]
+    assert (vswap["killed"], vswap["best"], disk["killed"]) == (["process"], [], [])
+    table = run("compare", *work, *designs).stdout
+    assert re.search(r"^out of memory +killed *$", table, re.MULTILINE)
+    swept = run("compare", *work, *designs, "--sweep", "limit=3M,4M").stdout
+    assert re.search(r"^3M +killed ", swept, re.MULTILINE)
+
+
+def test_a_full_area_is_there_for_all_and_a_ghost_for_ghosts(run: Run) -> None:
+    run("mkswap", "-q", "--size", "16M", "g")
+    run("mkswap", "-q", "--file", "--size", "16M", "f")
+    found = compare(run, "g", "f", *WORK, *EVERY)
+    for column in found["designs"]:
+        paths = {area["path"] for area in column["areas"]}
+        assert "f" in paths
+        assert ("g" in paths) == column["design"].startswith("ghost")
+
+
+def on_screen(columns: int, *args: str) -> list[str]:
+    """What a terminal of so many columns shows of standard output."""
+    terminal, its_end = pty.openpty()
+    call = [sys.executable, "-m", "ghostswap", "compare", *args]
+    shown = bytearray()
+    with subprocess.Popen(
+        call,
+        env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=its_end,
+        stderr=subprocess.DEVNULL,
+    ):
+        os.close(its_end)
+        while True:
+            try:
+                block = os.read(terminal, 4096)
+            except OSError:  # EIO, once it is gone
+                break
+            shown += block
+    os.close(terminal)
+    return re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines()
+
+
+def test_seven_designs_fit_a_screen_and_no_number_is_folded() -> None:
+    shown = on_screen(80, *WORK, *EVERY)
+    assert max(map(len, shown)) <= 80
+    rows = [line.split() for line in shown if line.startswith("major faults")]
+    assert [len(row) - 2 for row in rows] == [4, 3]
+    narrow = on_screen(40, *WORK, *EVERY)
+    assert max(map(len, narrow)) <= 40
+    assert sum(line.startswith("  vswap-ste ") for line in narrow) > 10
+
+
+REFUSED = [
+    (("--sweep", "size=1"), "8K or more"),
+    (("--sweep", "limit=0"), "needs some memory"),
+    (("--sweep", "limit=5M,much"), "much"),
+    (("--sweep", "limit="), "values joined by commas"),
+    (("--sweep", "colour=red"), "values joined by commas"),
+    (("--sweep", "compressor=842"), "known: lz4"),
+    (("--design", "swapfile"), "swapfile"),
+    (("--touches", "u32:-"), "is a pipe"),
+    (("--touches", "fifo.u32"), "is a pipe"),
+    (("--published",), "stands alone"),
+    (("--cgroup", "1", "--swap-max", "1M"), "--swap-max is not in"),
+    (("--jobs", "0"), "0"),
+    (("--pages", "empty"), "no memory"),
+    (("host.toml",), "scenario"),
+]
+
+
+@pytest.mark.parametrize(("args", "said"), REFUSED, ids=[" ".join(args) for args, _ in REFUSED])
+def test_wrong_usage(run: Run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "fifo.u32")
+    done = run("compare", *WORK, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_trace_beyond_the_memory_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.u32").write_bytes(array("I", [PAGES]).tobytes())
+    done = run("compare", "--pages", SOURCE, "--touches", "t.u32", "--limit", "6M")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"touches page {PAGES}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_interrupt_leaves_no_processes_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "t.u32").write_bytes(array("I", range(PAGES)).tobytes() * 3000)
+    call = [sys.executable, "-m", "ghostswap", "compare", "--pages", SOURCE, "--limit", "4M"]
+    with subprocess.Popen(
+        [*call, "--touches", "t.u32", "-j", "2"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 30
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        time.sleep(1.5)
+        while len(children.read_text().split()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        workers = children.read_text().split()
+        assert len(workers) >= 2
+        os.killpg(process.pid, signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+    assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.u32"]
