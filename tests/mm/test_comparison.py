@@ -25,7 +25,7 @@ from ghostswap.mm.outcome import Outcome
 from ghostswap.mm.replay import Replay
 from ghostswap.mm.unit_costs import UNIT_COSTS, rows
 from ghostswap.pages.touches import Touches
-from tests.machine import PAGE
+from machine import PAGE
 
 BY_KEY = {row.key: row for row in ROWS}
 

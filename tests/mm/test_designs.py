@@ -19,7 +19,7 @@ from ghostswap.mm.designs import IMAGINED, ZRAM_PRIO, is_on
 from ghostswap.mm.lengths import for_zswap
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.tiers import TierError
-from tests.machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
+from machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 KERNELS = ("6.1", "6.6", "6.12", "6.18")
 KEPT = None

@@ -16,7 +16,7 @@ from ghostswap.mm.kernels import Filled
 from ghostswap.mm.lengths import SAME, codecs_for, for_zram, for_zswap
 from ghostswap.mm.swap_state import SAME_FILLED
 from ghostswap.mm.zram_fill import has_zeromap
-from tests.corpora import ladder, text
+from corpora import ladder, text
 
 PAGE = 4096
 CODECS = codecs.names()

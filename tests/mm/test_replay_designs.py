@@ -19,7 +19,7 @@ from ghostswap.mm.outcome import Outcome
 from ghostswap.mm.replay import Replay, cgroups
 from ghostswap.mm.swapfile import SwapInfo
 from ghostswap.pages.touches import Touches
-from tests.machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, disk, ghost
+from machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, disk, ghost
 
 #: Designs with each kernel that they could be on.
 PAIRS = [

@@ -10,7 +10,7 @@ import pytest
 
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
-from tests.machine import PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
+from machine import PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 DESIGNS = ("vswap", "vswap-ste")
 
