@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
+from functools import cached_property
 
 from ghostswap.mm.scan_swap_map import ScanSwapMap
 from ghostswap.mm.slotmap import (
@@ -287,6 +288,17 @@ class IsolatedClusters(Clusters):
         return self._scan_cluster(offset, cpu, order)
 
     def _new_cluster(self, cpu: int, order: int) -> int:
+        for clusters, scan_all in self._lists_to_try[order]:
+            if clusters and (found := self._scan_list(clusters, scan_all, cpu, order)):
+                return found
+        return 0
+
+    @cached_property
+    def _lists_to_try(self) -> tuple[tuple[tuple[_List, bool], ...], ...]:
+        """By order: where a cluster is looked for, and whether in the whole list."""
+        return tuple(map(self._lists_for, range(PMD_ORDER + 1)))
+
+    def _lists_for(self, order: int) -> tuple[tuple[_List, bool], ...]:
         lists = [(self._nonfull[order], True)] if order < PMD_ORDER else []
         # What is to be discarded is rather spread over the area.
         lists.insert(0 if self._discard else len(lists), (self._free, False))
@@ -295,10 +307,7 @@ class IsolatedClusters(Clusters):
         if not order:
             for other in range(1, PMD_ORDER + 1):
                 lists += (self._frag[other], True), (self._nonfull[other], True)
-        for clusters, scan_all in lists:
-            if found := self._scan_list(clusters, scan_all, cpu, order):
-                return found
-        return 0
+        return tuple(lists)
 
     def _scan_list(self, clusters: _List, scan_all: bool, cpu: int, order: int) -> int:
         """``alloc_swap_scan_list()``"""

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from machine import PAGE
 
 from ghostswap.mm.comparison import (
     ROWS,
@@ -25,7 +26,6 @@ from ghostswap.mm.outcome import Outcome
 from ghostswap.mm.replay import Replay
 from ghostswap.mm.unit_costs import UNIT_COSTS, rows
 from ghostswap.pages.touches import Touches
-from machine import PAGE
 
 BY_KEY = {row.key: row for row in ROWS}
 

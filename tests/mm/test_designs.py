@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 from ghostswap.mm import kernels
 from ghostswap.mm.backing import Origin, Out
@@ -19,7 +20,6 @@ from ghostswap.mm.designs import IMAGINED, ZRAM_PRIO, is_on
 from ghostswap.mm.lengths import for_zswap
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.tiers import TierError
-from machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 KERNELS = ("6.1", "6.6", "6.12", "6.18")
 KEPT = None

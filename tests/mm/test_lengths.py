@@ -7,6 +7,7 @@ import random
 from array import array
 
 import pytest
+from corpora import ladder, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,6 @@ from ghostswap.mm.kernels import Filled
 from ghostswap.mm.lengths import SAME, codecs_for, for_zram, for_zswap
 from ghostswap.mm.swap_state import SAME_FILLED
 from ghostswap.mm.zram_fill import has_zeromap
-from corpora import ladder, text
 
 PAGE = 4096
 CODECS = codecs.names()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, disk, ghost
 
 from ghostswap.mm import kernels
 from ghostswap.mm.designs import IMAGINED, is_on
@@ -19,7 +20,6 @@ from ghostswap.mm.outcome import Outcome
 from ghostswap.mm.replay import Replay, cgroups
 from ghostswap.mm.swapfile import SwapInfo
 from ghostswap.pages.touches import Touches
-from machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, disk, ghost
 
 #: Designs with each kernel that they could be on.
 PAIRS = [

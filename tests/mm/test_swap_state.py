@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
+from machine import PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
-from machine import PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 
 def test_a_clean_page_with_a_good_copy_on_disk_leaves_without_a_write() -> None:

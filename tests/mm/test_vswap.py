@@ -7,10 +7,10 @@ After the cover letters of vswap v6 and its swap table edition (mm/vswap.h).
 from __future__ import annotations
 
 import pytest
+from machine import PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 from ghostswap.mm.backing import Origin, Out
 from ghostswap.mm.memcontrol import Cgroup
-from machine import PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 DESIGNS = ("vswap", "vswap-ste")
 
