@@ -17,12 +17,14 @@ import sys
 import tempfile
 import time
 from array import array
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from typing import Literal, TypeVar
 
 from ghostswap.mm.host import Group, Host
 from ghostswap.mm.replay import Replay
+from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.pages.trace import open_trace
 
 PAGES, TOUCHES = 200_000, 2_000_000
@@ -43,7 +45,8 @@ def replay(
     before = _peak_rss()
     measured = array("H", rng.choices(LENGTHS, k=pages))
     group = Group("p", source="-", touches="-", limit_frames=pages // 2)
-    host = Host(1 << 44, (group,), design=design, policy=policy, cgroup_version=1)
+    size = (2 * pages + 1) * PAGE_SIZE  # so that slots are kept, as where swap is not half full
+    host = Host(1 << 44, (group,), design=design, policy=policy, cgroup_version=1, size=size)
     run = Replay(host, [measured], [])
     trace = open_trace(f"zipf:0.8@{touches}")
     start = time.process_time()
@@ -64,6 +67,21 @@ def libcachesim(path: str, frames: int) -> tuple[float, int]:
     start = time.process_time()
     ratio, _ = cache.process_trace(reader)
     return time.process_time() - start, round(ratio * requests)
+
+
+def ordered_dict(pages: int, touches: int) -> float:
+    """Seconds of an OrderedDict that does exact LRU and nothing else: what Python is here."""
+    chunks = open_trace(f"zipf:0.8@{touches}").chunks(pages)
+    wanted = [page for chunk in chunks for page in chunk.pages]
+    order: OrderedDict[int, None] = OrderedDict.fromkeys(range(pages // 2, pages))
+    start = time.process_time()
+    for page in wanted:
+        if page in order:
+            order.move_to_end(page)
+        else:
+            order[page] = None
+            order.popitem(last=False)
+    return time.process_time() - start
 
 
 def write_trace(path: str, pages: int, touches: int) -> None:
@@ -101,13 +119,15 @@ def main() -> None:
         _alone(write_trace, path, pages, touches)
         unit, misses = _alone(libcachesim, path, pages // 2)
     print(f"{touches} touches of {pages} pages, {pages // 2} in memory, zipf:0.8")
-    print("                    touches/s   misses  bytes/page  libcachesim = 1")
+    bare = _alone(ordered_dict, pages, touches)
+    print("                    touches/s   misses  bytes/page  libcachesim = 1  OrderedDict = 1")
     print(f"libcachesim LRU   {touches / unit:11.0f} {misses:8}")
+    print(f"OrderedDict LRU   {touches / bare:11.0f} {misses:8}")
     for design in ("classic", "ghost"):
         for policy in ("lru", "kernel"):
             seconds, faults, size = _alone(replay, design, policy, pages, touches)
-            speed, ratio = touches / seconds, unit / seconds
-            print(f"{design:10} {policy:7}{speed:11.0f} {faults:8} {size:11.0f} {ratio:16.4f}")
+            row = f"{design:10} {policy:7}{touches / seconds:11.0f} {faults:8} {size:11.0f}"
+            print(f"{row} {unit / seconds:16.3f} {bare / seconds:16.3f}")
             if policy == "lru" and faults != misses:
                 sys.exit(f"{design}: {faults} misses, but libcachesim has {misses}")
 
