@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, Run
-from test_workload import documented, keys_of
+from json_keys import documented, keys_of
 
 from ghostswap.cli.compare import DESIGNS
 from ghostswap.mm.comparison import ROWS

@@ -18,6 +18,7 @@ from typing import Any
 import libcachesim
 import pytest
 from conftest import ROOT, Run
+from json_keys import documented, keys_of
 
 PAGES = 2048
 SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"
@@ -30,23 +31,6 @@ def simulate(run: Run, *args: str, source: str = SOURCE) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def keys_of(value: Any) -> set[str]:
-    """All keys of objects, at any depth, but for names of groups and tiers."""
-    if isinstance(value, list):
-        return set().union(*map(keys_of, value))
-    if isinstance(value, dict):
-        return set(value).union(*map(keys_of, value.values()))
-    return set()
-
-
-def documented(page: Path) -> set[str]:
-    """All words that stand as variables in the section on JSON of a man page."""
-    section = page.read_text().partition(".Ss JSON\n")[2].partition(".Sh ")[0]
-    lines = re.findall(r"^\.(?:It )?Va (.+)$", section, re.MULTILINE)
-    words = {word for line in lines for word in re.findall(r"[a-z_0-9.]{2,}", line)}
-    return words - {"memory.stat"}
 
 
 @pytest.mark.parametrize("design", DESIGNS)
