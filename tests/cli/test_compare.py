@@ -61,11 +61,12 @@ def test_best_is_the_least_or_the_most_of_its_row(run: Run) -> None:
 
 def test_json_has_the_documented_keys(run: Run) -> None:
     one = compare(run, *WORK, "--design", "ghost", "--design", "zram", "--cost")
-    several = compare(run, *WORK, "--design", "ghost", "--sweep", "size=8M,16M")
+    several = compare(run, *WORK, "--design", "ghost", "--sweep", "size=8M")
     published = json.loads(run("compare", "--published", "--json").stdout)
     for column in one["designs"] + several["sweep"][0]["designs"]:
         for part in (column, *column["groups"]):
-            part |= {name: {} for name in ("zswap", "zram", "vmstat", "events") if name in part}
+            for name in {"zswap", "zram", "vmstat", "events"} & part.keys():
+                part[name] = {}
     for found in (one, several, published):
         found.pop("unit_costs_ns", None)
         known = documented(MANUALS[0]) | documented(MANUALS[1])
@@ -212,7 +213,7 @@ def test_interrupt_leaves_no_processes_and_says_so(tmp_path: Path) -> None:
         while len(children.read_text().split()) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         workers = children.read_text().split()
-        assert len(workers) >= 2
+        assert len(workers) == 2
         os.killpg(process.pid, signal.SIGINT)
         out, said = process.communicate(timeout=30)
     assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")
