@@ -118,7 +118,7 @@ def command(
     """
     from ghostswap.cli.hosts import open_areas
     from ghostswap.cli.workload import refuse_pipes
-    from ghostswap.mm.designs import check, is_on
+    from ghostswap.mm.designs import is_on
 
     if published:
         from ghostswap.cli.published import emit
@@ -145,8 +145,6 @@ def command(
         host = options.host(spec, swapfiles, kernel, _DEFAULT[0], compressor, zswap, 0)
     refuse_pipes(host)
     row = kernels.get(host.kernel)
-    for design in chosen:
-        check(design, row)
     default = tuple(design for design in _DEFAULT if is_on(design, row))
     designs = tuple(dict.fromkeys(chosen)) or default
     areas = open_areas(host.areas)

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -338,13 +338,19 @@ class Measured:
         return self.lengths["zswap"][specs.index(spec)]
 
 
-def measure_host(host: Host, designs: Iterable[str], jobs: int | None) -> Measured:
-    """Compress the memory of all groups, each source once, as *designs* need it."""
+def measure_host(host: Host, designs: Collection[str], jobs: int | None) -> Measured:
+    """Compress the memory of all groups, each source once, as *designs* need it.
+
+    :raises UsageError: for a design that could not be on the host's kernel.
+    """
     from ghostswap.cli.measuring import measure_all
     from ghostswap.mm import lengths
+    from ghostswap.mm.designs import check
     from ghostswap.pages import open_source
 
     kernel = kernels.get(host.kernel)
+    for design in designs:
+        check(design, kernel)
     several = lengths.codecs_for(host.compressor, kernel, designs)
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}

@@ -175,6 +175,7 @@ REFUSED = [
     (("--jobs", "0"), "0"),
     (("--pages", "empty"), "no memory"),
     (("host.toml",), "scenario"),
+    (("--kernel", "6.1", "--design", "vswap"), "vswap is for newer kernels than Linux 6.1"),
 ]
 
 
