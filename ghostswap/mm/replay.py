@@ -92,6 +92,7 @@ class Replay:
             cgroup_version=host.cgroup_version,
             flush_every=0 if fresh else None,
             has_swap=self._parts.swapping.has_room,
+            charges_slots=self._parts.swapping.charges_slots,
             on_kill=self._forget,
             # Where all fits, nobody has to look.
             ram=host.ram if len(whole) * PAGE_SIZE > host.ram else None,

@@ -75,6 +75,7 @@ class TwoLists:
     :param flush_every: faults between two flushes of the statistics, 0 to flush as needed.
     :param flush_first: faults before the first.
     :param has_swap: whether any slot of the machine is free.
+    :param charges_slots: a page cannot leave without a slot that is charged to its group.
     :param waits_for_writes: cgroup v1: reclaim waits for a write that it comes across.
     :param shrink_slab: called with a group and a priority when reclaim has been through its
         lists; what it shrinks flushes the statistics, as zswap's shrinker does.
@@ -90,6 +91,7 @@ class TwoLists:
         flush_every: int,
         flush_first: int,
         has_swap: Callable[[], bool],
+        charges_slots: bool,
         waits_for_writes: bool,
         shrink_slab: Callable[[int, int], None] | None,
     ) -> None:
@@ -100,6 +102,7 @@ class TwoLists:
         self._flush_every = flush_every
         self._to_flush = flush_first
         self._has_swap = has_swap
+        self._charges_slots = charges_slots
         self._waits_for_writes = waits_for_writes
         self._shrink_slab = shrink_slab
         self._batch: list[tuple[deque[int], int]] = []  # lists, and the pages that go to them
@@ -269,7 +272,7 @@ class TwoLists:
 
     def _may_swap(self, lruvec: Lruvec) -> bool:
         """``can_reclaim_anon_pages()``"""
-        return lruvec.has_swap() and self._has_swap()
+        return (not self._charges_slots or lruvec.has_swap()) and self._has_swap()
 
     @staticmethod
     def _get_scan_count(lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:

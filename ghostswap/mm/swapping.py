@@ -47,6 +47,9 @@ class Swapping(ABC):
     :ivar no_slot: by cgroup, times that a page could not go for want of a slot.
     """
 
+    #: Whether a page cannot leave without a slot that is charged to its cgroup.
+    charges_slots = True
+
     def __init__(
         self,
         lengths: array[int],

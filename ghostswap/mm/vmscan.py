@@ -73,6 +73,7 @@ class Memory:
         flushes by the clock does not repeat itself: runs with some values give a band.
     :param flush_first: faults before the first flush, by default as many.
     :param has_swap: whether a slot is free in any area; by default one always is.
+    :param charges_slots: a page cannot leave without a slot that counts for ``memory.swap.max``.
     :param ram: bytes for all groups and for
     :param others: pages that nobody is charged for, as cgroup v1's zswap pool.
     :param shrink_slab: called with a group and a priority when reclaim has scanned that group:
@@ -94,6 +95,7 @@ class Memory:
         flush_every: int | None = None,
         flush_first: int | None = None,
         has_swap: Callable[[], bool] = lambda: True,
+        charges_slots: bool = True,
         ram: int | None = None,
         others: Callable[[], int] = lambda: 0,
         shrink_slab: Callable[[int, int], None] | None = None,
@@ -147,6 +149,7 @@ class Memory:
             flush_every=every,
             flush_first=every if flush_first is None else flush_first,
             has_swap=has_swap,
+            charges_slots=charges_slots,
             waits_for_writes=cgroup_version == 1,
             shrink_slab=shrink_slab,
         )

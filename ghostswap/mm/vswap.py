@@ -71,6 +71,8 @@ class VirtualPlaces:
 class VirtualSwap(Swapping):
     """Virtual slots, one for each page and numbered as the pages are."""
 
+    charges_slots = False
+
     def __init__(
         self,
         lengths: array[int],

@@ -288,3 +288,14 @@ def test_a_ghost_turns_no_read_ahead_off_and_a_disk_that_seeks_does() -> None:
     for area, ahead in ((ghost(500), True), (disk(500), True), (disk(500, rotational=True), False)):
         _, found = replay([worker("a", 150)], [memory(200)], [], [area], design="ghost")
         assert found.vma_readahead is ahead
+
+
+@pytest.mark.parametrize(("design", "killed"), [("classic", True), ("vswap", False)])
+def test_without_swap_max_only_virtual_swap_has_zswap(design: str, killed: bool) -> None:
+    """memory.swap.max = 0: an area's slots are charged, virtual ones are not."""
+    groups = [worker("a", 300, swap_max=0)]
+    _, found = replay(groups, [memory(400, 1, (300, 900))], [work(0, 400, 2000)], design=design)
+    (group,) = found.groups
+    assert group.killed is killed
+    assert (found.held.compressed > 0) is not killed
+    assert group.swap_current == 0
