@@ -135,6 +135,8 @@ class Replay:
                     due += step
                     self._sample()
                 yield len(pages)
+        if self._timeline[-1].touches < sum(self._touches):
+            self._sample()
 
     def _pool_pages(self) -> int:
         """Pages of memory that compressed pages take."""
