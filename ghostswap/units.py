@@ -8,6 +8,7 @@ import re
 from ghostswap.errors import UsageError
 
 _SUFFIXES = "KMGTPEZY"
+_LONGEST = 64  # characters of a size; Python itself reads no numbers of many thousands
 _SIZE = re.compile(
     r"""(?P<whole>0[xX][0-9a-fA-F]+|[0-9]+)  # base by prefix, as strtoumax(3) with base 0
         (?:[.,](?P<fraction>[0-9]+))?
@@ -24,10 +25,10 @@ def parse_size(text: str) -> int:
 
     :raises UsageError: where *text* is not such a size.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if match is None or (match["fraction"] and not match["suffix"]):
         raise UsageError(
-            f'invalid size: "{printable(text)}"', "write it as 4096, 512K, 1.5G or 64GiB"
+            f'invalid size: "{printable(text[:_LONGEST])}"', "write it as 4096, 512K, 1.5G or 64GiB"
         )
     whole = match["whole"]
     try:

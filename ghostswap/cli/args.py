@@ -74,6 +74,18 @@ def refuse_others(context: click.Context, why: str, *allowed: str) -> None:
     refuse(context, why, *(name for name in given(context) if name not in allowed))
 
 
+def check_pressure(context: click.Context) -> None:
+    """Refuse a workload in which no page has to leave memory.
+
+    :raises UsageError: saying what would make one.
+    """
+    if not {"touches", "limit", "ram"}.intersection(given(context)):
+        raise UsageError(
+            "there is no workload, so no page has to leave memory",
+            "add --limit, such as 64M, and --touches, such as zipf:0.8@100k",
+        )
+
+
 def refuse(context: click.Context, why: str, *names: str) -> None:
     """Refuse those of the parameters *names* that are on the command line.
 

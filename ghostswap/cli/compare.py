@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ghostswap.cli.args import Command, refuse_others
+from ghostswap.cli.args import Command, check_pressure, refuse, refuse_others
 from ghostswap.cli.hosts import (
     AreaSize,
     HostOptions,
@@ -22,7 +22,7 @@ from ghostswap.cli.hosts import (
     source_option,
 )
 from ghostswap.cli.options import Size, bytes_option, json_option
-from ghostswap.cli.zswap import ZswapOptions, parameter_options
+from ghostswap.cli.zswap import ZSWAPS, ZswapOptions, parameter_options
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.units import format_size
@@ -116,7 +116,7 @@ def command(
     pages go and come back as each design has it. SWAPFILEs that have a disk are there for all
     designs; a design that needs an area of another kind imagines it, above them.
     """
-    from ghostswap.cli.hosts import open_areas
+    from ghostswap.cli.areas import open_areas
     from ghostswap.cli.workload import refuse_pipes
     from ghostswap.mm.designs import is_on
 
@@ -148,6 +148,8 @@ def command(
     default = tuple(design for design in _DEFAULT if is_on(design, row))
     designs = tuple(dict.fromkeys(chosen)) or default
     areas = open_areas(host.areas)
+    if not is_scenario(swapfiles):
+        _refuse_idle(context, designs, areas, sweep)
     workers = jobs or len(os.sched_getaffinity(0))
     if sweep is None:
         hosts = [("", host)]
@@ -162,6 +164,31 @@ def command(
     return 0
 
 
+def _refuse_idle(
+    context: click.Context,
+    designs: Sequence[str],
+    areas: Sequence[SwapInfo],
+    sweep: tuple[str, tuple[str, ...]] | None,
+) -> None:
+    """Refuse what does nothing in any of *designs*.
+
+    :raises UsageError: naming the first.
+    """
+    those = " and ".join(designs)
+    if sweep is None or sweep[0] != "limit":
+        check_pressure(context)
+    if {"disk", "zram"}.issuperset(designs):
+        refuse(context, f"it is zswap's, and none is in {those}", *ZSWAPS)
+    if {"vswap", "vswap-ste"}.issuperset(designs):
+        refuse(context, f"{those} imagine no area", "size")
+    for area in areas:
+        if area.type == "ghost" and "ghost" not in designs:
+            raise UsageError(
+                f"{area.path} is a ghost area, which is of no use to {those}",
+                "leave it out, or add --design ghost",
+            )
+
+
 def _compare(
     hosts: Sequence[tuple[str, Host]],
     designs: Sequence[str],
@@ -172,16 +199,14 @@ def _compare(
 ) -> Comparison:
     """Every design on every one of *hosts*, which differ in one value, side by side."""
     from ghostswap.cli.compare_report import Comparison
-    from ghostswap.cli.hosts import measure_host
+    from ghostswap.cli.hosts import measure_by_all
     from ghostswap.cli.progress import progress_bar
     from ghostswap.cli.workload import last_touches
     from ghostswap.mm.workers import each
 
-    measured: dict[str, Measured] = {}
-    for _, host in hosts:
-        if host.compressor not in measured:
-            measured[host.compressor] = measure_host(host, designs, jobs)
     first = hosts[0][1]
+    compressors = dict.fromkeys(host.compressor for _, host in hosts)
+    measured = measure_by_all(first, compressors, designs, jobs)
     some = measured[first.compressor]
     last = last_touches(first, some)
     runs = [

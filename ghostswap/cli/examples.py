@@ -172,7 +172,8 @@ def _paragraphs(text: str) -> list[str]:
 
 def _run(example: Example, path: str) -> _Result:
     """Run all variants of *example* on the host that *path* describes."""
-    from ghostswap.cli.hosts import measure_host, open_areas
+    from ghostswap.cli.areas import open_areas
+    from ghostswap.cli.hosts import measure_host
     from ghostswap.cli.progress import progress_bar
     from ghostswap.cli.scenario import load
     from ghostswap.cli.workload import last_touches, replay

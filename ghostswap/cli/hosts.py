@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,20 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ghostswap.cli.options import F, Size, Words, mem_total
-from ghostswap.errors import TargetError, UsageError
+from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.units import printable
 
 if TYPE_CHECKING:
     from ghostswap.cli.zswap import ZswapOptions
-    from ghostswap.mm.host import Area, Host
-    from ghostswap.mm.swapfile import SwapInfo
+    from ghostswap.mm.host import Host
     from ghostswap.pages.source import Source
     from ghostswap.pages.touches import WriteRule
 
-#: An area with its priority, as ``/swapfile:prio=5``.
-_WITH_PRIO = re.compile(r"(.+):prio=(-?[0-9]+)", re.DOTALL)
 _RATIO = click.FloatRange(0, 1)
 _TOO_LARGE = 16 << 40
 
@@ -38,7 +33,7 @@ class Limit(Size):
     name = "limit"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, str) and value.isascii() and value.isdecimal():
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
             limit = -int(value)
         else:
             limit = super().convert(value, param, ctx)
@@ -178,6 +173,7 @@ class HostOptions:
         mem_limit: int | None,
     ) -> Host:
         """One process that *spec* is the memory of, in a cgroup of its own."""
+        from ghostswap.cli.areas import parse_area
         from ghostswap.mm.host import Group, Host
         from ghostswap.pages.trace import split_spec
 
@@ -241,78 +237,14 @@ class HostOptions:
 
 
 def is_scenario(swapfiles: tuple[str, ...]) -> bool:
-    """Whether a scenario file is given in place of areas."""
-    return len(swapfiles) == 1 and swapfiles[0].endswith(".toml")
+    """Whether a scenario file is given in place of areas.
 
-
-def parse_area(text: str) -> Area:
-    """``PATH`` or ``PATH:prio=N``; a file that has just that name is meant first.
-
-    :raises UsageError: for a priority that swapon(8) does not take.
+    :raises UsageError: where it is given beside some.
     """
-    from ghostswap.mm.host import Area
-    from ghostswap.mm.tiers import SHRT_MAX
-
-    found = _WITH_PRIO.fullmatch(text)
-    if found is None or os.path.lexists(text):
-        return Area(text)
-    if not re.fullmatch("[0-9]{1,5}", found[2]) or int(found[2]) > SHRT_MAX:
-        raise UsageError(
-            f'no priority: "prio={printable(found[2])}"', f"give a number from 0 to {SHRT_MAX}"
-        )
-    return Area(found[1], prio=int(found[2]))
-
-
-def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
-    """Read the headers of those that are real.
-
-    :raises TargetError: for one that no kernel takes.
-    """
-    from ghostswap.area.explain import inspect
-    from ghostswap.area.header import SWAPSPACE2
-    from ghostswap.area.target import open_target
-    from ghostswap.mm.swapfile import SwapInfo
-
-    opened = []
-    for area in areas:
-        if area.path is None:
-            assert area.type is not None
-            pages = None if area.size is None else area.size // PAGE_SIZE - 1
-            name = f"({area.type})"
-            opened.append(
-                SwapInfo(
-                    name,
-                    area.type,
-                    pages,
-                    prio=area.prio,
-                    rotational=area.rotational,
-                    discard=area.discard,
-                )
-            )
-            continue
-        with open_target(area.path) as target:
-            found = inspect(target)
-        kind, head = found.type, found.header
-        sound = head.magic == SWAPSPACE2 and head.version == 1 and head.page_size == PAGE_SIZE
-        if kind == "short" or not sound or head.usable_pages < 1:
-            raise TargetError(
-                area.path,
-                f"a kernel with {PAGE_SIZE}-byte pages does not take this area",
-                f"'ghostswap validate {shlex.quote(area.path)}' says why",
-            )
-        opened.append(
-            SwapInfo(
-                area.path,
-                kind,
-                head.usable_pages,
-                prio=area.prio,
-                badpages=head.badpages,
-                rotational=area.rotational,
-                discard=area.discard,
-                blkdev=found.kind == "block",
-            )
-        )
-    return opened
+    scenarios = [path for path in swapfiles if path.endswith(".toml")]
+    if scenarios and len(swapfiles) > 1:
+        raise UsageError(f"{scenarios[0]} stands alone: it names its areas", "leave the others out")
+    return bool(scenarios)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,8 +273,15 @@ class Measured:
 def measure_host(host: Host, designs: Collection[str], jobs: int | None) -> Measured:
     """Compress the memory of all groups, each source once, as *designs* need it.
 
-    :raises UsageError: for a design that could not be on the host's kernel.
+    :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
+    return measure_by_all(host, (host.compressor,), designs, jobs)[host.compressor]
+
+
+def measure_by_all(
+    host: Host, compressors: Iterable[str], designs: Collection[str], jobs: int | None
+) -> dict[str, Measured]:
+    """The same by each of *compressors*, in one go: memory in use does not stay as it is."""
     from ghostswap.cli.measuring import measure_all
     from ghostswap.mm import lengths
     from ghostswap.mm.designs import check
@@ -351,14 +290,15 @@ def measure_host(host: Host, designs: Collection[str], jobs: int | None) -> Meas
     kernel = kernels.get(host.kernel)
     for design in designs:
         check(design, kernel)
-    several = lengths.codecs_for(host.compressor, kernel, designs)
+    by = {name: lengths.codecs_for(name, kernel, designs) for name in compressors}
+    codec = lengths.Several(tuple(one for several in by.values() for one in several.of), {}, "")
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
     for group in host.groups:
         spec = group.source
         if spec is None or spec in sources:
             continue
-        parts = [array("H") for _ in several.of]
+        parts = [array("H") for _ in codec.of]
 
         def add(chunk: array[int], parts: list[array[int]] = parts) -> None:
             pages = len(chunk) // len(parts)
@@ -366,14 +306,21 @@ def measure_host(host: Host, designs: Collection[str], jobs: int | None) -> Meas
                 part += chunk[number * pages : (number + 1) * pages]
 
         with open_source(spec) as source:
-            measure_all(source, several, jobs, add)
+            measure_all(source, codec, jobs, add)
             sources[spec] = source
         if not parts[0]:
-            raise UsageError(f"{spec}: no memory to work with", "give a source that has pages")
+            raise UsageError(
+                f"{printable(spec)}: no memory to work with", "give a source that has pages"
+            )
         found[spec] = parts
     specs = [group.source for group in host.groups if group.source is not None]
-    return Measured(
-        sources,
-        {who: [found[spec][number] for spec in specs] for who, number in several.place_of.items()},
-        several.error,
-    )
+    measured: dict[str, Measured] = {}
+    first = 0
+    for name, several in by.items():
+        by_who = {
+            who: [found[spec][first + number] for spec in specs]
+            for who, number in several.place_of.items()
+        }
+        measured[name] = Measured(sources, by_who, several.error)
+        first += len(several.of)
+    return measured

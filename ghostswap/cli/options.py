@@ -27,17 +27,26 @@ _LOCK_MODES: dict[str, LockMode] = {
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
-    """A size in bytes with util-linux's suffixes."""
+    """A size in bytes with util-linux's suffixes.
+
+    :param least: smaller ones are refused.
+    """
 
     name = "size"
+
+    def __init__(self, least: int = 0) -> None:
+        self.least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
         try:
-            return parse_size(value)
+            size = parse_size(value)
         except UsageError as error:
             self.fail(f"{error.message}; {error.hint}" if error.hint else error.message, param, ctx)
+        if size < self.least:
+            self.fail(f"{value!r} is too small; write {self.least} or more", param, ctx)
+        return size
 
 
 class Words(click.ParamType):  # type: ignore[type-arg]
@@ -115,7 +124,7 @@ def ram_option(function: F) -> F:
     """``--ram SIZE``: the memory of the machine in question."""
     return click.option(
         "--ram",
-        type=Size(),
+        type=Size(least=1),
         metavar="SIZE",
         help="Memory of the machine in question; by default this one's.",
     )(function)

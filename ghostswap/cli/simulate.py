@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ghostswap.cli.args import Command, refuse, refuse_others
+from ghostswap.cli.areas import open_areas, parse_area
+from ghostswap.cli.args import Command, check_pressure, refuse, refuse_others
 from ghostswap.cli.hosts import (
     HostOptions,
     host_options,
     is_scenario,
     kernel_options,
-    open_areas,
-    parse_area,
     source_option,
 )
 from ghostswap.cli.options import bytes_option, json_option
 from ghostswap.cli.task import Task
 from ghostswap.cli.zram import ZramOptions, zram_options
 from ghostswap.cli.zram import simulate as simulate_zram
-from ghostswap.cli.zswap import ZswapOptions, zswap_options
+from ghostswap.cli.zswap import ZSWAPS, ZswapOptions, zswap_options
 from ghostswap.cli.zswap import simulate as simulate_zswap
 from ghostswap.errors import UsageError
 from ghostswap.mm import kernels
@@ -39,14 +38,6 @@ if TYPE_CHECKING:
 Options = TypeVar("Options", ZswapOptions, ZramOptions, HostOptions)
 #: Parameters that no workload has.
 _NO_WORK = ("verify", "force", "classes", "writeback", "zeromap", "writeback_limit", "scratch")
-#: Parameters of zswap, which not all workloads have.
-_ZSWAPS = (
-    "zpool",
-    "max_pool_percent",
-    "accept_threshold_percent",
-    "zswap_max",
-    "no_writeback",
-)
 #: Designs that there is no storing every page once in.
 _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 
@@ -237,15 +228,18 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
     if options.touches is None and options.limit is None and design not in _WITH_WORK:
         names = [field.name for field in fields(HostOptions)]
         refuse(context, "it is for a workload, and neither --touches nor --limit is here", *names)
+    check_pressure(context)
+    if design in ("vswap", "vswap-ste"):
+        refuse(context, f"--design {design} imagines no area", "size")
     if design != "zram":
         refuse(context, "it is zram's; --design zram has it", "mem_limit")
     if design in ("zram", "disk"):
-        refuse(context, f"it is zswap's, and --design {design} has none", *_ZSWAPS)
+        refuse(context, f"it is zswap's, and --design {design} has none", *ZSWAPS)
     kernel = kernels.get(values["kernel"])
     zswap.check(kernel)
     opened = open_areas(map(parse_area, swapfiles))
     for area in opened:
-        if design is not None and area.type == "ghost" and not design.startswith("ghost"):
+        if area.type == "ghost" and design not in (None, "ghost"):
             raise UsageError(
                 f"{area.path} is a ghost area, and --design {design} has no use for one",
                 "leave the area out, or --design",

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def simulate(host: Host, jobs: int | None) -> WorkloadReport:
     """Run *host*'s workload through its design."""
-    from ghostswap.cli.hosts import measure_host, open_areas
+    from ghostswap.cli.areas import open_areas
+    from ghostswap.cli.hosts import measure_host
     from ghostswap.cli.workload_report import WorkloadReport
 
     areas = open_areas(host.areas)

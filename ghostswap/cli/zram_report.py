@@ -21,6 +21,7 @@ from ghostswap.cli.report import (
     verified_json,
 )
 from ghostswap.cli.talk import emit_json
+from ghostswap.mm.kernels import VMSTAT
 from ghostswap.mm.verify import Verified
 from ghostswap.mm.zram_fill import ZramResult
 from ghostswap.pages.source import PAGE_SIZE, Source
@@ -53,7 +54,7 @@ class ZramReport:
                 "lengths_error": self.error or None,
                 "source": source_json(self.source, result.pages),
                 "zram": result.zram,
-                "vmstat": result.vmstat,
+                "vmstat": {**dict.fromkeys(VMSTAT, 0), **result.vmstat},
                 "kept_pages": result.kept_pages,
                 "compressed_bytes": result.zram["compr_data_size"],
                 "metadata_bytes": result.metadata.total_bytes,

@@ -66,6 +66,16 @@ def zswap_options(function: F) -> F:
     return parameter_options(classes(function))
 
 
+#: Parameters of zswap, which not all workloads have.
+ZSWAPS = (
+    "zpool",
+    "max_pool_percent",
+    "accept_threshold_percent",
+    "zswap_max",
+    "no_writeback",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ZswapOptions:
     """Their values, ``None`` where not given."""

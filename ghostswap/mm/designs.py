@@ -79,7 +79,6 @@ IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
 )
 #: Designs of kernels that are newer than all that are known.
 _NEEDS_MEMCG_LRU = ("ghost-dynamic", "vswap", "vswap-ste")
-_GHOSTS = ("ghost", "ghost-dynamic")
 #: The kernel whose zswap virtual swap has, whichever is asked for: it was never ported to older
 #: ones, whose zswap keeps entries that were loaded and evicts them by the page.
 _VIRTUAL_BASE = "6.18"
@@ -185,7 +184,7 @@ def _areas(
     design: str, areas: Sequence[SwapInfo], pages: int, parameters: Parameters
 ) -> list[SwapInfo]:
     """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
-    if design not in _GHOSTS:
+    if design != "ghost":
         areas = [area for area in areas if area.type != "ghost"]
     wanted = IMAGINED[design]
     if wanted is None or parameters.size == 0 or any(area.type == wanted for area in areas):

@@ -27,7 +27,6 @@ class Sample:
 class GroupOutcome:
     """One group: what was asked of it, where its pages are, what its touches cost.
 
-    :ivar kept_pages: pages in memory that could not leave it when they last were to.
     :ivar swap_ins: pages that came back, by where they were.
     :ivar refused: times that a page was refused by everything that could have taken it.
     :ivar no_slot: times that a page could not leave for want of a slot.

@@ -129,8 +129,9 @@ class Replay:
                 if writes is not None and self._redraws[chunk.group] is not None:
                     for page in compress(pages, writes):
                         self._parts.swapping.changed[page] = 1
-                self._memory.touch(chunk.group, pages, writes)
-                self._touches[chunk.group] += len(pages)
+                if not self._memory.killed[chunk.group]:
+                    self._memory.touch(chunk.group, pages, writes)
+                    self._touches[chunk.group] += len(pages)
                 if sum(self._touches) >= due:
                     due += step
                     self._sample()

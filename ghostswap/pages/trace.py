@@ -29,7 +29,7 @@ _SUFFIXES = {
 }
 _FILES = (
     "a file ends in .u32, .csv or .oracleGeneral, or has u32:, csv: or oracle: before its path; "
-    "- is standard input"
+    "u32:- is standard input"
 )
 
 

@@ -124,7 +124,7 @@ def test_a_full_area_is_there_for_all_and_a_ghost_for_ghosts(run: Run) -> None:
     for column in found["designs"]:
         paths = {area["path"] for area in column["areas"]}
         assert "f" in paths
-        assert ("g" in paths) == column["design"].startswith("ghost")
+        assert ("g" in paths) == (column["design"] == "ghost"), "the dynamic one is a device"
 
 
 def on_screen(columns: int, *args: str) -> list[str]:
@@ -175,13 +175,24 @@ REFUSED = [
     (("--jobs", "0"), "0"),
     (("--pages", "empty"), "no memory"),
     (("host.toml",), "scenario"),
+    (("--design", "zram", "--zpool", "zsmalloc"), "zswap's"),
+    (("--design", "vswap", "--size", "16M"), "no area"),
+    (("g", "--design", "classic", "--design", "zram"), "g is a ghost area"),
+    (("f", "./f"), "given twice"),
+    (("host.toml", "f"), "stands alone"),
+    (("--ram", "0"), "too small"),
+    (("--limit", "9" * 5000), "invalid size"),
     (("--kernel", "6.1", "--design", "vswap"), "vswap is for newer kernels than Linux 6.1"),
 ]
 
 
-@pytest.mark.parametrize(("args", "said"), REFUSED, ids=[" ".join(args) for args, _ in REFUSED])
+@pytest.mark.parametrize(
+    ("args", "said"), REFUSED, ids=[" ".join(args)[:60] for args, _ in REFUSED]
+)
 def test_wrong_usage(run: Run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
     (tmp_path / "empty").touch()
+    run("mkswap", "-q", "--size", "1M", "g")
+    run("mkswap", "-q", "--file", "--size", "1M", "f")
     os.mkfifo(tmp_path / "fifo.u32")
     done = run("compare", *WORK, *args)
     assert (done.returncode, done.stdout) == (2, "")
@@ -220,3 +231,18 @@ def test_interrupt_leaves_no_processes_and_says_so(tmp_path: Path) -> None:
     assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
     assert [path.name for path in tmp_path.iterdir()] == ["t.u32"]
+
+
+def test_standard_input_is_read_once_for_all_compressors(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "memory").write_bytes(os.urandom(100 * 4096) + b"swap " * (300 * 4096 // 5))
+    with (tmp_path / "memory").open("rb") as memory:
+        done = run(
+            *("compare", "--pages", "-", "--touches", "scan@1k", "--limit", "1M", "--json"),
+            *("--design", "ghost", "--design", "zram", "--sweep", "compressor=lz4,zstd"),
+            stdin=memory,
+        )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [row["value"] for row in found["sweep"]] == ["lz4", "zstd"]
+    pages = {design["pages"] for row in found["sweep"] for design in row["designs"]}
+    assert pages == {400}
