@@ -9,11 +9,11 @@ from ghostswap.errors import UsageError
 
 _SUFFIXES = "KMGTPEZY"
 _LONGEST = 64  # characters of a size; Python itself reads no numbers of many thousands
-_SIZE = re.compile(
-    r"""(?P<whole>0[xX][0-9a-fA-F]+|[0-9]+)  # base by prefix, as strtoumax(3) with base 0
-        (?:[.,](?P<fraction>[0-9]+))?
-        (?:(?P<suffix>[KMGTPEZYkmgtpezy])(?P<unit>iB|B)?)?""",
-    re.VERBOSE,
+#: Compiled where it is first used: most commands read no size. The base of the whole part goes by
+#: its prefix, as strtoumax(3) with base 0 has it.
+_SIZE = (
+    r"(?P<whole>0[xX][0-9a-fA-F]+|[0-9]+)(?:[.,](?P<fraction>[0-9]+))?"
+    r"(?:(?P<suffix>[KMGTPEZYkmgtpezy])(?P<unit>iB|B)?)?"
 )
 
 
@@ -25,7 +25,7 @@ def parse_size(text: str) -> int:
 
     :raises UsageError: where *text* is not such a size.
     """
-    match = _SIZE.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    match = re.fullmatch(_SIZE, text.strip()) if len(text) <= _LONGEST else None
     if match is None or (match["fraction"] and not match["suffix"]):
         raise UsageError(
             f'invalid size: "{printable(text[:_LONGEST])}"', "write it as 4096, 512K, 1.5G or 64GiB"

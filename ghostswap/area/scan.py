@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator
 
 from ghostswap.area.explain import Inspection, inspect
-from ghostswap.area.partitions import partitions
 from ghostswap.area.target import Target
 from ghostswap.errors import TargetError
 
@@ -22,6 +21,8 @@ def one(target: Target, offset: int = 0) -> Inspection:
     except TargetError as error:
         if offset or error.errno is not None or target.read(510, 2) != b"\x55\xaa":
             raise
+        from ghostswap.area.partitions import partitions  # and its tables, which few need
+
         if partitions(target) is None:
             raise
         call = f"'ghostswap inspect --scan {shlex.quote(target.path)}'"
@@ -37,6 +38,8 @@ def scan(target: Target) -> Iterator[Inspection | TargetError]:
 
     :raises TargetError: where the partition table is damaged.
     """
+    from ghostswap.area.partitions import partitions
+
     nothing: TargetError | None = None
     try:
         yield inspect(target)
