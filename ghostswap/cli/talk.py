@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
@@ -12,6 +11,8 @@ from ghostswap.units import printable
 
 def emit_json(result: Any) -> None:
     """Print *result* as JSON; control characters and odd bytes in it are escaped."""
+    import json  # which costs, and most commands mostly do without
+
     print(json.dumps(result, indent=2))
 
 
