@@ -12,6 +12,7 @@ from itertools import cycle
 from typing import Protocol
 
 from ghostswap.mm import metadata
+from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.kernels import Filled
 from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace
@@ -116,19 +117,17 @@ class Fill:
     def _swap_out_run(self, lengths: array[int]) -> array[int]:
         """Swap out at once those that zswap takes; the others."""
         takes, others = lengths, array("H")
-        if max(lengths) >= PAGE_SIZE:
-            takes = array("H", filter(self.zswap.takes, lengths))
-            others = array("H", (n for n in lengths if not self.zswap.takes(n)))
+        if refused := [n for n in (PAGE_SIZE, REFUSED) if n in lengths and not self.zswap.takes(n)]:
+            takes = array("H", (n for n in lengths if n not in refused))
+            others = array("H", (n for n in lengths if n in refused))
         # The others must find the slots that they would have found between these.
         slot = self._swap.alloc_run(len(takes), room=len(lengths))
         if slot is None:
             return lengths
         self.zswap.store_run(slot, takes)
-        for length, count in Counter(takes).items():
-            if length:
-                self._histogram[min(length, PAGE_SIZE)] += count
-            elif self.zswap.kernel.zswap_filled is Filled.ZERO:
-                self._zero += count
+        self._histogram.update(takes)
+        if self.zswap.kernel.zswap_filled is Filled.ZERO:
+            self._zero += takes.count(0)
         return others
 
     def _swap_out(self, length: int) -> None:
@@ -140,8 +139,7 @@ class Fill:
             if self._witness is not None:
                 self._witness.zeroed(slot)
         elif self.zswap.store(slot, length):
-            if length:
-                self._histogram[min(length, PAGE_SIZE)] += 1
+            self._histogram[length] += 1
             if self._witness is not None:
                 self._witness.stored(slot)
         elif self._swap.area_of(slot).type == "full" and self.zswap.cgroups[0].may_write_back():
@@ -204,8 +202,14 @@ class Fill:
             areas=self._swap.areas,
             compressed_bytes=sum(memcg.zswap_bytes for memcg in self.zswap.cgroups),
             metadata=cost,
-            histogram=dict(sorted(self._histogram.items())),
+            histogram=self._sorted_histogram(),
         )
+
+    def _sorted_histogram(self) -> dict[int, int]:
+        """Pages by length, those that are kept as they are with the longest."""
+        found = Counter(self._histogram)
+        found[PAGE_SIZE] += found.pop(REFUSED, 0)
+        return {length: found[length] for length in sorted(found) if length and found[length]}
 
 
 class Fills:

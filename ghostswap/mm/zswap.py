@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Sequence
 
 from ghostswap.mm.codecs import REFUSED
-from ghostswap.mm.kernels import Filled, Kernel
+from ghostswap.mm.kernels import Kernel
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zpool import Evictable, TooLarge
 from ghostswap.mm.zsmalloc import ClassStat
@@ -109,7 +109,7 @@ class Zswap(Writeback):
                 counters.reject_compress_fail += 1
                 return self._reject(slot, hits)
         if self._filling is not None:
-            if slot > self._highest:
+            if slot > self._highest and (length or not self._has_zeromap):
                 self._fill(slot, array("H", (length,)), cgroup)
                 return True
             self._make_entries()
@@ -185,7 +185,4 @@ class Zswap(Writeback):
 
         :param slot: the first page's, above all slots so far; the others' follow.
         """
-        if 0 in lengths or max(lengths, default=0) > PAGE_SIZE:
-            zero = REFUSED if self.kernel.zswap_filled is Filled.ZERO else 0
-            lengths = array("H", (min(length, PAGE_SIZE) or zero for length in lengths))
         self._fill(slot, lengths, cgroup)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ghostswap.mm import zpools
 from ghostswap.mm.codecs import REFUSED
-from ghostswap.mm.kernels import Kernel, Reclaim
+from ghostswap.mm.kernels import Filled, Kernel, Reclaim
 from ghostswap.mm.list_lru import Lru
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.pages.source import PAGE_SIZE
@@ -83,6 +83,7 @@ class Entries:
         self._handle = array("Q")
         self._cgroup_of = array("H")
         self._referenced = bytearray()
+        self._has_zeromap = kernel.zswap_filled is Filled.ZERO
         self._has_pool_lru = kernel.reclaim is Reclaim.ZPOOL
         self._slot_by_handle: dict[int, int] = {}  # where the allocator has the list
         numbers = range(len(self.cgroups))
@@ -104,17 +105,19 @@ class Entries:
             self._free_entry(slot)
 
     def _fill(self, slot: int, lengths: array[int], cgroup: int) -> None:
-        """Store, but put the entries off; a length that is ``REFUSED`` stands for none."""
+        """Store, but put the entries off; *lengths* are the codec's."""
         assert self._filling is not None
         objects: Sequence[int] = lengths
-        if 0 in lengths or REFUSED in lengths:
-            objects = [length for length in lengths if 0 < length < REFUSED]
+        filled = lengths.count(0)
+        if filled or REFUSED in lengths:
+            objects = [min(length, PAGE_SIZE) for length in lengths if length]
         self._filling.store(objects)
         self._pool_pages = self._filling.pages
-        stored = len(lengths) - lengths.count(REFUSED)
+        same_filled = 0 if self._has_zeromap else filled
+        stored = len(objects) + same_filled
         self.cgroups[cgroup].charge_zswap(stored, sum(objects))
         self.counters.stored_pages += stored
-        self.counters.same_filled_pages += lengths.count(0)
+        self.counters.same_filled_pages += same_filled
         self.counters.stored_incompressible_pages += objects.count(PAGE_SIZE)
         self.counters.zswpout += stored
         last = self._put_off[-1] if self._put_off else None
@@ -132,9 +135,11 @@ class Entries:
         self._make_room()
         for run in self._put_off:
             for slot, length in enumerate(run.lengths, run.slot):
-                if length != REFUSED:
-                    handle = self._pool.malloc(length) if length else 0
-                    self._link_entry(slot, length, handle, run.cgroup)
+                if length:
+                    length = min(length, PAGE_SIZE)
+                    self._link_entry(slot, length, self._pool.malloc(length), run.cgroup)
+                elif not self._has_zeromap:
+                    self._link_entry(slot, 0, 0, run.cgroup)
         self._put_off.clear()
 
     def _make_room(self) -> None:
