@@ -1,42 +1,61 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Speed of ``simulate`` with lz4 on real pages, as ratios to a C loop over liblz4.
+"""Speed of ``simulate`` with lz4 on 1 GiB of real pages.
 
-Pages of /usr/lib (code, tables, text) are copied into one file first, so that every page differs;
-pages of one repeated word are left out, for a simulation does not compress them.
-Start-up is taken out by the difference to a run over no pages at all.
+Beside a C loop over liblz4, start-up taken out by the difference to a run over no pages; and, start
+to end, beside the bare measuring that is a part of it. Pages of programs, libraries and what they
+read (code, tables, text) are copied into one file first, so that every page differs; pages of one
+repeated word are left out, for a simulation does not compress them.
 """
 
 from __future__ import annotations
 
 import ctypes
-import glob
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 
 from bench_codecs import PAGE_SIZE, library
 
-PAGES = 100_000
+from ghostswap.mm import codecs
+from ghostswap.mm.measure import measure
+from ghostswap.pages import open_source
+
+PAGES = (1 << 30) // PAGE_SIZE
 PAGES_A_FILE = 2_000
+PLACES = ("/usr/lib", "/usr/bin", "/usr/share", "/usr/local", os.path.expanduser("~"))
 ROUNDS = 5
+#: As where ghostswap was installed: what is imported has been compiled.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 GHOSTSWAP = os.path.join(os.path.dirname(sys.executable), "ghostswap")
 
 
 def gather(path: str) -> bytes:
     """Real pages in one file, which is then in the page cache."""
     with open(path, "wb") as out:
-        for name in sorted(glob.glob("/usr/lib/*-linux-gnu/*.so.*")):
+        for name in files():
             with open(name, "rb") as file:
                 pages = iter(lambda: file.read(PAGE_SIZE), b"")  # used up at once
                 out.writelines(page for page in islice(pages, PAGES_A_FILE) if not _repeats(page))
             if out.tell() >= PAGES * PAGE_SIZE:
                 break
+        out.truncate(min(out.tell(), PAGES * PAGE_SIZE))
     with open(path, "rb") as file:
         return file.read()
+
+
+def files() -> Iterator[str]:
+    for place in PLACES:
+        for directory, _, names in os.walk(place):
+            for name in sorted(names):
+                path = os.path.join(directory, name)
+                if os.path.isfile(path) and not os.path.islink(path):
+                    yield path
 
 
 def _repeats(page: bytes) -> bool:
@@ -47,7 +66,17 @@ def _repeats(page: bytes) -> bool:
 def simulate(path: str, jobs: int) -> float:
     start = time.perf_counter()
     call = [GHOSTSWAP, "simulate", "--json", "--jobs", str(jobs), "--ram", "64G", "--pages", path]
-    subprocess.run(call, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(call, check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+    return time.perf_counter() - start
+
+
+def bare(path: str, jobs: int) -> float:
+    """Only the measuring."""
+    start = time.perf_counter()
+    codec = codecs.get("lz4", "6.18")
+    with open_source(path) as source, closing(measure(source, codec, jobs)) as chunks:
+        for _ in chunks:
+            pass
     return time.perf_counter() - start
 
 
@@ -58,17 +87,26 @@ def main() -> None:
         open(empty, "wb").close()
         loop, count = library().lz4, len(pages) // PAGE_SIZE
         lengths = (ctypes.c_ushort * count)()
-        times: dict[str, list[float]] = {"C loop": [], "one core": [], "two cores": []}
-        for _ in range(ROUNDS):
-            start = time.perf_counter()
-            loop(ctypes.c_char_p(pages), ctypes.c_size_t(count), lengths)
-            times["C loop"].append(time.perf_counter() - start)
-            times["one core"].append(simulate(path, 1) - simulate(empty, 1))
-            times["two cores"].append(simulate(path, 2) - simulate(empty, 2))
-    unit = statistics.median(times["C loop"])
-    print(f"simulate with lz4 over {count} pages, speed of a C loop = 1")
-    for name in ("one core", "two cores"):
-        print(f"{name:10} {unit / statistics.median(times[name]):5.2f}")
+        simulate(empty, 2)
+        calls = {
+            "loop": lambda: loop(ctypes.c_char_p(pages), ctypes.c_size_t(count), lengths),
+            **{f"bare {jobs}": lambda jobs=jobs: bare(path, jobs) for jobs in (1, 2)},
+            **{f"start {jobs}": lambda jobs=jobs: simulate(empty, jobs) for jobs in (1, 2)},
+            **{f"whole {jobs}": lambda jobs=jobs: simulate(path, jobs) for jobs in (1, 2)},
+        }
+        times: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in range(ROUNDS):  # in turns, so that a busy moment hits all alike
+            for name, call in calls.items():
+                start = time.perf_counter()
+                call()
+                times[name].append(time.perf_counter() - start)
+    took = {name: statistics.median(found) for name, found in times.items()}
+    print(f"simulate with lz4 over {count} pages")
+    print("           C loop = 1   time, bare measuring = 1")
+    for jobs, name in ((1, "one core"), (2, "two cores")):
+        whole = took[f"whole {jobs}"]
+        speed = took["loop"] / (whole - took[f"start {jobs}"])
+        print(f"{name:10} {speed:10.2f} {whole / took[f'bare {jobs}']:26.2f}")
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ghostswap.cli import show
 from ghostswap.cli.classes import Classes
 from ghostswap.cli.talk import emit_json, note
 from ghostswap.mm.fill import Result
 from ghostswap.mm.kernels import DEBUGFS, VMSTAT
-from ghostswap.mm.verify import Verified
 from ghostswap.pages.source import PAGE_SIZE, Source
+
+if TYPE_CHECKING:
+    from ghostswap.mm.verify import Verified
 
 SCHEMA = 1
 _BIN = 256

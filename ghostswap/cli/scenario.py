@@ -16,9 +16,8 @@ from ghostswap.mm import codecs, designs, kernels
 from ghostswap.mm.host import Area, Group, Host
 from ghostswap.mm.kernels import Kernel, Reclaim
 from ghostswap.mm.tiers import Tiers
-from ghostswap.pages import open_source
+from ghostswap.pages import SYNTHETIC, open_source
 from ghostswap.pages.source import PAGE_SIZE
-from ghostswap.pages.synthetic import PREFIX
 from ghostswap.pages.trace import open_trace, split_spec
 
 _SHRT_MAX = (1 << 15) - 1
@@ -293,7 +292,7 @@ def _check_parents(document: Document, groups: Mapping[str, Group], host: Host) 
 
 def _find_source(document: Document, spec: str) -> str:
     """The source *spec*, seen from where ghostswap runs; it can be opened."""
-    if spec not in ("-", "mine") and not spec.startswith(("pid:", PREFIX)):
+    if spec not in ("-", "mine") and not spec.startswith(("pid:", SYNTHETIC)):
         spec = _from_here(document, spec)
     with open_source(spec):
         return spec

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from ghostswap.cli import show
 from ghostswap.cli.report import (
@@ -22,9 +23,11 @@ from ghostswap.cli.report import (
 )
 from ghostswap.cli.talk import emit_json
 from ghostswap.mm.kernels import VMSTAT
-from ghostswap.mm.verify import Verified
 from ghostswap.mm.zram_fill import ZramResult
 from ghostswap.pages.source import PAGE_SIZE, Source
+
+if TYPE_CHECKING:
+    from ghostswap.mm.verify import Verified
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ import os
 from array import array
 from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ghostswap.mm.workers import make_pool
 from ghostswap.pages.source import PAGE_SIZE, Source
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: Pages in a chunk: enough that handing one over costs little beside compressing it, and few enough
 #: that most of what was read is still in a cache when it is compressed.
@@ -50,6 +51,8 @@ def _measure_here(source: Source, codec: Lengths) -> Generator[array[int]]:
 
 
 def _measure_apart(source: Source, codec: Lengths, jobs: int) -> Generator[array[int]]:
+    from ghostswap.mm.workers import make_pool  # which one process does without
+
     # Processes, for most codecs are Python packages that hold the GIL. The chunks lie in memory
     # shared with the workers, so that only lengths travel. Two a worker keep it busy. All workers
     # are there before a progress bar starts its thread.

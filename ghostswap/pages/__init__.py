@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 
 from ghostswap.errors import UsageError
-from ghostswap.pages.files import FileSource, StreamSource
-from ghostswap.pages.process import MineSource, ProcessSource
 from ghostswap.pages.source import Source
-from ghostswap.pages.synthetic import PREFIX, SyntheticSource
+
+#: What the spec of memory that is made up starts with.
+SYNTHETIC = "synthetic:"
 
 
 def open_source(spec: str) -> Source:
@@ -21,18 +21,29 @@ def open_source(spec: str) -> Source:
     :raises UsageError: where *spec* is none of these.
     :raises TargetError: where what it names is not there or may not be read.
     """
+    # A run needs one kind, and start-up is felt.
     if spec == "-":
+        from ghostswap.pages.files import StreamSource
+
         return StreamSource()
     if spec == "mine":
+        from ghostswap.pages.process import MineSource
+
         return MineSource()
     if spec.startswith("pid:"):
         if not re.fullmatch("pid:[0-9]{1,10}", spec):
             raise UsageError(f"not a process: {spec!r}", "write pid: and its number, as pid:1234")
+        from ghostswap.pages.process import ProcessSource
+
         return ProcessSource(int(spec.removeprefix("pid:")))
-    if spec.startswith(PREFIX):
+    if spec.startswith(SYNTHETIC):
+        from ghostswap.pages.synthetic import SyntheticSource
+
         return SyntheticSource(spec)
     if not spec:
         raise UsageError(
             "a source of memory cannot be empty", "give a path, pid:N, mine, synthetic:... or -"
         )
+    from ghostswap.pages.files import FileSource
+
     return FileSource(spec)

@@ -11,11 +11,10 @@ from itertools import accumulate
 from random import Random
 
 from ghostswap.errors import UsageError
+from ghostswap.pages import SYNTHETIC
 from ghostswap.pages.source import PAGE_SIZE, Skipped
 from ghostswap.units import printable
 
-#: What a spec begins with.
-PREFIX = "synthetic:"
 #: As many pages as 32-bit numbers can name.
 _MOST_PAGES = 1 << 32
 _SHARE = re.compile(r"(?P<kind>[a-z]+)(?:=(?P<percent>[0-9]{1,3}(?:\.[0-9]{1,9})?)%)?")
@@ -39,7 +38,7 @@ class SyntheticSource:
         self.name = spec
         self.skipped: tuple[Skipped, ...] = ()
         self.swapped_pages = 0
-        number, colon, kinds = spec.removeprefix(PREFIX).partition(":")
+        number, colon, kinds = spec.removeprefix(SYNTHETIC).partition(":")
         if not re.fullmatch("[0-9]{1,10}", number) or not 1 <= int(number) <= _MOST_PAGES:
             raise UsageError(
                 f'not a number of pages: "{printable(number)}" in {_quote(spec)}', _HINT
