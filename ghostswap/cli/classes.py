@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ghostswap.mm.zsmalloc import ClassStat, Rules
+from ghostswap.mm.size_class import Rules
+from ghostswap.mm.zsmalloc import ClassStat
 
 _HEAD = (("class", 5), ("size", 5))
 _TAIL = (

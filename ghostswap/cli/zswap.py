@@ -133,7 +133,7 @@ def simulate(task: Task, areas: list[SwapInfo], options: ZswapOptions) -> Report
     from ghostswap.cli.measuring import measure_all
     from ghostswap.cli.report import Report
     from ghostswap.mm.fill import Fills
-    from ghostswap.mm.zsmalloc import RULES
+    from ghostswap.mm.size_class import RULES
     from ghostswap.pages import open_source
 
     kernel = task.kernel

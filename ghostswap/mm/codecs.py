@@ -19,7 +19,7 @@ from ghostswap.mm.codec_routes import (
     Zstd,
 )
 from ghostswap.mm.kernels import Filled
-from ghostswap.mm.zsmalloc import huge_class_size, size_classes
+from ghostswap.mm.size_class import huge_class_size, size_classes
 from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.units import printable
 

@@ -52,7 +52,7 @@ class Kernel:
     :ivar stores_incompressible: zswap keeps a page that does not fit as it is
         (``zswap_compress`` in mm/zswap.c, 6.18), where older ones reject it.
     :ivar zpools: allocators that zswap can be told to use, the default one first.
-    :ivar zsmalloc: whose zsmalloc it has, a key of :data:`ghostswap.mm.zsmalloc.RULES`, and of
+    :ivar zsmalloc: whose zsmalloc it has, a key of :data:`ghostswap.mm.size_class.RULES`, and of
         :data:`ghostswap.mm.zpool.EVICTABLE_HEADER_SIZE` too.
     :ivar nr_zpools: allocators behind one zswap pool, ``ZSWAP_NR_ZPOOLS``.
     :ivar limit_is_allowed: a pool of exactly ``max_pool_percent`` takes more, and one of exactly

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from ghostswap.mm import codecs
 from ghostswap.mm.codecs import REFUSED, Codec
 from ghostswap.mm.kernels import Filled, Kernel
+from ghostswap.mm.size_class import huge_class_size, size_classes
 from ghostswap.mm.swap_state import SAME_FILLED
 from ghostswap.mm.zram_fill import ZERO, Zeromap, has_zeromap
-from ghostswap.mm.zsmalloc import huge_class_size, size_classes
 from ghostswap.pages.source import PAGE_SIZE
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import Literal
 from ghostswap.area.slot_maps import SLOT_MAPS
 from ghostswap.errors import UsageError
 from ghostswap.mm import kernels
-from ghostswap.mm.zsmalloc import ZS_HANDLE_SIZE
+from ghostswap.mm.size_class import ZS_HANDLE_SIZE
 from ghostswap.units import printable
 
 #: Slots of a cluster (``SWAPFILE_CLUSTER`` in mm/swap.h): tables of slots are allocated for one.

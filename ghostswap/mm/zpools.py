@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from ghostswap.mm import z3fold, zbud, zsmalloc
 from ghostswap.mm.kernels import Kernel
-from ghostswap.mm.zsmalloc import ClassStat, Filling, size_classes
+from ghostswap.mm.size_class import Filling, size_classes
+from ghostswap.mm.zsmalloc import ClassStat
 
 Pool = zsmalloc.Pool | zbud.Pool | z3fold.Pool
 

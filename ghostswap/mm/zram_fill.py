@@ -13,8 +13,8 @@ from ghostswap.mm import metadata
 from ghostswap.mm.codecs import REFUSED, Codec
 from ghostswap.mm.kernels import Filled, Kernel
 from ghostswap.mm.metadata import Metadata
+from ghostswap.mm.size_class import Filling, size_classes
 from ghostswap.mm.zram import BdStat, MmStat, WritebackMode, Zram
-from ghostswap.mm.zsmalloc import Filling, size_classes
 from ghostswap.pages.source import PAGE_SIZE
 
 if TYPE_CHECKING:

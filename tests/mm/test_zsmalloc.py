@@ -15,17 +15,16 @@ from conftest import CASES, load_case
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostswap.mm.zpool import Allocator, Evictable, TooLarge
-from ghostswap.mm.zsmalloc import (
+from ghostswap.mm.size_class import (
     RULES,
     ZS_HANDLE_SIZE,
-    ClassStat,
     Filling,
-    Pool,
     SizeClass,
     huge_class_size,
     size_classes,
 )
+from ghostswap.mm.zpool import Allocator, Evictable, TooLarge
+from ghostswap.mm.zsmalloc import ClassStat, Pool
 
 PAGE_SIZE = 4096
 ALL_CLASSES = [
