@@ -96,18 +96,20 @@ class Zswap(Writeback):
         if self._stale_first:
             self.invalidate(slot)
         memcg, counters = self.cgroups[cgroup], self.counters
-        hits = counters.pool_limit_hit
         if not memcg.may_zswap() and not self._shrink_memcg(cgroup):
             counters.refused_cgroup += 1
-            return self._reject(slot, hits)
-        if (self._full or self._pool_pages >= self._full_pages) and self._check_limits():
-            counters.refused_full += counters.pool_limit_hit == hits
-            return self._reject(slot, hits)
+            return self._reject(slot)
+        if self._full or self._pool_pages >= self._full_pages:
+            hits = counters.pool_limit_hit
+            if self._check_limits():
+                is_hit = counters.pool_limit_hit > hits
+                counters.refused_full += not is_hit
+                return self._reject(slot, is_hit)
         if length >= PAGE_SIZE:
             length = self._compress(length, memcg)
             if length == REFUSED:
                 counters.reject_compress_fail += 1
-                return self._reject(slot, hits)
+                return self._reject(slot)
         if self._filling is not None:
             if slot > self._highest and (length or not self._has_zeromap):
                 self._fill(slot, array("H", (length,)), cgroup)
@@ -117,22 +119,28 @@ class Zswap(Writeback):
             handle = self._pool.malloc(length) if length else 0
         except TooLarge:
             counters.reject_compress_poor += 1
-            return self._reject(slot, hits)
+            return self._reject(slot)
         if slot > self._highest:
             self._highest = slot
             self._make_room()
         elif self._length[slot] >= 0:
             self._free_entry(slot)
         self._link_entry(slot, length, handle, cgroup)
-        self._account(cgroup, 1, length)
         self._pool_pages = self._pool.pages
+        counters.stored_pages += 1
         counters.zswpout += 1
+        if length == PAGE_SIZE:
+            counters.stored_incompressible_pages += 1
+        elif not length:
+            counters.same_filled_pages += 1
+        for group in memcg.lineage:
+            group.zswapped += 1
+            group.zswap_bytes += length
         return True
 
-    def _reject(self, slot: int, hits: int) -> bool:
-        """Drop what *slot* had; *hits* is how often the limit had been met before this store."""
+    def _reject(self, slot: int, is_hit: bool = False) -> bool:
+        """Drop what *slot* had; *is_hit* where the store met the limit."""
         self.invalidate(slot)
-        is_hit = self.counters.pool_limit_hit > hits
         if self._full and (is_hit or not self._has_pool_lru):
             self._queue_shrink()
         return False
@@ -162,7 +170,7 @@ class Zswap(Writeback):
         if self._exclusive_loads:
             self._free_entry(slot)
         elif not self._has_pool_lru and self._length[slot]:
-            self._rotate_entry(slot)
+            self._note(slot, self._list_of[self._cgroup_of[slot]])
         return True
 
     # Many stores at once

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from ghostswap.mm import zpools
 from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.kernels import Filled, Kernel, Reclaim
-from ghostswap.mm.list_lru import Lru
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.pages.source import PAGE_SIZE
 
 _ABSENT = -1
+#: Notes between two looks at how many of them count.
+_TIDY_EVERY = 4096
 
 
 @dataclass(slots=True)
@@ -83,13 +84,19 @@ class Entries:
         self._handle = array("Q")
         self._cgroup_of = array("H")
         self._referenced = bytearray()
+        self._noted = array("I")
         self._has_zeromap = kernel.zswap_filled is Filled.ZERO
         self._has_pool_lru = kernel.reclaim is Reclaim.ZPOOL
         self._slot_by_handle: dict[int, int] = {}  # where the allocator has the list
+        # Lists of entries, coldest first. Whatever comes to the warm end is noted behind all other
+        # notes, and of an entry's notes only the last one counts; those before *first* do not.
         numbers = range(len(self.cgroups))
         has_memcg_lru = kernel.reclaim is Reclaim.MEMCG_LRU
-        self._lru = Lru(len(numbers) if has_memcg_lru else 1)
         self._list_of = tuple(numbers) if has_memcg_lru else (0,) * len(numbers)  # by cgroup
+        lists = len(set(self._list_of))
+        self._notes = [array("I") for _ in range(lists)]
+        self._first = [0] * lists
+        self._nr_items = [0] * lists
 
     def holds(self, slot: int) -> bool:
         """Whether the page of *slot* is here."""
@@ -151,6 +158,7 @@ class Entries:
             self._handle.frombytes(bytes(missing * self._handle.itemsize))
             self._cgroup_of.frombytes(bytes(missing * self._cgroup_of.itemsize))
             self._referenced.extend(bytes(missing))
+            self._noted.frombytes(bytes(missing * self._noted.itemsize))
 
     def _link_entry(self, slot: int, length: int, handle: int, cgroup: int) -> None:
         """Make *slot*'s entry, referenced as every new one is; the columns reach to it."""
@@ -163,7 +171,9 @@ class Entries:
         if self._has_pool_lru:
             self._slot_by_handle[handle] = slot
         else:
-            self._lru.add(self._list_of[cgroup], slot)
+            number = self._list_of[cgroup]
+            self._nr_items[number] += 1
+            self._note(slot, number)
 
     def _free_entry(self, slot: int, is_evicted: bool = False) -> None:
         """``zswap_entry_free()``
@@ -172,30 +182,64 @@ class Entries:
         """
         length, cgroup = self._length[slot], self._cgroup_of[slot]
         self._length[slot] = _ABSENT
+        counters = self.counters
+        counters.stored_pages -= 1
         if length:
             handle = self._handle[slot]
             if self._has_pool_lru:
                 del self._slot_by_handle[handle]
             else:
-                self._lru.remove(self._list_of[cgroup], slot)
+                self._nr_items[self._list_of[cgroup]] -= 1
             if not is_evicted:
                 self._pool.free(handle)
+            if length == PAGE_SIZE:
+                counters.stored_incompressible_pages -= 1
+        else:
+            counters.same_filled_pages -= 1
         self._pool_pages = self._pool.pages
-        self._account(cgroup, -1, length)
+        for group in self.cgroups[cgroup].lineage:
+            group.zswapped -= 1
+            group.zswap_bytes -= length
 
-    def _rotate_entry(self, slot: int) -> None:
-        """Move *slot*'s entry to the warm end of its list."""
-        self._lru.rotate(self._list_of[self._cgroup_of[slot]], slot)
+    # list_lru
 
-    def _account(self, cgroup: int, pages: int, length: int) -> None:
-        """Count *pages* of the same *length* in; below 0 out."""
-        size = pages * length
-        for memcg in self.cgroups[cgroup].lineage:
-            memcg.zswapped += pages
-            memcg.zswap_bytes += size
-        counters = self.counters
-        counters.stored_pages += pages
-        if length == 0:
-            counters.same_filled_pages += pages
-        elif length == PAGE_SIZE:
-            counters.stored_incompressible_pages += pages
+    def _note(self, slot: int, number: int) -> None:
+        """Put *slot*'s entry at the warm end of list *number*, wherever on it it was."""
+        notes = self._notes[number]
+        self._noted[slot] = last = len(notes)
+        notes.append(slot)
+        if not last % _TIDY_EVERY:
+            self._tidy(number)
+
+    def _coldest(self, number: int) -> int | None:
+        """The slot of the first entry on list *number*, if there is one."""
+        if not self._nr_items[number]:
+            return None
+        notes = self._notes[number]
+        first = self._first[number]
+        while not self._counts(number, first, notes[first]):
+            first += 1
+        self._first[number] = first
+        return notes[first]
+
+    def _counts(self, number: int, at: int, slot: int) -> bool:
+        """Whether the note *at* list *number*, of *slot*, says where its entry is."""
+        return (
+            self._noted[slot] == at
+            and self._length[slot] > 0
+            and self._list_of[self._cgroup_of[slot]] == number
+        )
+
+    def _tidy(self, number: int) -> None:
+        """Drop the notes that do not count, if they are as many as those that do."""
+        notes = self._notes[number]
+        if len(notes) - self._first[number] < 2 * self._nr_items[number] + _TIDY_EVERY:
+            return
+        start = self._first[number]
+        kept = (
+            slot for at, slot in enumerate(notes[start:], start) if self._counts(number, at, slot)
+        )
+        notes[:] = array("I", kept)
+        self._first[number] = 0
+        for at, slot in enumerate(notes):
+            self._noted[slot] = at

@@ -98,7 +98,7 @@ class Writeback(Entries):
     def _shrink_pool_lru(self) -> Iterator[None]:
         failures = 0
         while failures < MAX_RECLAIM_RETRIES:
-            slot = self._lru.coldest(_POOL)
+            slot = self._coldest(_POOL)
             if slot is None:
                 self.counters.reject_reclaim_fail += 1
                 return
@@ -126,28 +126,28 @@ class Writeback(Entries):
         if self.kernel.reclaim is not Reclaim.MEMCG_LRU:
             return False  # cgroups have no lists
         self._make_entries()
-        return self._lru.count[cgroup] > 0 and self.cgroups[cgroup].may_write_back()
+        return self._nr_items[cgroup] > 0 and self.cgroups[cgroup].may_write_back()
 
     def _has_second_chance(self, cgroup: int) -> bool:
-        slot = self._lru.coldest(cgroup)
+        slot = self._coldest(cgroup)
         return slot is not None and self._referenced[slot] == 1
 
     def _shrink_memcg(self, cgroup: int) -> bool:
         """``shrink_memcg()`` on a machine of one node: visit one entry; whether it went."""
-        slot = self._lru.coldest(cgroup) if self._can_shrink(cgroup) else None
+        slot = self._coldest(cgroup) if self._can_shrink(cgroup) else None
         if slot is None:
             return False
         if self._referenced[slot]:
             self._referenced[slot] = 0
             self.counters.second_chances += 1
-            self._lru.rotate(cgroup, slot)
+            self._note(slot, cgroup)
             return False
         return self._writeback_entry(slot)
 
     def _writeback_entry(self, slot: int) -> bool:
         """``zswap_writeback_entry()``: a ghost has no place to write to, so its entries stay."""
         if not self._swap.can_write(slot):
-            self._rotate_entry(slot)
+            self._note(slot, self._list_of[self._cgroup_of[slot]])
             self.counters.reject_reclaim_fail += 1
             return False
         self._free_entry(slot)
@@ -170,9 +170,9 @@ class Writeback(Entries):
         memcg = self.cgroups[cgroup]
         if not self._can_shrink(cgroup) or not self._swap.has_places():
             return 0
-        spared = min(memcg.nr_disk_swapins, self._lru.count[cgroup])
+        spared = min(memcg.nr_disk_swapins, self._nr_items[cgroup])
         memcg.nr_disk_swapins -= spared
-        freeable = self._lru.count[cgroup] - spared
+        freeable = self._nr_items[cgroup] - spared
         return freeable * (memcg.zswap_bytes // PAGE_SIZE) // memcg.zswapped
 
     def shrinker_scan(self, nr_to_scan: int, cgroup: int = 0) -> int:
