@@ -75,6 +75,7 @@ class Lruvec:
 
     :param cgroup: of the root too, where ``memory_max`` is all there is.
     :param index: its place among all there are.
+    :ivar charged: this cgroup and all above it, but for a root without a limit.
     :ivar group: number of the processes whose pages these are; -1 for a cgroup without.
     :ivar inactive: pages, coldest first; so
     :ivar active: the others.
@@ -100,6 +101,11 @@ class Lruvec:
         self.state = State()
         self.events = Events()
         self.lineage: tuple[Lruvec, ...] = (self, *(parent.lineage if parent else ()))
+        self.charged = tuple(
+            above.cgroup
+            for above in self.lineage
+            if above.index or above.cgroup.memory_max is not None
+        )
         self._swap_limits = tuple(
             (above.cgroup, above.cgroup.swap_max // PAGE_SIZE)
             for above in self.lineage
@@ -116,12 +122,15 @@ class Lruvec:
 
     def charge(self, pages: int) -> None:
         """Charge *pages* to this group and all above it; below 0 uncharge."""
-        for lruvec in self.lineage:
-            lruvec.cgroup.memory_pages += pages
+        for cgroup in self.charged:
+            cgroup.memory_pages += pages
 
     def has_swap(self) -> bool:
         """Whether no ``memory.swap.max`` up to the root is reached."""
-        return all(cgroup.swap_pages < limit for cgroup, limit in self._swap_limits)
+        for cgroup, limit in self._swap_limits:  # noqa: SIM110  # asked at every page
+            if cgroup.swap_pages >= limit:
+                return False
+        return True
 
     def flush_stats(self) -> None:
         """``mem_cgroup_flush_stats()`` of this group and all below it."""

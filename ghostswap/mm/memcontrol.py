@@ -64,11 +64,6 @@ class Cgroup:
             group.zswapped += pages
             group.zswap_bytes += size
 
-    def charge_memory(self, pages: int) -> None:
-        """``page_counter_charge()`` of memory; below 0 ``page_counter_uncharge()``."""
-        for group in self.lineage:
-            group.memory_pages += pages
-
     def try_charge_swap(self) -> bool:
         """``__mem_cgroup_try_charge_swap()``: charge a slot, if no limit up to the root forbids."""
         for group in self.lineage:

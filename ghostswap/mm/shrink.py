@@ -10,6 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from ghostswap.mm.backing import FREED, WRITING, Backing
 from ghostswap.mm.lruvec import (
@@ -29,7 +30,7 @@ from ghostswap.mm.lruvec import (
 # for a cgroup), and WORKINGSET as one bit.
 _INDEX_MASK = 0xFFFF
 _AGE_SHIFT = 17
-
+_AGE = 1 << _AGE_SHIFT
 
 DEF_PRIORITY = 12
 SWAPPINESS = 60
@@ -100,7 +101,7 @@ class TwoLists:
         self._swap_out = backing.swap_out
         self._lruvecs = lruvecs
         self._flush_every = flush_every
-        self._to_flush = flush_first
+        self._to_flush: float = flush_first if flush_every else inf
         self._has_swap = has_swap
         self._charges_slots = charges_slots
         self._waits_for_writes = waits_for_writes
@@ -142,7 +143,8 @@ class TwoLists:
 
         ``workingset_refault()`` and ``folio_add_lru()``.
         """
-        if self._flush_every:
+        self._to_flush -= 1
+        if self._to_flush <= 0:
             self._flush_late()
         pages = self._pages
         is_active = False
@@ -162,10 +164,8 @@ class TwoLists:
 
     def _flush_late(self) -> None:
         """``flush_memcg_stats_dwork()``, going by faults instead of the time."""
-        self._to_flush -= 1
-        if self._to_flush <= 0:
-            self._to_flush = self._flush_every
-            self._lruvecs[0].flush_stats()
+        self._to_flush = self._flush_every
+        self._lruvecs[0].flush_stats()
 
     def _activate_refault(self, page: int, lruvec: Lruvec, was_workingset: bool) -> None:
         lruvec.age_nonresident(1)
@@ -333,7 +333,7 @@ class TwoLists:
             if out is FREED:
                 nr_pageout += dirty[page]
                 shadow[page] = evictor | (flag & WORKINGSET != 0)
-                evictor += 1 << _AGE_SHIFT
+                evictor += _AGE
                 nr_reclaimed += 1
                 flags[page] = EVICTED
                 pte[page] = 0

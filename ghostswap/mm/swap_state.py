@@ -88,8 +88,9 @@ class SwapState(Swapping):
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.backing.Backing`."""
-        origin = ORIGINS[self._copy[page]]
-        self.swap_ins[cgroup][origin] += 1
+        copy = self._copy[page]
+        origin = ORIGINS[copy]
+        self.swap_ins[cgroup][copy] += 1
         keeps_slot = True
         if origin is ZSWAP:
             assert self._zswap is not None

@@ -90,6 +90,9 @@ class Swapping(ABC):
         else:
             self._kept[page] = 0
             self.swap_outs[cgroup] += 1
+            if out is FREED:
+                return out
+        # zswap refused it, if there is one.
         if self._zswap is not None and self._zswap.shrink_queued:
             for _ in self._zswap.shrink_worker():
                 pass

@@ -205,8 +205,8 @@ class Memory:
         for target, limit in self._limits[lruvec.group]:
             if self._usage(target) >= limit:
                 self._reclaim(target, limit, lruvec)
-        for above in lruvec.lineage:
-            above.cgroup.memory_pages += 1
+        for cgroup in lruvec.charged:
+            cgroup.memory_pages += 1
         lruvec.resident += 1
         if flag & EVICTED:
             lruvec.events.pgmajfault += 1
