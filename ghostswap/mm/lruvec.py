@@ -106,11 +106,6 @@ class Lruvec:
             for above in self.lineage
             if above.index or above.cgroup.memory_max is not None
         )
-        self._swap_limits = tuple(
-            (above.cgroup, above.cgroup.swap_max // PAGE_SIZE)
-            for above in self.lineage
-            if above.cgroup.swap_max is not None
-        )
         if parent is not None:
             parent.children.append(self)
 
@@ -124,13 +119,6 @@ class Lruvec:
         """Charge *pages* to this group and all above it; below 0 uncharge."""
         for cgroup in self.charged:
             cgroup.memory_pages += pages
-
-    def has_swap(self) -> bool:
-        """Whether no ``memory.swap.max`` up to the root is reached."""
-        for cgroup, limit in self._swap_limits:  # noqa: SIM110  # asked at every page
-            if cgroup.swap_pages >= limit:
-                return False
-        return True
 
     def flush_stats(self) -> None:
         """``mem_cgroup_flush_stats()`` of this group and all below it."""

@@ -42,13 +42,22 @@ class Cgroup:
     nr_disk_swapins: int = 0
     memory_pages: int = 0
     lineage: tuple[Cgroup, ...] = field(init=False, repr=False)
+    # Whose limits there are, from the start: most groups have none, and are asked all the time.
+    _swap_limits: tuple[tuple[Cgroup, int], ...] = field(init=False, repr=False)
+    _zswap_limited: tuple[Cgroup, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.lineage = (self,) if self.parent is None else (self, *self.parent.lineage)
+        self._swap_limits = tuple(
+            (group, group.swap_max // PAGE_SIZE)
+            for group in self.lineage
+            if group.swap_max is not None
+        )
+        self._zswap_limited = tuple(group for group in self.lineage if group.zswap_max is not None)
 
     def may_zswap(self, pages: int = 0) -> bool:
         """``obj_cgroup_may_zswap()``, after *pages* more that did not compress at all."""
-        for group in self.lineage:
+        for group in self._zswap_limited:
             most = group.zswap_max
             if most is not None and group.zswap_bytes // PAGE_SIZE + pages >= most // PAGE_SIZE:
                 return False
@@ -66,9 +75,8 @@ class Cgroup:
 
     def try_charge_swap(self) -> bool:
         """``__mem_cgroup_try_charge_swap()``: charge a slot, if no limit up to the root forbids."""
-        for group in self.lineage:
-            if group.swap_max is not None and group.swap_pages >= group.swap_max // PAGE_SIZE:
-                return False
+        if not self.has_swap():
+            return False
         for group in self.lineage:
             group.swap_pages += 1
         return True
@@ -80,16 +88,14 @@ class Cgroup:
 
     def is_swap_full(self) -> bool:
         """``mem_cgroup_swap_full()``: half of some limit is in use, so slots are not kept."""
-        for group in self.lineage:
-            if group.swap_max is not None and group.swap_pages * 2 >= group.swap_max // PAGE_SIZE:
+        for group, most in self._swap_limits:  # noqa: SIM110  # asked at every page
+            if group.swap_pages * 2 >= most:
                 return True
         return False
 
-    def nr_swap_pages(self) -> int | None:
-        """``mem_cgroup_get_nr_swap_pages()``: slots that may still be taken, ``None``: any."""
-        left = [
-            group.swap_max // PAGE_SIZE - group.swap_pages
-            for group in self.lineage
-            if group.swap_max is not None
-        ]
-        return min(left, default=None)
+    def has_swap(self) -> bool:
+        """``mem_cgroup_get_nr_swap_pages()``: whether any slot may still be taken."""
+        for group, most in self._swap_limits:  # noqa: SIM110  # asked at every page
+            if group.swap_pages >= most:
+                return False
+        return True

@@ -272,7 +272,7 @@ class TwoLists:
 
     def _may_swap(self, lruvec: Lruvec) -> bool:
         """``can_reclaim_anon_pages()``"""
-        return (not self._charges_slots or lruvec.has_swap()) and self._has_swap()
+        return (not self._charges_slots or lruvec.cgroup.has_swap()) and self._has_swap()
 
     @staticmethod
     def _get_scan_count(lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:

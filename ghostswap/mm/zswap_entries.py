@@ -7,7 +7,7 @@ The entries are columns by slot, some 30 bytes each, where an object would take 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ghostswap.mm import zpools
@@ -215,31 +215,27 @@ class Entries:
         """The slot of the first entry on list *number*, if there is one."""
         if not self._nr_items[number]:
             return None
-        notes = self._notes[number]
-        first = self._first[number]
-        while not self._counts(number, first, notes[first]):
-            first += 1
-        self._first[number] = first
-        return notes[first]
+        first = self._first[number] = next(self._counting(number))
+        return self._notes[number][first]
 
-    def _counts(self, number: int, at: int, slot: int) -> bool:
-        """Whether the note *at* list *number*, of *slot*, says where its entry is."""
+    def _counting(self, number: int) -> Iterator[int]:
+        """Where on list *number* the notes are that count, coldest first."""
+        notes, noted, length = self._notes[number], self._noted, self._length
+        cgroup_of, list_of = self._cgroup_of, self._list_of
         return (
-            self._noted[slot] == at
-            and self._length[slot] > 0
-            and self._list_of[self._cgroup_of[slot]] == number
+            at
+            for at in range(self._first[number], len(notes))
+            if noted[slot := notes[at]] == at
+            and length[slot] > 0
+            and list_of[cgroup_of[slot]] == number
         )
 
     def _tidy(self, number: int) -> None:
-        """Drop the notes that do not count, if they are as many as those that do."""
+        """Drop the notes that do not count, if they are twice as many as those that do."""
         notes = self._notes[number]
-        if len(notes) - self._first[number] < 2 * self._nr_items[number] + _TIDY_EVERY:
+        if len(notes) - self._first[number] < 3 * self._nr_items[number] + _TIDY_EVERY:
             return
-        start = self._first[number]
-        kept = (
-            slot for at, slot in enumerate(notes[start:], start) if self._counts(number, at, slot)
-        )
-        notes[:] = array("I", kept)
+        notes[:] = array("I", map(notes.__getitem__, self._counting(number)))
         self._first[number] = 0
         for at, slot in enumerate(notes):
             self._noted[slot] = at

@@ -90,7 +90,7 @@ def test_swap_max_is_exact_and_counts_slots_wherever_the_page_is() -> None:
     assert machine.swapping.no_slot == [1]
     assert machine.swapping.refused == [0]
     assert cgroup.swap_pages == 3
-    assert cgroup.nr_swap_pages() == 0
+    assert not cgroup.has_swap()
 
 
 def test_with_swap_max_0_zswap_gets_nothing_at_all() -> None:
