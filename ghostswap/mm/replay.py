@@ -41,6 +41,7 @@ class Replay:
     :param design: in place of the host's.
     :param fresh: reclaim has the statistics of cgroups brought up to date, as if somebody read
         ``memory.stat`` all the time; else it does what the kernel does by itself.
+    :param one_cpu: as for :class:`~ghostswap.mm.vmscan.Memory`.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Replay:
         design: str | None = None,
         *,
         fresh: bool = False,
+        one_cpu: bool = False,
     ) -> None:
         self._host = host
         self._design = design or host.design
@@ -94,6 +96,7 @@ class Replay:
             has_swap=self._parts.swapping.has_room,
             charges_slots=self._parts.swapping.charges_slots,
             on_kill=self._forget,
+            one_cpu=one_cpu,
             # Where all fits, nobody has to look.
             ram=host.ram if len(whole) * PAGE_SIZE > host.ram else None,
             others=self._pool_pages,

@@ -80,6 +80,7 @@ class TwoLists:
     :param waits_for_writes: cgroup v1: reclaim waits for a write that it comes across.
     :param shrink_slab: called with a group and a priority when reclaim has been through its
         lists; what it shrinks flushes the statistics, as zswap's shrinker does.
+    :param one_cpu: as for :class:`ghostswap.mm.vmscan.Memory`.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class TwoLists:
         charges_slots: bool,
         waits_for_writes: bool,
         shrink_slab: Callable[[int, int], None] | None,
+        one_cpu: bool,
     ) -> None:
         self._rules = rules
         self._pages = pages
@@ -106,6 +108,7 @@ class TwoLists:
         self._charges_slots = charges_slots
         self._waits_for_writes = waits_for_writes
         self._shrink_slab = shrink_slab
+        self._one_cpu = one_cpu
         self._batch: list[tuple[deque[int], int]] = []  # lists, and the pages that go to them
         self._clock = 0
         self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
@@ -123,20 +126,34 @@ class TwoLists:
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
         """Touch *pages* of *lruvec* in order; *fault* maps one that is not."""
         pte, dirty = self._pages.pte, self._pages.dirty
-        if writes is None:
+        if self._one_cpu:
+            self._touch_translated(lruvec, pages, writes, fault)
+        elif writes is None:
             for page in pages:
                 if pte[page]:
                     pte[page] = YOUNG
                 else:
                     fault(page, lruvec)
-            return
-        for page, write in zip(pages, writes, strict=True):
-            if pte[page]:
-                pte[page] = YOUNG
-            else:
+        else:
+            for page, write in zip(pages, writes, strict=True):
+                if pte[page]:
+                    pte[page] = YOUNG
+                else:
+                    fault(page, lruvec)
+                if write:
+                    dirty[page] = 1
+
+    def _touch_translated(
+        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault
+    ) -> None:
+        """Touch pages that the TLB has, if they are there: only a first write looks at the PTE."""
+        pte, dirty = self._pages.pte, self._pages.dirty
+        for page, write in zip(pages, writes or bytes(len(pages)), strict=True):
+            if not pte[page]:
                 fault(page, lruvec)
-            if write:
+            if write and not dirty[page]:
                 dirty[page] = 1
+                pte[page] = YOUNG
 
     def add(self, page: int, lruvec: Lruvec) -> None:
         """Put *page*, new or brought back, on its list: the active one if it went too early.

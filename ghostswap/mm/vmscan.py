@@ -79,6 +79,11 @@ class Memory:
     :param shrink_slab: called with a group and a priority when reclaim has scanned that group:
         the place of zswap's shrinker.
     :param on_kill: called with a group that is killed: its slots are free.
+    :param one_cpu: every process stays on one CPU, whose TLB is large. x86 clears accessed bits
+        without telling TLBs (``ptep_clear_flush_young()``), and a page that is unmapped takes all
+        other translations with it only where the process has been on another CPU
+        (``arch_tlbbatch_should_defer()``). So here a page that came in is not seen to be touched
+        again, but for its first write; elsewhere every touch is seen. Real processes lie between.
     :ivar killed: by group, whether it has been killed for lack of memory.
     :raises UsageError: there are more cgroups than a kernel can have.
     """
@@ -100,6 +105,7 @@ class Memory:
         others: Callable[[], int] = lambda: 0,
         shrink_slab: Callable[[int, int], None] | None = None,
         on_kill: Callable[[int], object] | None = None,
+        one_cpu: bool = False,
     ) -> None:
         row = kernels.get(kernel)
         self.groups = tuple(groups)
@@ -152,6 +158,7 @@ class Memory:
             charges_slots=charges_slots,
             waits_for_writes=cgroup_version == 1,
             shrink_slab=shrink_slab,
+            one_cpu=one_cpu,
         )
 
     # What processes do

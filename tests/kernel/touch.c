@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// touch PAGES TRACE TOUCHES r|w PROCS: enter the cgroup whose file PROCS is, write PAGES pages in
-// order, then touch those that TRACE (native uint32_t) names; with w odd ones are written to.
-// Prints the major faults of the touches.
+// touch PAGES TRACE TOUCHES r|w PROCS CPU...: enter the cgroup whose file PROCS is, go from CPU to
+// CPU and stay on the last, write PAGES pages in order, then touch those that TRACE (native
+// uint32_t) names; with w odd ones are written to. Prints the major faults of the touches.
+#define _GNU_SOURCE
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +22,7 @@ static long major_faults(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 6)
+	if (argc < 7)
 		return 2;
 	size_t pages = strtoul(argv[1], NULL, 10), touches = strtoul(argv[3], NULL, 10);
 	int writes = argv[4][0] == 'w';
@@ -37,6 +39,14 @@ int main(int argc, char **argv)
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED || madvise(memory, pages * PAGE, MADV_NOHUGEPAGE))
 		return 2;
+	for (int i = 6; i < argc; i++) {
+		cpu_set_t one;
+
+		CPU_ZERO(&one);
+		CPU_SET(atoi(argv[i]), &one);
+		if (sched_setaffinity(0, sizeof(one), &one))
+			return 2;
+	}
 	file = fopen(argv[5], "w");
 	if (!file || fputs("0", file) < 0 || fclose(file))
 		return 2;
