@@ -143,7 +143,7 @@ def command(
         if sweep is not None and sweep[0] == "limit":  # whether in frames decides on the cgroup
             options = replace(options, limit=_value(Limit(), "limit", sweep[1][0]))
         host = options.host(spec, swapfiles, kernel, _DEFAULT[0], compressor, zswap, 0)
-    refuse_pipes(host)
+    refuse_pipes(host, "of the designs")
     row = kernels.get(host.kernel)
     default = tuple(design for design in _DEFAULT if is_on(design, row))
     designs = tuple(dict.fromkeys(chosen)) or default

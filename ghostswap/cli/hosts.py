@@ -141,6 +141,19 @@ def host_options(function: F) -> F:
             metavar="SIZE",
             help="Size of the area that a design imagines; by default as large as need be.",
         ),
+        click.option(
+            "--flush-every",
+            type=click.IntRange(min=0),
+            metavar="FAULTS",
+            help="Faults between two flushes of the statistics of cgroups that reclaim goes by (2 s"
+            " of them), 0 where they are always fresh; by default as the kernel was seen to do.",
+        ),
+        click.option(
+            "--kernel-pages",
+            type=click.IntRange(min=0, max=1 << 20),
+            metavar="PAGES",
+            help="Pages that the kernel takes for a process beside page tables; 11, and 26 on 6.1.",
+        ),
         click.option("--seed", type=int, default=0, help="Of all that is drawn by lot; 0."),
     )
     for option in reversed(options):
@@ -160,6 +173,8 @@ class HostOptions:
     cgroup: str | None = None
     swap_max: int | None = None
     size: int | None = None
+    flush_every: int | None = None
+    kernel_pages: int | None = None
     seed: int = 0
 
     def host(
@@ -183,6 +198,8 @@ class HostOptions:
             raise UsageError("--write-ratio without --touches has no touches", "add --touches")
         if version == 1:
             self._check_v1(zswap)
+        if self.flush_every is not None:
+            check_flush_every(kernel, self.reclaim)
         if spec == "-" and self.touches is not None and split_spec(self.touches)[1] == "-":
             raise UsageError(
                 "standard input cannot be both the memory and its touches",
@@ -215,6 +232,8 @@ class HostOptions:
             max_pool_percent=20 if percent is None else percent,
             accept_threshold_percent=90 if accept is None else accept,
             zram_mem_limit=mem_limit or 0,
+            flush_every=self.flush_every,
+            kernel_pages=self.kernel_pages,
             seed=self.seed,
         )
 
@@ -234,6 +253,21 @@ class HostOptions:
                 raise UsageError(
                     f"{name} is not in cgroup version 1{why}", "add --cgroup 2, or leave it out"
                 )
+
+
+def check_flush_every(kernel: str, reclaim: str) -> None:
+    """Refuse late flushes where nothing goes by what they flush.
+
+    :raises UsageError: saying who does not.
+    """
+    from ghostswap.mm.reclaim import RULES
+
+    if reclaim == "lru":
+        raise UsageError("exact LRU goes by no statistics that could be flushed", "leave it out")
+    if not RULES[kernel].flushes_late:
+        raise UsageError(
+            f"Linux {kernel} has its statistics flushed when it reclaims", "leave it out: 6.8 began"
+        )
 
 
 def is_scenario(swapfiles: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ghostswap.cli import show
 from ghostswap.cli.classes import Classes
 from ghostswap.cli.talk import emit_json, note
+from ghostswap.mm.band import Band
 from ghostswap.mm.fill import Result
 from ghostswap.mm.kernels import DEBUGFS, VMSTAT
 from ghostswap.pages.source import PAGE_SIZE, Source
@@ -89,7 +90,7 @@ class Report:
         show.facts(self._sums(size))
         show.heading("counters")
         counters = {**result.zswap, **result.vmstat}
-        show.facts((f"  {name}", self._with_band(name, n)) for name, n in counters.items())
+        show.facts((f"  {name}", with_band(result.band, name, n)) for name, n in counters.items())
         if result.histogram:
             show.heading("compressed length of the pages in zswap")
             print_histogram(result.histogram)
@@ -105,12 +106,6 @@ class Report:
         written = self.result.vmstat["pswpout"] * PAGE_SIZE
         full = sum(area.reserved_bytes for area in areas if area.type == "full")
         return disk_json(sum(area.reserved_bytes for area in areas), written, full - written)
-
-    def _with_band(self, name: str, value: int) -> str:
-        if name not in self.result.band:
-            return str(value)
-        least, most = self.result.band[name]
-        return f"{value} ({least} to {most})"
 
     def _places(self, size: Callable[[int], str]) -> list[tuple[str, str, str, str]]:
         result, zswap, vmstat = self.result, self.result.zswap, self.result.vmstat
@@ -216,6 +211,14 @@ def verified_facts(verified: Verified | None) -> list[tuple[str, str]]:
         return []
     loads = f"{verified.loads} pages decompressed and {verified.disk_reads} read from disk"
     return [("verified", f"{loads}, all as they were")]
+
+
+def with_band(band: Band, name: str, value: int) -> str:
+    """The *value* of counter *name*, and what it may be instead."""
+    if name not in band:
+        return str(value)
+    least, most = band[name]
+    return f"{value} ({least} to {most})"
 
 
 def percent(part: int, whole: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ghostswap.cli import schema
+from ghostswap.cli.hosts import check_flush_every
 from ghostswap.cli.schema import Check, Document
 from ghostswap.cli.toml_lines import Path
 from ghostswap.errors import UsageError
@@ -61,6 +62,8 @@ _HOST: Mapping[str, Check] = {
     "compressor": schema.one_of(*codecs.names()),
     "reclaim": schema.one_of("kernel", "lru"),
     "cgroup_version": schema.integer(1, 2),
+    "flush_every": schema.integer(0, (1 << 63) - 1),
+    "kernel_pages": schema.integer(0, 1 << 20),
     "seed": schema.integer(-(1 << 63), (1 << 63) - 1),
     "tiers": schema.text,
     "zswap": schema.table,
@@ -124,6 +127,9 @@ def load(path: str) -> Host:
     zram = {f"zram_{name}": value for name, value in zram.items()}
     host = Host(groups=(), areas=areas, **values, **zswap, **zram)
     _check_zswap(document, zswap, kernels.get(host.kernel))
+    if host.flush_every is not None:
+        with document.at(("flush_every",)):
+            check_flush_every(host.kernel, host.policy)
     return replace(host, groups=_read_groups(document, groups, host))
 
 

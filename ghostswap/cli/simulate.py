@@ -82,6 +82,12 @@ _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
     help="Where --against-kernel makes the swap area for zswap; by default $TMPDIR or /tmp.",
 )
 @click.option(
+    "--band",
+    is_flag=True,
+    help="Also run the workload as it would go with other timing: counters that differ are given"
+    " with the least and the most of them.",
+)
+@click.option(
     "--proc",
     is_flag=True,
     help="After a workload, also print what /proc/swaps and /proc/meminfo would show of swap.",
@@ -102,6 +108,7 @@ def command(
     force: bool,
     against_kernel: bool,
     scratch: str | None,
+    band: bool,
     proc: bool,
     raw: bool,
     as_json: bool,
@@ -122,14 +129,17 @@ def command(
     options = _pick(HostOptions, values)
     report: Report | ZramReport | WorkloadReport
     if options != HostOptions() or design in _WITH_WORK or is_scenario(swapfiles):
-        report = _work(context, options, zswap)
+        report = _work(context, options, zswap, band)
         if as_json:
             report.emit_json(proc=proc)
         else:
             report.print(format_size if not raw else str, proc=proc)
         return 0
-    if proc:
-        raise UsageError("--proc without a workload has nothing to show", "add --touches, --limit")
+    if band or proc:
+        name, use = ("--band", "run") if band else ("--proc", "show")
+        raise UsageError(
+            f"{name} without a workload has nothing to {use}", "add --touches, --limit"
+        )
     _refuse_idle(jobs, scratch, verify=verify, force=force)
     task = Task(spec, compressor, kernels.get(kernel), jobs, verify, force)
     if design == "zram":
@@ -212,7 +222,9 @@ def _areas(paths: tuple[str, ...], design: str | None) -> list[SwapInfo]:
     return areas
 
 
-def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> WorkloadReport:
+def _work(
+    context: click.Context, options: HostOptions, zswap: ZswapOptions, band: bool
+) -> WorkloadReport:
     """Run a workload instead of storing every page once."""
     from ghostswap.cli import workload
 
@@ -220,10 +232,10 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
     swapfiles, design = values["swapfiles"], values["design"]
     if is_scenario(swapfiles):
         why = "a scenario says that itself"
-        refuse_others(context, why, "swapfiles", "jobs", "proc", "raw", "as_json")
+        refuse_others(context, why, "swapfiles", "jobs", "band", "proc", "raw", "as_json")
         from ghostswap.cli.scenario import load
 
-        return workload.simulate(load(swapfiles[0]), values["jobs"])
+        return workload.simulate(load(swapfiles[0]), values["jobs"], band)
     refuse(context, "no workload has it", *_NO_WORK)
     if options.touches is None and options.limit is None and design not in _WITH_WORK:
         names = [field.name for field in fields(HostOptions)]
@@ -255,4 +267,4 @@ def _work(context: click.Context, options: HostOptions, zswap: ZswapOptions) -> 
         zswap,
         values["mem_limit"],
     )
-    return workload.simulate(host, values["jobs"])
+    return workload.simulate(host, values["jobs"], band)

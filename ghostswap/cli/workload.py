@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -17,20 +18,39 @@ if TYPE_CHECKING:
     from ghostswap.cli.hosts import Measured
     from ghostswap.cli.workload_report import WorkloadReport
     from ghostswap.mm.host import Host
-    from ghostswap.mm.replay import Replay
+    from ghostswap.mm.outcome import Outcome
+    from ghostswap.mm.replay import Replay, Timing
     from ghostswap.mm.swapfile import SwapInfo
     from ghostswap.pages.touches import Touches
 
 
-def simulate(host: Host, jobs: int | None) -> WorkloadReport:
-    """Run *host*'s workload through its design."""
+def simulate(host: Host, jobs: int | None, with_band: bool) -> WorkloadReport:
+    """Run *host*'s workload through its design, and *with_band* as other timing would have it."""
     from ghostswap.cli.areas import open_areas
     from ghostswap.cli.hosts import measure_host
     from ghostswap.cli.workload_report import WorkloadReport
+    from ghostswap.mm.band import band
+    from ghostswap.mm.replay import timings
+    from ghostswap.mm.workers import each
 
+    if with_band:
+        refuse_pipes(host, "of the runs that --band makes")
     areas = open_areas(host.areas)
     measured = measure_host(host, (host.design,), jobs)
-    return WorkloadReport(host, measured, replay(host, host.design, measured, areas).outcome())
+    if not with_band:
+        return WorkloadReport(host, measured, replay(host, host.design, measured, areas).outcome())
+    runs = timings(host)
+    outcomes: list[Outcome] = []
+    with progress_bar("runs", len(runs)) as advance:
+
+        def run(timing: Timing) -> Outcome:
+            return replay(host, host.design, measured, areas, timing, quiet=True).outcome()
+
+        for outcome in each(run, runs, jobs or len(os.sched_getaffinity(0))):
+            outcomes.append(outcome)
+            advance(1)
+    found = band([outcome.counters() for outcome in outcomes])
+    return WorkloadReport(host, measured, outcomes[0], found)
 
 
 def replay(
@@ -38,6 +58,7 @@ def replay(
     design: str,
     measured: Measured,
     areas: Sequence[SwapInfo],
+    timing: Timing | None = None,
     *,
     quiet: bool = False,
 ) -> Replay:
@@ -45,11 +66,12 @@ def replay(
 
     A group that the kernel kills by chance is given a second one, as users would.
     """
-    from ghostswap.mm.replay import Replay
+    from ghostswap.mm.replay import Replay, timings
 
     traces = Traces(host, measured)
-    for fresh in (False, True):
-        run = Replay(host, measured.of(design), areas, design, fresh=fresh)
+    timing = timing or timings(host)[0]
+    for tried in (timing, timing.made_fresh()):
+        run = Replay(host, measured.of(design), areas, design, tried)
         bar = nullcontext(_ignore) if quiet else progress_bar(f"{design}: touches", traces.touches)
         with bar as advance:
             for count in run.run(traces.chunks(), traces.touches):
@@ -110,9 +132,10 @@ def last_touches(host: Host, measured: Measured) -> array[int]:
     return comparison.last_touches(sum(counts), firsts, Traces(host, measured).chunks())
 
 
-def refuse_pipes(host: Host) -> None:
+def refuse_pipes(host: Host, readers: str) -> None:
     """Refuse traces that can be gone through only once.
 
+    :param readers: that would go through them, as in "of the designs".
     :raises UsageError: naming the first.
     """
     from ghostswap.pages.trace import split_spec
@@ -121,6 +144,6 @@ def refuse_pipes(host: Host) -> None:
         kind, path = split_spec(group.touches or "")
         if kind and (path == "-" or Path(path).is_fifo()):
             raise UsageError(
-                f"{group.touches} is a pipe, which only one of the designs could read",
+                f"{group.touches} is a pipe, which only one {readers} could read",
                 "write the trace to a file and name that",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -21,9 +21,11 @@ from ghostswap.cli.report import (
     percent,
     print_skipped,
     source_json,
+    with_band,
 )
 from ghostswap.cli.talk import emit_json, note
 from ghostswap.mm import designs, kernels, transfer
+from ghostswap.mm.band import Band
 from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.host import Host
 from ghostswap.mm.kernels import DEBUGFS, VMSTAT
@@ -49,18 +51,22 @@ _CHARGED = {
     2: "version 2: compressed bytes in zswap count against the limit, those in zram do not",
 }
 NOT_REPEATABLE = (
-    "the kernel does not take the same pages twice, for timing decides as well;"
-    " 'man ghostswap-simulate' says how near the model comes"
+    "the kernel does not take the same pages twice, for timing decides as well; 'ghostswap simulate"
+    " --band' gives the range, 'man ghostswap-simulate' how near the model comes"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadReport:
-    """An outcome with what it belongs to."""
+    """An outcome with what it belongs to.
+
+    :ivar band: of the counters that other timing changes, where it was asked for.
+    """
 
     host: Host
     measured: Measured
     outcome: Outcome
+    band: Band = field(default_factory=dict)
 
     def emit_json(self, *, proc: bool = False) -> None:
         """Print as JSON; *proc*: with the text of /proc/swaps and the lines of /proc/meminfo."""
@@ -68,7 +74,7 @@ class WorkloadReport:
             {
                 **host_json(self.host, self.measured),
                 "zpool": self._zpool(),
-                "band": {},
+                "band": self.band,
                 **outcome_json(self.outcome),
                 "histogram": histogram(self._histogram()),
                 **(_proc_json(self.outcome) if proc else {}),
@@ -97,7 +103,9 @@ class WorkloadReport:
         show.table(columns, rows, right=columns[1:])
         show.heading("counters")
         counters = {**outcome.zswap, **outcome.zram, **outcome.vmstat}
-        show.facts((f"  {name}", str(count)) for name, count in counters.items())
+        show.facts(
+            (f"  {name}", with_band(self.band, name, count)) for name, count in counters.items()
+        )
         if outcome.zswap_own:
             show.heading("zswap's limits, and what no kernel counts")
             show.facts((f"  {name}", str(count)) for name, count in outcome.zswap_own.items())

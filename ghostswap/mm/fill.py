@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import cycle
 from typing import Protocol
 
 from ghostswap.mm import metadata
+from ghostswap.mm.band import Band, band
 from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.kernels import Filled
 from ghostswap.mm.metadata import Metadata
@@ -57,13 +58,18 @@ class Result:
     metadata: Metadata
     histogram: dict[int, int]
     why: tuple[str, ...] = ()
-    band: dict[str, tuple[int, int]] = field(default_factory=dict)
+    band: Band = field(default_factory=dict)
 
     @property
     def freed_bytes(self) -> int:
         """Memory gained: pages that left, less the pool and the metadata that they cost."""
         left = (self.pages - self.kept_pages) * PAGE_SIZE
         return left - self.zswap["pool_total_size"] - self.metadata.total_bytes
+
+    def counters(self) -> dict[str, int]:
+        """All that may differ from run to run, by its name in JSON."""
+        own = {"kept_pages": self.kept_pages, "freed_bytes": self.freed_bytes}
+        return {**self.zswap, **self.vmstat, **own}
 
 
 class Witness(Protocol):
@@ -252,7 +258,9 @@ class Fills:
         for run in self._runs:
             run.finish()
         results = [run.result() for run in self._runs]
-        return replace(results[0], why=self._why(), band=_band(results))
+        return replace(
+            results[0], why=self._why(), band=band([result.counters() for result in results])
+        )
 
     def classes(self) -> tuple[ClassStat, ...]:
         """Size classes of the first run's zsmalloc; none of another allocator."""
@@ -272,17 +280,3 @@ class Fills:
                 " here at once, late, and not before the end"
             )
         return tuple(why)
-
-
-def _band(results: Sequence[Result]) -> dict[str, tuple[int, int]]:
-    numbers = [
-        {
-            **result.zswap,
-            **result.vmstat,
-            "kept_pages": result.kept_pages,
-            "freed_bytes": result.freed_bytes,
-        }
-        for result in results
-    ]
-    band = {name: [run[name] for run in numbers] for name in numbers[0]}
-    return {name: (min(of), max(of)) for name, of in band.items() if min(of) != max(of)}

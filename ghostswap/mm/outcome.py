@@ -97,6 +97,15 @@ class Outcome:
     fresh_statistics: bool
     timeline: tuple[Sample, ...]
 
+    def counters(self) -> dict[str, int]:
+        """All that may differ from run to run, by its name in JSON."""
+        own = {
+            "resident_pages": self.resident_pages,
+            "kept_pages": self.kept_pages,
+            "freed_bytes": self.freed_bytes,
+        }
+        return {**self.zswap, **self.zram, **self.vmstat, **own}
+
     @property
     def pool_bytes(self) -> int:
         """Memory of the compressed pages."""

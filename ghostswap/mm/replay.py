@@ -6,7 +6,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import compress
 
@@ -18,8 +18,8 @@ from ghostswap.mm.kernels import Reclaim
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.outcome import GroupOutcome, Outcome, Sample
+from ghostswap.mm.reclaim import FLUSH_EVERY, RULES
 from ghostswap.mm.redraw import Redraw
-from ghostswap.mm.shrink import RULES
 from ghostswap.mm.shrinker import Shrinker
 from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, TierUse
 from ghostswap.mm.tiers import Tiers, effective_mask
@@ -32,6 +32,35 @@ _SAMPLES = 60
 _COMPRESSED = (Origin.ZSWAP, Origin.ZRAM)
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a kernel leaves to chance, and another run may have otherwise.
+
+    :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
+        are fresh whenever reclaim looks, as if somebody read ``memory.stat`` all the time.
+    :ivar one_cpu: as for :class:`~ghostswap.mm.vmscan.Memory`.
+    """
+
+    flush_every: int
+    one_cpu: bool = False
+
+    def made_fresh(self) -> Timing:
+        """The same with statistics that are always fresh."""
+        return replace(self, flush_every=0)
+
+
+def timings(host: Host) -> list[Timing]:
+    """How *host* is run, and how else its kernel may run it; one only where no timing matters."""
+    rules = RULES[kernels.get(host.kernel).name]
+    usual = Timing(rules.flush_every if host.flush_every is None else host.flush_every)
+    if host.policy == "lru":
+        return [usual.made_fresh()]
+    others = [replace(usual, one_cpu=True)]
+    if rules.flushes_late:
+        others.append(Timing(0 if usual.flush_every else FLUSH_EVERY))
+    return [usual, *others]
+
+
 class Replay:
     """*host* with its groups' memory *measured*, ready to run.
 
@@ -39,9 +68,7 @@ class Replay:
         :mod:`ghostswap.mm.lengths`.
     :param areas: those of *host*, opened; none for what the design imagines.
     :param design: in place of the host's.
-    :param fresh: reclaim has the statistics of cgroups brought up to date, as if somebody read
-        ``memory.stat`` all the time; else it does what the kernel does by itself.
-    :param one_cpu: as for :class:`~ghostswap.mm.vmscan.Memory`.
+    :param timing: by default the first of :func:`timings`.
     """
 
     def __init__(
@@ -50,14 +77,15 @@ class Replay:
         measured: Sequence[array[int]],
         areas: Sequence[SwapInfo],
         design: str | None = None,
-        *,
-        fresh: bool = False,
-        one_cpu: bool = False,
+        timing: Timing | None = None,
     ) -> None:
         self._host = host
         self._design = design or host.design
         self._kernel = kernels.get(host.kernel)
         self._cgroups = cgroups(host)
+        rules = RULES[self._kernel.name]
+        kernel_pages = rules.kernel_pages if host.kernel_pages is None else host.kernel_pages
+        timing = timing or timings(host)[0]
         self._working = [group for group in host.groups if group.source is not None]
         whole = array("H")
         self._members: list[vmscan.Group] = []
@@ -66,7 +94,7 @@ class Replay:
             first = len(whole)
             self._members.append(vmscan.Group(self._cgroups[group.name], first, len(lengths)))
             if group.limit_frames is not None:
-                taken = vmscan.KERNEL_PAGES + -(-len(lengths) // vmscan.PTRS_PER_PTE)
+                taken = kernel_pages + -(-len(lengths) // vmscan.PTRS_PER_PTE)
                 self._cgroups[group.name].memory_max = (group.limit_frames + taken) * PAGE_SIZE
             whole.extend(lengths)
             self._redraws.append(_redraw(group, lengths, first, host.seed))
@@ -92,18 +120,19 @@ class Replay:
             self._parts.swapping,
             policy=host.policy,
             cgroup_version=host.cgroup_version,
-            flush_every=0 if fresh else None,
+            kernel_pages=kernel_pages,
+            flush_every=timing.flush_every,
             has_swap=self._parts.swapping.has_room,
             charges_slots=self._parts.swapping.charges_slots,
             on_kill=self._forget,
-            one_cpu=one_cpu,
+            one_cpu=timing.one_cpu,
             # Where all fits, nobody has to look.
             ram=host.ram if len(whole) * PAGE_SIZE > host.ram else None,
             others=self._pool_pages,
             shrink_slab=self._make_shrinkers() if host.shrinker_enabled else None,
         )
         self._parts.swapping.resident = self._memory.is_mapped
-        self._is_fresh = fresh or host.policy == "lru" or not RULES[self._kernel.name].flush_every
+        self._is_fresh = not timing.flush_every
         self._touches = [0] * len(self._members)
         self._timeline: list[Sample] = []
 

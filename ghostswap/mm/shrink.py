@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from math import inf
 
 from ghostswap.mm.backing import FREED, WRITING, Backing
@@ -25,6 +24,7 @@ from ghostswap.mm.lruvec import (
     Lruvec,
     Pages,
 )
+from ghostswap.mm.reclaim import Rules
 
 # A shadow is the age of the lruvec that evicted the page, its index (16 bits, as the kernel has
 # for a cgroup), and WORKINGSET as one bit.
@@ -41,32 +41,6 @@ MAX_SWAPPINESS = 200
 #: many come back before they are there, as were recorded.
 WRITE_TIME = 360
 WALK_TIME = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How a kernel reclaims.
-
-    :ivar pagevec_size: pages that wait, on each CPU, to be put on their list.
-    :ivar flush_every: faults from one flush of the statistics of cgroups to the next; 0 where each
-        reclaim flushes them. Since 6.8 it takes them as they are, up to 2 s old
-        (``mem_cgroup_flush_stats_ratelimited()``), which is so many faults with zswap at 10 us.
-    :ivar partial_walks: reclaim goes no further through the groups than it needs to, the next one
-        goes on from there, and only one that brought nothing goes through all (6.10).
-    """
-
-    pagevec_size: int
-    flush_every: int
-    partial_walks: bool
-
-
-#: By the name of the kernel.
-RULES = {
-    "6.1": Rules(pagevec_size=15, flush_every=0, partial_walks=False),
-    "6.6": Rules(pagevec_size=15, flush_every=0, partial_walks=False),
-    "6.12": Rules(pagevec_size=31, flush_every=200_000, partial_walks=True),
-    "6.18": Rules(pagevec_size=31, flush_every=200_000, partial_walks=True),
-}
 
 
 class TwoLists:

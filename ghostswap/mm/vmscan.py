@@ -19,16 +19,13 @@ from ghostswap.mm.backing import ZRAM, ZSWAP, Backing
 from ghostswap.mm.exact_lru import ExactLru
 from ghostswap.mm.lruvec import EVICTED, UNMAPPED, YOUNG, Events, Fault, Lruvec, Pages
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.shrink import RULES, TwoLists
+from ghostswap.mm.reclaim import RULES
+from ghostswap.mm.shrink import TwoLists
 from ghostswap.pages.source import PAGE_SIZE
 
 MAX_RECLAIM_RETRIES = 16
 MEM_CGROUP_ID_MAX = 0xFFFF
 PTRS_PER_PTE = 512
-
-#: Pages that the kernel takes for a process beside the tables that map its memory: the other page
-#: tables, its stack and the like. With these tables they were 19 of recorded processes (6.12).
-KERNEL_PAGES = 11
 
 _CHUNK = 1 << 16
 
@@ -66,10 +63,11 @@ class Memory:
     :param backing: where pages go that leave, and where they come back from.
     :param policy: ``kernel`` for its two lists, ``lru`` for exact LRU.
     :param cgroup_version: 2 charges bytes in zswap to their group, 1 does not.
-    :param kernel_pages: charged to each group from the start; page tables come on top.
+    :param kernel_pages: charged to each group from the start, by default as many as *kernel*
+        takes; page tables come on top.
     :param flush_every: faults between two flushes of the cgroup statistics, on which the two lists
         go by; 0 to flush at every reclaim, as if somebody were reading ``memory.stat`` all the
-        time; by default what *kernel* does (:class:`ghostswap.mm.shrink.Rules`). A kernel that
+        time; by default what *kernel* does (:class:`ghostswap.mm.reclaim.Rules`). A kernel that
         flushes by the clock does not repeat itself: runs with some values give a band.
     :param flush_first: faults before the first flush, by default as many.
     :param has_swap: whether a slot is free in any area; by default one always is.
@@ -96,7 +94,7 @@ class Memory:
         *,
         policy: Literal["kernel", "lru"] = "kernel",
         cgroup_version: int = 2,
-        kernel_pages: int = KERNEL_PAGES,
+        kernel_pages: int | None = None,
         flush_every: int | None = None,
         flush_first: int | None = None,
         has_swap: Callable[[], bool] = lambda: True,
@@ -108,6 +106,8 @@ class Memory:
         one_cpu: bool = False,
     ) -> None:
         row = kernels.get(kernel)
+        rules = RULES[row.name]
+        kernel_pages = rules.kernel_pages if kernel_pages is None else kernel_pages
         self.groups = tuple(groups)
         self.killed = [False] * len(self.groups)
         exclusive = (ZSWAP, ZRAM)
@@ -145,7 +145,6 @@ class Memory:
         if policy == "lru":
             self._policy = ExactLru(self._pages, backing, tuple(by_cgroup.values()))
             return
-        rules = RULES[row.name]
         every = rules.flush_every if flush_every is None else flush_every
         self._policy = TwoLists(
             rules,

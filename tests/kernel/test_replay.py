@@ -2,7 +2,8 @@
 """The running kernel brings back as many pages as our two lists, for a process under a limit.
 
 It repeats itself, but for flushes of its statistics, where the process has been on two CPUs: then
-each page that is unmapped takes all translations with it, and no touch goes unseen.
+each page that is unmapped takes all translations with it, and no touch goes unseen. So the numbers
+are equal.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import shutil
 import subprocess
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from itertools import accumulate
+from contextlib import ExitStack, closing, contextmanager
+from itertools import accumulate, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,11 +30,16 @@ from ghostswap.mm.swapfile import SwapInfo
 from ghostswap.mm.vmscan import Group, Memory
 
 PAGES = 8192
-TOUCHES = 120_000
+TOUCHES = 48_000
 #: Of the pages, what may be in memory.
 SHARES = {"ample": 0.75, "half": 0.5, "tight": 0.3}
 RUNS = 5
+#: Of which one at least has no flush in it, however busy the machine is.
+TRIES = 12
+#: Of a band.
 TOLERANCE = 0.01
+#: touch.c enters its cgroup late: all that is charged is a page table more than its pages fill.
+KERNEL_PAGES = 1
 #: Incompressible enough: what a page of touch.c's comes to. In version 1 it does not matter.
 LENGTH = 1500
 
@@ -159,7 +165,14 @@ def modelled(touches: array[int], limit: int, how: str, **timing: Any) -> int:
     lengths = array("H", [LENGTH]) * PAGES
     parts = designs.build("classic", kernel, lengths, [area], [cgroup], Parameters(1 << 34))
     groups = [Group(cgroup, 0, PAGES)]
-    memory = Memory(kernel.name, groups, parts.swapping, cgroup_version=1, **timing)
+    memory = Memory(
+        kernel.name,
+        groups,
+        parts.swapping,
+        cgroup_version=1,
+        kernel_pages=KERNEL_PAGES,
+        **timing,
+    )
     parts.swapping.resident = memory.is_mapped
     memory.fill(0)
     assert memory.events(0).pgmajfault == 0
@@ -171,39 +184,36 @@ def modelled(touches: array[int], limit: int, how: str, **timing: Any) -> int:
 
 def live_runs(
     program: Path, area: Path, touches: array[int], limit: int, how: str, cpus: Sequence[int]
-) -> list[int]:
-    """Major faults of some runs, but for those that were killed."""
+) -> Iterator[int]:
+    """Major faults of run after run, but for those that were killed."""
     with ExitStack() as stack:
         stack.enter_context(setting(ENABLED, "Y"))
         stack.enter_context(setting(CLUSTER, "0"))
         stack.enter_context(swap(area))
-        runs = [live(program, touches, limit, how, cpus) for _ in range(RUNS)]
-    return [run for run in runs if run is not None]
+        while True:
+            faults = live(program, touches, limit, how, cpus)
+            if faults is not None:
+                yield faults
 
 
-@pytest.mark.parametrize(
-    ("name", "share", "how"),
-    [
-        ("zipf", "ample", "r"),
-        ("zipf", "half", "w"),
-        ("zipf", "tight", "r"),
-        ("uniform", "half", "r"),
-        ("scan", "half", "w"),
-        ("loop", "ample", "r"),
-        ("hot", "half", "r"),
-        ("hot", "tight", "w"),
-    ],
-)
-def test_one_of_five_runs_has_our_major_faults(
+@pytest.mark.parametrize("how", ["r", "w"])
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("name", ["zipf", "uniform", "scan", "loop", "hot"])
+def test_major_faults_are_the_kernels(
     toucher: Path, tmp_path: Path, name: str, share: str, how: str
 ) -> None:
     cpus = sorted(os.sched_getaffinity(0))[1::-1]
     if len(cpus) < 2:
         pytest.skip("one CPU here, whose TLB hides touches")
     touches, limit = trace(name), int(PAGES * SHARES[share])
-    runs = live_runs(toucher, tmp_path / "swap", touches, limit, how, cpus)
     ours = modelled(touches, limit, how)
-    assert any(abs(ours - run) <= run * TOLERANCE for run in runs), (ours, runs)
+    found = []
+    with closing(live_runs(toucher, tmp_path / "swap", touches, limit, how, cpus)) as runs:
+        for run in islice(runs, TRIES):
+            found.append(run)
+            if run == ours:
+                break
+    assert ours in found
 
 
 @pytest.mark.parametrize(
@@ -216,9 +226,9 @@ def test_a_process_that_stays_on_one_cpu_is_within_our_band(
     """The band reaches from all touches seen to none seen again."""
     touches, limit = trace(name), int(PAGES * SHARES[share])
     cpus = sorted(os.sched_getaffinity(0))[:1]
-    runs = live_runs(toucher, tmp_path / "swap", touches, limit, how, cpus)
+    with closing(live_runs(toucher, tmp_path / "swap", touches, limit, how, cpus)) as runs:
+        found = list(islice(runs, RUNS))
     timings: list[dict[str, Any]] = [{}, {"flush_every": 0}, {"one_cpu": True}]
     ours = [modelled(touches, limit, how, **timing) for timing in timings]
     least, most = min(ours) * (1 - TOLERANCE), max(ours) * (1 + TOLERANCE)
-    assert runs
-    assert all(least <= run <= most for run in runs), (ours, runs)
+    assert all(least <= run <= most for run in found), (ours, found)

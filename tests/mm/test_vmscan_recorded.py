@@ -26,7 +26,7 @@ from ghostswap.mm.slotmap import RULES
 from ghostswap.mm.swap_slots import ExactSwapSpace
 from ghostswap.mm.swap_state import SwapState
 from ghostswap.mm.swapfile import SwapInfo
-from ghostswap.mm.vmscan import KERNEL_PAGES, Group, Memory
+from ghostswap.mm.vmscan import Group, Memory
 from ghostswap.mm.zswap import Zswap
 
 RAM = 256 << 20
@@ -40,8 +40,6 @@ AREAS = {
     "diskhi": ("full", "ghost"),
     "equal": ("full", "ghost"),
 }
-#: Beside the kernel's, the process on 6.1 has 13 pages of its own, and 2 more page tables.
-OWN_PAGES = {"6.1": 15, "6.12": 0}
 #: Faults between flushes, and before the first, where 6.12 flushes by the clock: every 2 s, of
 #: which the recorded machine needed some 180 us a fault.
 FLUSHES = ((0, 0), (9000, 4500), (9000, 6300))
@@ -111,7 +109,6 @@ def _replay(row_json: str, flush_every: int, flush_first: int) -> Run:
         row["kernel"],
         [Group(cgroup, 0, pages)],
         state,
-        kernel_pages=KERNEL_PAGES + OWN_PAGES[row["kernel"]],
         flush_every=flush_every,
         flush_first=flush_first,
         has_swap=state.has_room,
