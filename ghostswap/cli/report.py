@@ -52,7 +52,7 @@ class Report:
                 "lengths": "estimate" if self.error else "exact",
                 "lengths_error": self.error or None,
                 "source": source_json(self.source, result.pages),
-                "exact": not result.why,
+                "exact": not (result.why or self.error),
                 "why": list(result.why),
                 "band": result.band,
                 "zswap": {**dict.fromkeys(DEBUGFS, 0), **result.zswap},

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,12 @@ def _is_filled(page: bytes, filled: Filled) -> bool:
     return page[8:] == page[:-8] and (filled == Filled.SAME or not any(page[:8]))
 
 
+#: A measured error: percent of how many lengths, that of pages kept whole or refused left out.
+_off = (
+    "{} % of {:,} recorded lengths equal, the rest up to {} bytes off, pool bytes up to {} % off"
+).format
+
+
 class Lz4hc(_ByLibrary):
     """liblz4 at the kernel's level 9, though the kernel's parser is another."""
 
@@ -178,7 +185,7 @@ class Lz4hc(_ByLibrary):
 
     @property
     def error(self) -> str:
-        return "78.9 % of pages equal, pool bytes 0.9996 of the kernel's"
+        return _off(85, 11576, 12, "0.76")
 
     def _compressor(self) -> Callable[[bytes], bytes]:
         from lz4.block import compress
@@ -208,7 +215,7 @@ class Lz4Frame(Lz4hc):
 
     @property
     def error(self) -> str:
-        return "97.15 % of pages equal, the rest 1 to 9 bytes short, pool bytes 0.99996"
+        return "97.15 % of pages equal, the rest 1 to 9 bytes short, pool bytes up to 0.52 % off"
 
     def _compressor(self) -> Callable[[bytes], bytes]:
         from lz4.frame import compress
@@ -260,18 +267,24 @@ _ZSTD_LEVEL_3 = {
 }
 _ZSTD_NAMES = ("window_log", "chain_log", "hash_log", "search_log", "min_match")
 
+#: The versions that were as good as 1.5.2 on every page.
+_LIKE_1_5_2 = ("1.5.1", "1.5.2", "1.5.4", "1.5.5", "1.5.6")
 #: How far lengths of one zstd (the second) are from those of a kernel with another (the first).
 _ZSTD_ERROR = {
-    ("1.4.10", "1.4.10"): "",
-    ("1.4.10", "1.5.7"): "8 % of 3,071 pages equal, their sum up to 0.3 % off",
-    **{("1.5.2", f"1.5.{patch}"): "" for patch in (2, 4, 5, 6)},
-    ("1.5.2", "1.5.7"): "81 % of pages equal, pool bytes 0.99985 of the kernel's",
+    **{("1.4.10", here): "" for here in ("1.4.8", "1.4.10")},
+    **{("1.4.10", here): _off(7, 5666, 19, "0.50") for here in _LIKE_1_5_2},
+    ("1.4.10", "1.5.7"): _off(7, 5666, 22, "1.42"),
+    **{("1.5.2", here): "" for here in _LIKE_1_5_2},
+    ("1.5.2", "1.5.7"): _off(80, 5852, 16, "1.07"),
 }
+
+#: The extra of ghostswap that installs a zstd with the lengths of a kernel's.
+_ZSTD_EXTRA = {"1.4.10": "zstd-6.1", "1.5.2": "zstd-6.12"}
 
 
 @dataclass(frozen=True, slots=True)
 class Zstd(_ByLibrary):
-    """Level 3 as the kernel sets it up, by whichever zstd this Python has.
+    """Level 3 as the kernel sets it up, by Python's zstd or, where only that is exact, zstandard.
 
     :ivar version: the zstd that the kernel carries.
     :ivar hint: the size for which the kernel asks for level 3's parameters, 0 for any.
@@ -282,22 +295,25 @@ class Zstd(_ByLibrary):
 
     @property
     def error(self) -> str:
-        here: str = _zstd().zstd_version
-        measured = _ZSTD_ERROR.get((self.version, here), "never compared")
+        here = self._library()
+        measured = self._error_of(here)
+        if measured and self.version in _ZSTD_EXTRA:
+            measured += f"; exact after pip install 'ghostswap[{_ZSTD_EXTRA[self.version]}]'"
         return measured and f"zstd {here} here, {self.version} in the kernel: {measured}"
 
+    def _library(self) -> str:
+        """Give the version to use: the first that is exact, else Python's own."""
+        return min(_zstd_libraries(), key=lambda version: bool(self._error_of(version)))
+
+    def _error_of(self, version: str) -> str:
+        return _ZSTD_ERROR.get((self.version, version), "never compared")
+
     def _compressor(self) -> Callable[[bytes], bytes]:
-        zstd = _zstd()
-        parameter = zstd.CompressionParameter
-        options = {
-            getattr(parameter, name): value
-            for name, value in zip(_ZSTD_NAMES, _ZSTD_LEVEL_3[self.hint], strict=True)
-        }
-        options[parameter.strategy] = zstd.Strategy.dfast
-        stream = zstd.ZstdCompressor(options=options)
-        return lambda page: stream.compress(page, stream.FLUSH_FRAME)
+        parameters = dict(zip(_ZSTD_NAMES, _ZSTD_LEVEL_3[self.hint], strict=True))
+        return _zstd_libraries()[self._library()](parameters)
 
     def _decompress(self, data: ReadableBuffer) -> bytes:
+        # Whichever library made the frame, for older zstandards do not say where it ended.
         zstd = _zstd()
         # A frame of one page says its size, and asks for no more memory than that.
         options = {zstd.DecompressionParameter.window_log_max: PAGE_SIZE.bit_length() - 1}
@@ -311,6 +327,37 @@ def _stream_end(stream: Any, data: ReadableBuffer) -> bytes:
     """Decompress to the end of *data*, or to one byte more than any page has."""
     page: bytes = stream.decompress(data, PAGE_SIZE + 1)
     return page if stream.eof and not stream.unused_data else b""
+
+
+_ZstdLibrary = Callable[[dict[str, int]], Callable[[bytes], bytes]]
+
+
+@cache  # what is not there is searched for once, not for each page
+def _zstd_libraries() -> dict[str, _ZstdLibrary]:
+    """Give what makes compressors, by its version of zstd, Python's own first."""
+    libraries: dict[str, _ZstdLibrary] = {_zstd().zstd_version: _by_python}
+    try:
+        version = import_module("zstandard").ZSTD_VERSION
+    except ImportError:  # it is optional
+        return libraries
+    libraries.setdefault(".".join(map(str, version)), _by_zstandard)
+    return libraries
+
+
+def _by_python(parameters: dict[str, int]) -> Callable[[bytes], bytes]:
+    zstd = _zstd()
+    names = zstd.CompressionParameter
+    options = {getattr(names, name): value for name, value in parameters.items()}
+    options[names.strategy] = zstd.Strategy.dfast
+    stream = zstd.ZstdCompressor(options=options)
+    return lambda page: stream.compress(page, stream.FLUSH_FRAME)
+
+
+def _by_zstandard(parameters: dict[str, int]) -> Callable[[bytes], bytes]:
+    zstd = import_module("zstandard")
+    options = zstd.ZstdCompressionParameters(strategy=zstd.STRATEGY_DFAST, **parameters)
+    compress: Callable[[bytes], bytes] = zstd.ZstdCompressor(compression_params=options).compress
+    return compress
 
 
 def _zstd() -> ModuleType:

@@ -17,7 +17,7 @@ import pytest
 from conftest import Run, load_case
 from corpora import CORPORA
 
-from ghostswap.mm import kernels
+from ghostswap.mm import codecs, kernels
 
 RECORDED = {
     (row["corpus"], row["comp"]): row
@@ -61,8 +61,14 @@ def test_counters_are_those_of_the_recorded_kernel(
         assert found["lengths_error"]
         assert counted["stored_pages"] == pytest.approx(expected["stored_pages"], abs=1)
         assert counted["pool_total_size"] == pytest.approx(expected["pool_total_size"], rel=0.005)
-    exact = {"deflate": True, "lz4": True, "lzo": True, "lzo-rle": True}
-    assert found["lengths"] == ("exact" if exact.get(compressor) else "estimate")
+    exact = codecs.get(compressor, "6.12").exact
+    assert (found["lengths"], found["exact"]) == ("exact" if exact else "estimate", exact)
+
+
+def test_with_estimated_lengths_nothing_is_exact(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"page" * 1024)
+    found = simulate(run, "--compressor", "lz4hc", "--pages", "page")
+    assert (found["lengths"], found["exact"], found["why"]) == ("estimate", False, [])
 
 
 def test_json_has_the_documented_keys(run: Run, tmp_path: Path) -> None:

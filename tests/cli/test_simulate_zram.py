@@ -15,7 +15,7 @@ from corpora import CORPORA
 RECORDED = [
     row
     for row in load_case("kernel-fills.json.xz")
-    if row["design"] == "zram" and row["comp"] in ("deflate", "lz4", "lzo", "lzo-rle")
+    if row["design"] == "zram" and row["comp"] in ("deflate", "lz4", "lzo", "lzo-rle", "zstd")
 ]
 
 
