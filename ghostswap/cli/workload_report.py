@@ -210,7 +210,7 @@ def host_json(host: Host, measured: Measured) -> dict[str, Any]:
         "sources": sources,
         "reclaim": host.policy,
         "cgroup": host.cgroup_version,
-        "exact": not why(host),
+        "exact": not (why(host) or measured.error),
         "why": list(why(host)),
     }
 

@@ -52,6 +52,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         compressor = "zstd"
         reclaim = "lru"
         cgroup_version = 2
+        kernel_pages = 7
         seed = -7
         tiers = "+ssd:100 +hdd:-1"
         zram = { disksize = "4G", mem_limit = "1G", backing_dev = "2G" }
@@ -97,6 +98,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         compressor="zstd",
         policy="lru",
         cgroup_version=2,
+        kernel_pages=7,
         seed=-7,
         tiers="+ssd:100 +hdd:-1",
         zram_disksize=4 << 30,
@@ -192,6 +194,8 @@ ERRORS = {
     f'\n\ncompressor = "brotli"\n{LEAST}': ('3: compressor: unknown: "brotli"', "known: lz4"),
     f'reclaim = "mru"\n{LEAST}': ('1: reclaim: unknown: "mru"', "did you mean lru?"),
     f"cgroup_version = 3\n{LEAST}": ("1: cgroup_version: 3 is out of range", "write 1 to 2"),
+    f'kernel = "6.6"\nflush_every = 0\n{LEAST}': ("2: flush_every: Linux 6.6 has its", "6.8"),
+    f'reclaim = "lru"\nflush_every = 9\n{LEAST}': ("2: flush_every: exact LRU", "leave it out"),
     f"cgroup_version = 2.0\n{LEAST}": ("1: cgroup_version: 2.0 is no whole number", "1 to 2"),
     f"seed = true\n{LEAST}": ("1: seed: true is no whole number", "write"),
     f"seed = 0x{'f' * 9000}\n{LEAST}": ("1: seed: a huge number is out of range", "write"),

@@ -85,6 +85,39 @@ def test_the_same_seed_gives_the_same_result(run: Run) -> None:
     assert simulate(run, *work) != simulate(run, *work, "--seed", "1")
 
 
+def test_a_band_is_what_other_timing_makes_of_the_counters(run: Run) -> None:
+    work = ("--limit", "5M", "--touches", "zipf:0.9@8k")
+    alone, found = simulate(run, *work), simulate(run, *work, "--band", "-j", "2")
+    band = found.pop("band")
+    assert alone.pop("band") == {}
+    assert found == alone
+    fresh = simulate(run, *work, "--flush-every", "0")
+    assert fresh["fresh_statistics"] > found["fresh_statistics"]
+    assert fresh["vmstat"]["pgdeactivate"] > found["vmstat"]["pgdeactivate"]
+    for counters in (found, fresh):
+        counted = {**counters["vmstat"], **counters["zswap"]}
+        assert all(
+            band[name][0] <= counted[name] <= band[name][1] for name in band.keys() & counted
+        )
+    least, most = band["pgmajfault"]
+    assert least == found["vmstat"]["pgmajfault"] < most, "no touch is unseen on several CPUs"
+    text = run("simulate", "--pages", SOURCE, *work, "--band").stdout
+    assert re.search(rf"  pgmajfault +{least} \({least} to {most}\)\n", text)
+
+
+def test_what_the_kernel_takes_is_taken_of_a_size_but_not_of_frames(run: Run) -> None:
+    limits = ("5M", "1000")
+    work = ("--touches", "uniform@4k")
+    some, more = (
+        [simulate(run, *work, "--limit", limit, "--kernel-pages", n) for limit in limits]
+        for n in ("11", "200")
+    )
+    usual = [simulate(run, *work, "--limit", limit) for limit in limits]
+    assert usual == some
+    assert more[0]["resident_pages"] < some[0]["resident_pages"]
+    assert more[1] == some[1]
+
+
 def test_real_areas_are_filled_by_priority_and_shown_as_proc_shows_them(run: Run) -> None:
     run("mkswap", "-q", "--size", "4M", "g")
     run("mkswap", "-q", "--file", "--size", "2M", "f")
@@ -212,6 +245,10 @@ REFUSED = [
     (("--limit", "6M", "g:prio=99999"), "32767"),
     (("--limit", "6M", "g:prio=-3"), "32767"),
     (("--limit", "6M", "--design", "vswap", "g"), "ghost area"),
+    (("--limit", "6M", "--flush-every", "9", "--kernel", "6.1"), "6.8"),
+    (("--limit", "6M", "--flush-every", "0", "--reclaim", "lru"), "exact LRU"),
+    (("--limit", "6M", "--touches", "u32:-", "--band"), "is a pipe"),
+    (("--band",), "--touches"),
     (("--seed", "3"), "neither --touches nor --limit"),
     (("--proc",), "--touches"),
     (("--touches", "zpif:1"), "zpif"),
