@@ -7,6 +7,7 @@ import fcntl
 import json
 import lzma
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,3 +64,4 @@ def kernel_lock() -> Iterator[None]:
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+needs_mkswap = pytest.mark.skipif(shutil.which("mkswap") is None, reason="mkswap is not installed")

@@ -278,7 +278,9 @@ def _at_most(request: Request, there: int, warnings: list[str] | None = None) ->
     if request.offset > there:
         raise TargetError(request.path, f"--offset {request.offset} lies behind its end at {there}")
     room = there - request.offset
+    room -= room % request.page_size  # as the kernel, and mkswap, count in pages
     declared = room if request.declared is None else request.declared
+    declared -= declared % request.page_size
     if declared > room and not request.force:
         raise TargetError(
             request.path,

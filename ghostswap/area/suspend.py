@@ -75,7 +75,8 @@ def find(start: bytes, header: Header) -> Hibernation | None:
     if struct is None:
         return Hibernation(signature, writer, None)
     parts = struct(header.byte_order)
-    found: Any = parts.parse(start[header.page_size - parts.sizeof() : header.page_size])
+    page = start[: header.page_size].ljust(header.page_size, b"\0")  # of a file that is cut off
+    found: Any = parts.parse(page[-parts.sizeof() :])
     if "flags" not in found:  # uswsusp: image is a loff_t, no page number
         return Hibernation(signature, writer, found.orig_sig, found.image)
     flags = Flag(found.flags)

@@ -47,7 +47,10 @@ class _Decimal(click.ParamType):  # type: ignore[type-arg]
             return value
         if not re.fullmatch("[0-9]{1,20}", value):
             self.fail(f"{value!r} is not a plain decimal number", param, ctx)
-        return int(value)
+        number = int(value)
+        if number >> 64:
+            self.fail(f"{value} is out of range", param, ctx)
+        return number
 
 
 @click.command("mkswap", cls=Command, bare=BARE_LOCK)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import needs_mkswap
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from ghostswap.area import header
 from ghostswap.area.header import Header, NotSwapError
 
 UUID = "4c08e1cd-3c82-46bf-a55b-0c3270d6dfeb"
-needs_mkswap = pytest.mark.skipif(shutil.which("mkswap") is None, reason="mkswap is not installed")
 
 
 @needs_mkswap

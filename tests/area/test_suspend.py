@@ -188,3 +188,10 @@ def test_any_bytes_in_an_images_header_are_told_without_fail(
     assert all(suspend.consequences(found, header).values())
     if found.flags is not None:
         assert isinstance(suspend.flag_names(found.flags), list)
+
+
+@pytest.mark.parametrize("page_size", PAGE_SIZES)
+def test_a_page_that_ends_within_its_signature_is_read_all_the_same(page_size: int) -> None:
+    """The signature is nine bytes long, and the tenth need not be there."""
+    page = suspended(Header(page_size, "little", 20), swsusp("little", 77, 0))
+    assert suspend.find(page[:-1], parse(page)) == suspend.find(page, parse(page))

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Run, needs_root
+from conftest import Run, needs_mkswap, needs_root
 
 UUID = "4c08e1cd-3c82-46bf-a55b-0c3270d6dfeb"
-needs_mkswap = pytest.mark.skipif(shutil.which("mkswap") is None, reason="mkswap is not installed")
 
 
 @needs_mkswap

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Run, needs_root
+from conftest import Run, needs_mkswap, needs_root
 
 from ghostswap.area import header
 
@@ -118,3 +118,19 @@ def test_lock_modes(run: Run, tmp_path: Path, mode: str) -> None:
     assert run("mkswap", mode, "area").returncode == 0
     assert run("mkswap", "--lock=maybe", "area").returncode == 2
     assert run("mkswap", "area", env={"LOCK_BLOCK_DEVICE": "maybe"}).returncode == 2
+
+
+@needs_mkswap
+@pytest.mark.parametrize("blocks", [40, 41, 43, 44, 45, 1 << 64])
+def test_blocks_count_as_whole_pages_as_mkswap_counts_them(
+    run: Run, tmp_path: Path, blocks: int
+) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    for path in (theirs, ours):
+        path.write_bytes(bytes(40 << 10))
+    upstream = subprocess.run(
+        ["mkswap", "-U", UUID, theirs, str(blocks)], capture_output=True, check=False
+    )
+    done = run("mkswap", "-U", UUID, "ours", str(blocks))
+    assert bool(done.returncode) == bool(upstream.returncode)
+    assert ours.read_bytes() == theirs.read_bytes()
