@@ -60,6 +60,9 @@ class ExactLru:
         self._notes[lruvec.index].append(page)
         self._pages.pte[page] = YOUNG
 
+    def write_back(self, page: int, lruvec: Lruvec) -> None:
+        """Nothing: a page that goes to disk is gone at once."""
+
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
         """Pages of *lruvec* itself in the order in which they would leave."""
         start, last = self._coldest[lruvec.index], self._last

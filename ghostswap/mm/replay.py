@@ -132,6 +132,7 @@ class Replay:
             shrink_slab=self._make_shrinkers() if host.shrinker_enabled else None,
         )
         self._parts.swapping.resident = self._memory.is_mapped
+        self._parts.swapping.on_writeback = self._memory.write_back
         self._is_fresh = not timing.flush_every
         self._touches = [0] * len(self._members)
         self._timeline: list[Sample] = []

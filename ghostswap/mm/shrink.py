@@ -138,16 +138,7 @@ class TwoLists:
         if self._to_flush <= 0:
             self._flush_late()
         pages = self._pages
-        is_active = False
-        if pages.flags[page] & EVICTED:
-            pages.flags[page] = 0
-            lruvec.events.workingset_refault_anon += 1
-            shadow = pages.shadow[page]
-            evictor = self._lruvecs[shadow >> 1 & _INDEX_MASK]
-            distance = evictor.nonresident_age - (shadow >> _AGE_SHIFT)
-            is_active = distance <= evictor.state.active and self._may_swap(evictor)
-            if is_active:
-                self._activate_refault(page, lruvec, bool(shadow & 1))
+        is_active = pages.flags[page] & EVICTED and self._workingset_refault(page, lruvec)
         pages.pte[page] = YOUNG
         self._batch.append((lruvec.active if is_active else lruvec.inactive, page))
         if len(self._batch) == self._rules.pagevec_size:
@@ -158,13 +149,36 @@ class TwoLists:
         self._to_flush = self._flush_every
         self._lruvecs[0].flush_stats()
 
-    def _activate_refault(self, page: int, lruvec: Lruvec, was_workingset: bool) -> None:
+    def _workingset_refault(self, page: int, lruvec: Lruvec) -> bool:
+        """``workingset_refault()`` of *page*, which is in memory again; whether it is active."""
+        pages, events = self._pages, lruvec.events
+        pages.flags[page] = 0
+        events.workingset_refault_anon += 1
+        shadow = pages.shadow[page]
+        evictor = self._lruvecs[shadow >> 1 & _INDEX_MASK]
+        distance = evictor.nonresident_age - (shadow >> _AGE_SHIFT)
+        if distance > evictor.state.active or not self._may_swap(evictor):
+            return False
         lruvec.age_nonresident(1)
-        lruvec.events.workingset_activate_anon += 1
-        if was_workingset:
-            self._pages.flags[page] = WORKINGSET
+        events.workingset_activate_anon += 1
+        if shadow & 1:
+            pages.flags[page] = WORKINGSET
             lruvec.note_cost(1, 0)
-            lruvec.events.workingset_restore_anon += 1
+            events.workingset_restore_anon += 1
+        return True
+
+    def write_back(self, page: int, lruvec: Lruvec) -> None:
+        """``zswap_writeback_entry()`` brings *page* to memory to write it; then it goes first.
+
+        That it may be active until then is no matter (``lru_move_tail()``).
+        """
+        if self._pages.flags[page] & EVICTED:
+            self._workingset_refault(page, lruvec)
+            self._pages.flags[page] |= UNMAPPED
+            self._pages.dirty[page] = 0
+            lruvec.writing.append((page, self._clock + WRITE_TIME))
+            lruvec.resident += 1
+            lruvec.charge(1)
 
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
         """Pages of *lruvec* itself in the order in which reclaim comes to them."""

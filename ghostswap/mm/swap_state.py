@@ -193,3 +193,6 @@ class SwapState(Swapping):
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)
+        page = self._page[slot]
+        if self._slot[page] == slot:
+            self.on_writeback(page, self._cgroup_of[page])

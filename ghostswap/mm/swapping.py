@@ -38,6 +38,7 @@ class Swapping(ABC):
     :ivar resident: by page, 1 while it is in memory; whoever calls shares it.
     :ivar changed: by page, 1 where its process has written to it since it last left; whoever hands
         the touches on notes that, where there are *redraws*.
+    :ivar on_writeback: called with each page that zswap writes to disk, and its cgroup.
     :ivar vmstat: counters.
     :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
     :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
@@ -59,6 +60,7 @@ class Swapping(ABC):
     ) -> None:
         self.resident = bytearray(len(lengths))
         self.changed = bytearray(len(lengths))
+        self.on_writeback: Callable[[int, int], None] = lambda _, __: None
         self.vmstat = Vmstat()
         self.swap_ins = [[0] * (max(Origin) + 1) for _ in cgroups]
         self.swap_outs = [0] * len(cgroups)

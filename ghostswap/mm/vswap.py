@@ -145,6 +145,7 @@ class VirtualSwap(Swapping):
     def _written_back(self, slot: int) -> None:
         self.slots_at_writeback += 1
         self._write(slot)
+        self.on_writeback(slot, self._places.cgroup_of[slot])
 
     def _write(self, slot: int) -> None:
         self._swap.written(self._places.physical[slot])

@@ -3,7 +3,8 @@
 
 6.1 repeats itself. 6.12 goes by statistics that are up to two seconds old, so it does not, unless
 something has them flushed: reading memory.stat, a memory.zswap.max, zswap's shrinker. Elsewhere
-the recorded runs must lie in the band that the model has for some moments of the flush.
+one of the moments of the flush that are tried must come near. Near is within 3 % of a recorded run,
+or inside the spread of all.
 """
 
 from __future__ import annotations
@@ -44,15 +45,13 @@ AREAS = {
 #: which the recorded machine needed some 180 us a fault.
 FLUSHES = ((0, 0), (9000, 4500), (9000, 6300))
 TOLERANCE = 0.03
-#: Rows with a run that is further off, and how far; all were the first or second of their boot.
-#: The one CPU of the recorded machine kept translations whose accessed bits reclaim had cleared, so
-#: that it did not see touches; with a TLB of 300 to 600 entries they come out, but that is no rule.
-FURTHER = {
-    ("6.1", "75", "1", None, None): 0.06,
-    ("6.12", "75", "1", None, "100"): 0.04,
-    ("6.12", "75", "0", None, "100"): 0.065,
-    ("6.12", "50", "1", "disk", None): 0.065,
-}
+#: Rows whose recorded runs all have more faults: the one CPU of the recorded machine kept
+#: translations whose accessed bits reclaim had cleared. They lie where some touches are unseen.
+UNSEEN = (
+    ("6.1", "75", "1", None, None),
+    ("6.12", "75", "0", None, "100"),
+    ("6.12", "50", "1", "disk", None),
+)
 
 
 @dataclass(frozen=True)
@@ -82,14 +81,16 @@ def trace(name: str) -> array[int]:
     return array("I", (perm[i] for i in rng.choices(range(4096), cum_weights=weights, k=60000)))
 
 
-def replay(row: dict[str, Any], flush_every: int, flush_first: int) -> Run:
+def replay(
+    row: dict[str, Any], flush_every: int, flush_first: int, *, one_cpu: bool = False
+) -> Run:
     essence = {key: value for key, value in row.items() if key != "runs"}
     essence["job"] = {key: value for key, value in row["job"].items() if key != "poll"}
-    return _replay(json.dumps(essence), flush_every, flush_first)
+    return _replay(json.dumps(essence), flush_every, flush_first, one_cpu)
 
 
 @functools.cache
-def _replay(row_json: str, flush_every: int, flush_first: int) -> Run:
+def _replay(row_json: str, flush_every: int, flush_first: int, one_cpu: bool) -> Run:
     row = json.loads(row_json)
     job, pages = row["job"], row["pages"]
     limits = {key: int(job[key]) * pages // 100 * 4096 for key in ("zmax", "smax") if key in job}
@@ -112,9 +113,11 @@ def _replay(row_json: str, flush_every: int, flush_first: int) -> Run:
         flush_every=flush_every,
         flush_first=flush_first,
         has_swap=state.has_room,
+        one_cpu=one_cpu,
         shrink_slab=shrinker(zswap) if job.get("shr") == "1" and row["kernel"] != "6.1" else None,
     )
     state.resident = memory.is_mapped
+    state.on_writeback = memory.write_back
     memory.fill(0)
     swapped = state.vmstat.pswpout + (zswap.counters.zswpout if zswap else 0)
     if memory.killed[0]:
@@ -159,17 +162,29 @@ def test_a_group_without_a_way_out_is_killed_when_it_was(row: dict[str, Any]) ->
             assert ours.swapped == run["zswpout"] + run["pswpout"]
 
 
+def is_unseen(row: dict[str, Any]) -> bool:
+    job = row["job"]
+    key = (row["kernel"], job["mem"], job["zswap"], job.get("area"), job.get("poll"))
+    return (
+        job["trace"] == "zipf" and not job.keys() & {"zmax", "smax", "wb", "shr"} and key in UNSEEN
+    )
+
+
 @pytest.mark.parametrize("row", rows(2))
 def test_major_faults_are_the_recorded_ones(row: dict[str, Any]) -> None:
     flushes = FLUSHES[:1] if is_repeatable(row) else FLUSHES
     ours = [replay(row, every, first) for every, first in flushes]
-    job = row["job"]
-    key = (row["kernel"], job["mem"], job["zswap"], job.get("area"), job.get("poll"))
-    further = FURTHER.get(key, TOLERANCE) if job["trace"] == "zipf" else TOLERANCE
     done = [run.majflt for run in ours if run.phase == 2]
-    for run in row["runs"]:
-        if run["phase"] == 2:
-            assert min(done) * (1 - further) <= run["majflt"] <= max(done) * (1 + further)
+    recorded = [run["majflt"] for run in row["runs"] if run["phase"] == 2]
+    if recorded:
+        least, most = min(recorded) * (1 - TOLERANCE), max(recorded) * (1 + TOLERANCE)
+        if is_unseen(row):
+            unseen = replay(row, 0, 0, one_cpu=True)
+            assert max(done) < least
+            assert most < unseen.majflt
         else:
+            assert any(least <= majflt <= most for majflt in done)
+    for run in row["runs"]:
+        if run["phase"] != 2:
             assert run["oom_kind"] == "stale"
             assert any(ours_run.phase == 1 for ours_run in ours)
