@@ -208,18 +208,19 @@ class Memory:
         """``do_swap_page()``, or ``do_anonymous_page()`` for a page that never was."""
         lruvec.events.pgfault += 1
         pages = self._pages
-        flag = pages.flags[page]
-        if flag & UNMAPPED:
-            pages.flags[page] = flag & ~UNMAPPED
-            pages.pte[page] = YOUNG
+        if pages.flags[page] & UNMAPPED:
+            self._map_cached(page)
             return
         for target, limit in self._limits[lruvec.group]:
             if self._usage(target) >= limit:
                 self._reclaim(target, limit, lruvec)
+                if pages.flags[page] & UNMAPPED:  # zswap has just written it
+                    self._map_cached(page)
+                    return
         for cgroup in lruvec.charged:
             cgroup.memory_pages += 1
         lruvec.resident += 1
-        if flag & EVICTED:
+        if pages.flags[page] & EVICTED:
             lruvec.events.pgmajfault += 1
             self._policy.add(page, lruvec)
             # With no copy left behind, a page is as good as written to.
@@ -228,6 +229,11 @@ class Memory:
             self._make(lruvec)
             pages.dirty[page] = 1
             self._policy.add(page, lruvec)
+
+    def _map_cached(self, page: int) -> None:
+        """Map *page* again, which the swap cache still has."""
+        self._pages.flags[page] &= ~UNMAPPED
+        self._pages.pte[page] = YOUNG
 
     def _make(self, lruvec: Lruvec) -> None:
         """Count a new page; each 512 take a page table."""

@@ -124,6 +124,26 @@ def test_pages_faults_and_bytes_add_up(design: str, kernel: str) -> None:
     assert found.vmstat["pgmajfault"] > 0
 
 
+@pytest.mark.parametrize("design", ["classic", "vswap"])
+def test_a_page_that_is_written_back_comes_in_for_it_and_leaves_again(design: str) -> None:
+    """Recorded on 6.12: refaults are the major faults and ``zswpwb`` together."""
+    run, found = replay(
+        [worker("a", 300, zswap_max=20 * PAGE)],
+        [memory(500, 1)],
+        [work(0, 500, 4000)],
+        areas=[SwapInfo("disk", "full", 2000)],
+        design=design,
+        kernel="6.12",
+    )
+    check(run, found)
+    vmstat = found.vmstat
+    assert vmstat["zswpwb"] > 0
+    assert vmstat["workingset_refault_anon"] == vmstat["pgmajfault"] + vmstat["zswpwb"]
+    out = found.held.compressed + found.held.disk + found.held.zero
+    under_way = vmstat["pgsteal"] - vmstat["workingset_refault_anon"] - out
+    assert -found.pages < under_way <= 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     pair=st.sampled_from(PAIRS),
