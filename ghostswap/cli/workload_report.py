@@ -160,14 +160,15 @@ class WorkloadReport:
     def _sums(self, size: Callable[[int], str]) -> list[tuple[str, str]]:
         outcome = self.outcome
         meta = outcome.metadata
-        whole = outcome.pages * PAGE_SIZE
+        whole, tables = outcome.pages * PAGE_SIZE, outcome.allocated_bytes
         freed = f"{size(outcome.freed_bytes)}, {percent(outcome.freed_bytes, whole)}"
         rows = [
             ("memory freed", f"{freed} (net of pool and metadata)"),
             ("pool", size(outcome.pool_bytes)),
             (
                 "metadata",
-                f"{size(meta.static_bytes)} static, {size(meta.dynamic_bytes)} as it is used",
+                f"{size(meta.static_bytes)} static, {size(meta.dynamic_bytes)} as it is used"
+                + (f"; {size(tables)} with tables by the cluster" if tables is not None else ""),
             ),
             (
                 "disk",
@@ -295,11 +296,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         ),
         "metadata_bytes": outcome.metadata.total_bytes,
         "metadata": asdict(outcome.metadata),
+        "allocated_bytes": outcome.allocated_bytes,
         "freed_bytes": outcome.freed_bytes,
         "disk": disk_json(
             outcome.reserved_bytes, outcome.written_bytes, outcome.never_written_bytes
         ),
         "to_disk": asdict(transfer.to_disk(outcome.design, outcome.held)),
+        "to_disk_compressed": asdict(transfer.to_disk_compressed(outcome.design, outcome.held)),
         "swapoff": asdict(transfer.swapoff(outcome.design, outcome.held)),
         "timeline": [asdict(sample) for sample in outcome.timeline],
     }

@@ -14,7 +14,7 @@ from ghostswap.mm import kernels, metadata
 from ghostswap.mm.kernels import Kernel, Reclaim
 from ghostswap.mm.lengths import for_zram, for_zswap
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.slotmap import RULES
+from ghostswap.mm.slotmap import RULES, SWAPFILE_CLUSTER
 from ghostswap.mm.swap_slots import ExactSwapSpace
 from ghostswap.mm.swap_state import SwapState
 from ghostswap.mm.swapfile import SwapInfo, SwapSpace, SwapType
@@ -84,7 +84,8 @@ _NEEDS_MEMCG_LRU = ("ghost-dynamic", "vswap", "vswap-ste")
 _VIRTUAL_BASE = "6.18"
 #: A dynamic ghost is a device, which takes no disk; any other is a file of one page.
 GHOST_DEVICE = "/dev/ghostswap"
-#: Its size in pages of memory, as it was tested: the number is free.
+#: Its size in pages of memory, as it was tested: the number is free, and once (phase 4, 14/15)
+#: was 1. The kernel rounds it up to whole clusters.
 _DYNAMIC_GHOST_RAM = 8
 
 
@@ -191,7 +192,8 @@ def _areas(
         return list(areas)
     size = pages if parameters.size is None else parameters.size // PAGE_SIZE - 1
     if design == "ghost-dynamic":
-        size = max(pages, _DYNAMIC_GHOST_RAM * parameters.ram // PAGE_SIZE)
+        device = parameters.size or max(pages * PAGE_SIZE, _DYNAMIC_GHOST_RAM * parameters.ram)
+        size = -(-device // (SWAPFILE_CLUSTER * PAGE_SIZE)) * SWAPFILE_CLUSTER
     path = GHOST_DEVICE if design == "ghost-dynamic" else "(imagined)"
     above = max((area.prio + 1 for area in areas if area.prio is not None), default=None)
     return [*_with_slots(SwapInfo(path, wanted, size, prio=above)), *areas]

@@ -58,6 +58,8 @@ class Outcome:
     :ivar zswap_own: what zswap did that no kernel counts, and its limits in pages: ``max_pages``
         and ``accept_pages``; empty where the design has none.
     :ivar vmstat: the counters of /proc/vmstat that memory and swap have.
+    :ivar allocated_bytes: all metadata as it is allocated, tables by the cluster; ``None`` where
+        nothing is known of how slots lie.
     :ivar reserved_bytes: disk that the areas take, used or not.
     :ivar written_bytes: written to it, every time counted.
     :ivar never_written_bytes: of what is reserved.
@@ -85,6 +87,7 @@ class Outcome:
     areas: tuple[SwapInfo, ...]
     groups: tuple[GroupOutcome, ...]
     metadata: Metadata
+    allocated_bytes: int | None
     reserved_bytes: int
     written_bytes: int
     never_written_bytes: int

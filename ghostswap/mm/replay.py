@@ -24,6 +24,7 @@ from ghostswap.mm.shrinker import Shrinker
 from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, TierUse
 from ghostswap.mm.tiers import Tiers, effective_mask
 from ghostswap.mm.transfer import Held
+from ghostswap.mm.vswap import VirtualSwap
 from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.pages.touches import CHUNK_TOUCHES, Touches
 
@@ -246,6 +247,7 @@ class Replay:
             areas=areas,
             groups=tuple(map(self._group, range(len(self._members)))),
             metadata=self._metadata(held),
+            allocated_bytes=self._allocated_bytes(held),
             reserved_bytes=reserved,
             written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
             never_written_bytes=(
@@ -261,8 +263,18 @@ class Replay:
             timeline=tuple(self._timeline),
         )
 
-    def _metadata(self, held: Held) -> Metadata:
-        """What the design takes; with the areas below zram, which are as any."""
+    def _allocated_bytes(self, held: Held) -> int | None:
+        slots = self._parts.swap.slots()
+        virtual = isinstance(self._parts.swapping, VirtualSwap)
+        if virtual or None in slots:
+            return None
+        return self._metadata(held, sum(stat.used for stat in slots if stat)).total_bytes
+
+    def _metadata(self, held: Held, clusters: int | None = None) -> Metadata:
+        """What the design takes; with the areas below zram, which are as any.
+
+        :param clusters: with a slot taken, where their tables are to count whole.
+        """
         areas, kernel = self._parts.swap.areas, self._kernel.name
         own = [area for area in areas if self._design != "zram" or area.type == "zram"]
         used = sum(area.inuse_pages for area in areas)
@@ -274,6 +286,7 @@ class Replay:
             zswap=held.compressed,
             disk=held.disk,
             zero=in_cache,
+            clusters=clusters,
             entries=True,
         )
         below = metadata.of(

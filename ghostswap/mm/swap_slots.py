@@ -10,6 +10,7 @@ from itertools import accumulate
 
 from ghostswap.mm import clusters
 from ghostswap.mm.clusters import IsolatedClusters
+from ghostswap.mm.lruvec import SWAP_CLUSTER_MAX
 from ghostswap.mm.slotmap import PMD_ORDER, RULES, SlotRules, SlotStat
 from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, SwapSpace
 
@@ -25,7 +26,8 @@ class ExactSwapSpace(SwapSpace):
     A slot's number in its area is its page there, the header being page 0.
 
     :param areas: in the order of swapon, all with ``pages``.
-    :param cpus: that swap; they are numbered from 0.
+    :param cpus: that swap; they are numbered from 0. Where an allocation names none, each has its
+        turn for as many slots as one reclaim wants.
     :param seed: of what the kernel draws.
     :ivar maps: the slots of each area.
     :raises ValueError: for an area without size, or with bad pages beyond its end.
@@ -56,6 +58,7 @@ class ExactSwapSpace(SwapSpace):
         self._isolated = tuple(slots for slots in self.maps if isinstance(slots, IsolatedClusters))
         self._first_slots = [0, *accumulate(slots.max for slots in self.maps[:-1])]
         self._cpus = cpus
+        self._taken = 0
         self._nr_swap_pages = sum(slots.pages for slots in self.maps)
         # Areas that have a free slot, by priority (plist swap_avail_head).
         self._avail = [number for equals in self._equals for number in equals.numbers]
@@ -66,12 +69,15 @@ class ExactSwapSpace(SwapSpace):
         self._cached: list[deque[int]] = [deque() for _ in range(cpus)]
         self._kept_back: list[list[int]] = [[] for _ in range(cpus)]
 
-    def alloc(self, mask: int = ALL_TIERS, cpu: int = 0, order: int = 0) -> int | None:
+    def alloc(self, mask: int = ALL_TIERS, cpu: int | None = None, order: int = 0) -> int | None:
         """Take 2 to the *order* slots in a row; the first.
 
         ``None`` where there are none, which is counted, and with *order* says no more than that
         the folio is to be split.
         """
+        if cpu is None:
+            cpu = self._taken // SWAP_CLUSTER_MAX % self._cpus
+            self._taken += 1
         if not self.rules.slots_cache:
             slot = self._alloc_fast(mask, cpu, order) or self._alloc_slow(mask, cpu, order)
         elif order or mask != ALL_TIERS or not self._check_cache_active():

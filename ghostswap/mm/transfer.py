@@ -29,6 +29,7 @@ class Cost:
     :ivar slots_taken: places on disk that have to be found now.
     :ivar free_pages: pages of memory needed, one at a time or, for swapoff, to stay.
     :ivar minor_faults_left: pages whose entries are put right later, when they are touched.
+    :ivar descriptor_bytes: memory that says how pages lie on disk, as long as they do.
     """
 
     possible: bool = True
@@ -44,6 +45,7 @@ class Cost:
     slots_taken: int = 0
     free_pages: int = 0
     minor_faults_left: int = 0
+    descriptor_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Held:
     mapped: int
 
 
+#: A page's length and codec, in bytes.
+_DESCRIPTOR = 8
 #: Designs by how a page's entry leads to it.
 _VIRTUAL = ("vswap", "vswap-ste")
 
@@ -86,6 +90,18 @@ def to_disk(design: str, held: Held) -> Cost:
     if design == "zram":  # the block keeps its number; the table says where on the backing device
         return replace(moved, table_words=pages, slots_taken=pages)
     return moved  # the slot was reserved when the page left
+
+
+def to_disk_compressed(design: str, held: Held) -> Cost:
+    """The same where pages are written as they lie in the pool, each in a slot of its own.
+
+    That is a prototype which nobody has run: it saves decompressions, but no disk; a page that
+    comes back is read, and decompressed then.
+    """
+    cost = to_disk(design, held)
+    if not cost.possible:
+        return cost
+    return replace(cost, decompressions=0, descriptor_bytes=cost.pages * _DESCRIPTOR)
 
 
 def swapoff(design: str, held: Held) -> Cost:

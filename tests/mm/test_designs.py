@@ -235,8 +235,14 @@ def test_an_imagined_ghost_lies_above_the_disks_that_are_given() -> None:
 
 
 def test_a_dynamic_ghost_has_eight_times_the_memory_in_slots() -> None:
-    machine = Machine("ghost-dynamic", (PLAIN,), ram=1465 << 20)
+    machine = Machine("ghost-dynamic", (PLAIN,), ram=1465 << 20, size=None)
     assert machine.areas[0].pages == 8 * (1465 << 20) // PAGE
+
+
+def test_a_dynamic_ghost_of_a_given_size_has_whole_clusters() -> None:
+    """Phase 4, 14/15: as much as memory, rounded up to 512 slots."""
+    machine = Machine("ghost-dynamic", (PLAIN,), ram=1465 << 20, size=1465 << 20)
+    assert machine.areas[0].pages == 733 * 512
 
 
 def test_areas_are_left_as_they_were_given_so_that_every_design_starts_afresh() -> None:

@@ -136,3 +136,17 @@ def test_an_area_needs_a_size() -> None:
         ExactSwapSpace([SwapInfo("a", "full")])
     with pytest.raises(ValueError, match="bad"):
         ExactSwapSpace([SwapInfo("a", "full", 10, badpages=(12,))])
+
+
+@pytest.mark.parametrize("kernel", ["6.12", "6.18"])
+def test_each_cpu_has_clusters_of_its_own(kernel: str) -> None:
+    """So many CPUs, so many clusters begun, each with its table."""
+    used = []
+    for cpus in (1, 4):
+        space = ExactSwapSpace([SwapInfo("a", "full", 1 << 16)], RULES[kernel], cpus=cpus)
+        for _ in range(4 * 32):
+            space.alloc()
+        (stat,) = space.slots()
+        assert stat is not None
+        used.append(stat.used)
+    assert used[1] - used[0] == 3

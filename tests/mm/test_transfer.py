@@ -7,12 +7,14 @@ all of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostswap.mm.designs import IMAGINED
-from ghostswap.mm.transfer import Cost, Held, swapoff, to_disk
+from ghostswap.mm.transfer import Cost, Held, swapoff, to_disk, to_disk_compressed
 
 VIRTUAL = ("vswap", "vswap-ste")
 OVER_SLOTS = ("classic", "ghost", "ghost-dynamic", "disk", "zram")
@@ -102,3 +104,12 @@ def test_no_more_moves_than_is_there(
     assert back.possible
     if not compressed + disk + zero:
         assert back == moved == Cost()
+
+
+def test_writing_pages_as_they_lie_in_the_pool_saves_decompressions_and_no_disk() -> None:
+    held = Held(compressed=1000, stuck=0, disk=0, zero=0, mapped=5000)
+    plain, compressed = to_disk("vswap", held), to_disk_compressed("vswap", held)
+    assert compressed == replace(plain, decompressions=0, descriptor_bytes=8000)
+    assert plain.decompressions == 1000
+    stuck = replace(held, stuck=1000)
+    assert to_disk_compressed("ghost", stuck) == to_disk("ghost", stuck)
