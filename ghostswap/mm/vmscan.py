@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, Protocol
 
 from ghostswap.errors import UsageError
@@ -142,6 +143,15 @@ class Memory:
             )
             for lruvec in self._lruvec_of
         ]
+        self._is_shared = [
+            any(
+                below.group not in (-1, number)
+                for target, _ in limits
+                for below in target.subtree()
+            )
+            for number, limits in enumerate(self._limits)
+        ]
+        self._room: list[float] = [0] * len(self.groups)
         self._policy: _Policy
         if policy == "lru":
             self._policy = ExactLru(self._pages, backing, tuple(by_cgroup.values()))
@@ -211,12 +221,14 @@ class Memory:
         if pages.flags[page] & UNMAPPED:
             self._map_cached(page)
             return
-        for target, limit in self._limits[lruvec.group]:
-            if self._usage(target) >= limit:
-                self._reclaim(target, limit, lruvec)
-                if pages.flags[page] & UNMAPPED:  # zswap has just written it
-                    self._map_cached(page)
-                    return
+        group = lruvec.group
+        if self._room[group]:
+            self._room[group] -= 1
+        else:
+            self._room[group] = self._make_room(lruvec)
+            if pages.flags[page] & UNMAPPED:  # zswap has just written it
+                self._map_cached(page)
+                return
         for cgroup in lruvec.charged:
             cgroup.memory_pages += 1
         lruvec.resident += 1
@@ -224,11 +236,23 @@ class Memory:
             lruvec.events.pgmajfault += 1
             self._policy.add(page, lruvec)
             # With no copy left behind, a page is as good as written to.
-            pages.dirty[page] = self._swap_in(page, lruvec.group) in self._leaves_no_copy
+            pages.dirty[page] = self._swap_in(page, group) in self._leaves_no_copy
         else:
             self._make(lruvec)
             pages.dirty[page] = 1
             self._policy.add(page, lruvec)
+
+    def _make_room(self, lruvec: Lruvec) -> float:
+        """Have limits let *lruvec* have a page; how many more, before they need be looked at again.
+
+        What is used grows by faults, and shrinks by all else: so where nobody shares its limits.
+        """
+        room = inf
+        for target, limit in self._limits[lruvec.group]:
+            if self._usage(target) >= limit:
+                self._reclaim(target, limit, lruvec)
+            room = min(room, limit - self._usage(target) - 1)
+        return 0 if self._is_shared[lruvec.group] else room
 
     def _map_cached(self, page: int) -> None:
         """Map *page* again, which the swap cache still has."""
@@ -239,6 +263,7 @@ class Memory:
         """Count a new page; each 512 take a page table."""
         if self._made[lruvec.group] % PTRS_PER_PTE == 0:
             lruvec.charge(1)
+            self._room[lruvec.group] = max(self._room[lruvec.group] - 1, 0)
         self._made[lruvec.group] += 1
 
     def _usage(self, lruvec: Lruvec) -> int:

@@ -126,16 +126,7 @@ class Zswap(Writeback):
         elif self._length[slot] >= 0:
             self._free_entry(slot)
         self._link_entry(slot, length, handle, cgroup)
-        self._pool_pages = self._pool.pages
-        counters.stored_pages += 1
         counters.zswpout += 1
-        if length == PAGE_SIZE:
-            counters.stored_incompressible_pages += 1
-        elif not length:
-            counters.same_filled_pages += 1
-        for group in memcg.lineage:
-            group.zswapped += 1
-            group.zswap_bytes += length
         return True
 
     def _reject(self, slot: int, is_hit: bool = False) -> bool:

@@ -140,6 +140,12 @@ class Entries:
             return
         self._filling = None
         self._make_room()
+        # They are counted as they are made, once more.
+        gauges = self.counters
+        gauges.stored_pages = gauges.same_filled_pages = gauges.stored_incompressible_pages = 0
+        for memcg in self.cgroups:
+            for group in memcg.lineage:
+                group.zswapped = group.zswap_bytes = 0
         for run in self._put_off:
             for slot, length in enumerate(run.lengths, run.slot):
                 if length:
@@ -166,14 +172,22 @@ class Entries:
         self._handle[slot] = handle
         self._cgroup_of[slot] = cgroup
         self._referenced[slot] = 1
+        counters = self.counters
+        counters.stored_pages += 1
         if not length:
-            return  # nothing to gain from writing it back, so it is on no list
-        if self._has_pool_lru:
+            counters.same_filled_pages += 1  # on no list, for nothing is gained by writing it back
+        elif self._has_pool_lru:
             self._slot_by_handle[handle] = slot
         else:
             number = self._list_of[cgroup]
             self._nr_items[number] += 1
             self._note(slot, number)
+        if length == PAGE_SIZE:
+            counters.stored_incompressible_pages += 1
+        self._pool_pages = self._pool.pages
+        for group in self.cgroups[cgroup].lineage:
+            group.zswapped += 1
+            group.zswap_bytes += length
 
     def _free_entry(self, slot: int, is_evicted: bool = False) -> None:
         """``zswap_entry_free()``
