@@ -87,7 +87,7 @@ class Traces:
         counts = [trace.touches for trace in traces.values()]
         self.touches = None if None in counts else sum(filter(None, counts))
         self._traces = [*traces.values()]
-        self._pages = [len(measured.of(host.design)[number]) for number in traces]
+        self._pages = [len(lengths) for lengths in measured.of(host.design)]
 
     def chunks(self) -> Iterator[Touches]:
         """All touches, from the first on.
@@ -97,7 +97,7 @@ class Traces:
         from ghostswap.pages.trace import interleave
 
         if len(self._traces) == 1:
-            return self._traces[0].chunks(*self._pages)
+            return self._traces[0].chunks(self._pages)
         return interleave(self._traces, self._pages)
 
 

@@ -244,6 +244,7 @@ def test_wrong_usage_is_two_lines(
         ("beyond.u32", array("I", [1, PAGES]).tobytes(), f"touches page {PAGES}"),
         ("cut.u32", b"12345", "middle of record"),
         ("bad.csv", b"page,write\n1,x\n", "line 2"),
+        ("group.csv", b"0,r,0\n0,r,5\n", "line 2 names group 5, but there is only group 0"),
         ("cut.oracleGeneral", bytes(25), "middle of record"),
     ],
 )
@@ -271,6 +272,28 @@ def test_a_trace_from_a_pipe_is_as_one_from_a_file(run: Run, tmp_path: Path) -> 
             check=True,
         )
     assert json.loads(piped.stdout) == simulate(run, "--limit", "900", "--touches", "t.csv")
+
+
+def test_a_trace_may_touch_for_every_group_that_has_memory(run: Run, tmp_path: Path) -> None:
+    """Each by its own pages: those of a group with more of them, and with no trace of its own."""
+    (tmp_path / "t.csv").write_text("page,group\n99,1\n1,0\n98,1\n")
+    host = """ram = "1G"
+    [group.all]
+    [group.small]
+    source = "synthetic:50:text"
+    parent = "all"
+    touches = "t.csv"
+    [group.large]
+    source = "synthetic:100:text"
+    parent = "all"
+    """
+    (tmp_path / "host.toml").write_text(host)
+    found = json.loads(run("simulate", "--json", "host.toml").stdout)
+    assert [group["touches"] for group in found["groups"]] == [1, 2]
+    (tmp_path / "t.csv").write_text("page,group\n99,0\n")
+    done = run("compare", "host.toml")
+    assert done.returncode == 1
+    assert "line 2 touches page 99, but the memory of group 0 has pages 0 to 49" in done.stderr
 
 
 def test_interrupt_in_a_replay_says_so(tmp_path: Path) -> None:
