@@ -48,12 +48,25 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     ) -> tuple[str, tuple[str, ...]]:
         if isinstance(value, tuple):
             return value
-        name, equals, values = value.partition("=")
-        words = tuple(word for word in values.split(",") if word)
-        if name not in _SWEEPS or not equals or not words:
+        name, _, values = value.partition("=")
+        words = tuple(values.split(","))
+        if name not in _SWEEPS or not all(words):
             known = ", ".join(f"{name}=…" for name in _SWEEPS)
             self.fail(f"{value!r} is none; write {known}, values joined by commas", param, ctx)
+        if len(set(words)) < len(words):
+            self.fail(f"{value!r} has a value twice", param, ctx)
         return name, words
+
+
+def _only(
+    context: click.Context,
+    param: click.Parameter,
+    sweeps: tuple[tuple[str, tuple[str, ...]], ...],
+) -> tuple[str, tuple[str, ...]] | None:
+    """The one sweep that there may be."""
+    if len(sweeps) > 1:
+        raise click.BadParameter("one thing can be swept at a time", context, param)
+    return sweeps[0] if sweeps else None
 
 
 @click.command("compare", cls=Command)
@@ -72,6 +85,8 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 @click.option(
     "--sweep",
     type=_Sweep(),
+    multiple=True,
+    callback=_only,
     metavar="NAME=VALUES",
     help="Compare once for each of the values of size, limit or compressor: size=64M,128M,256M.",
 )
@@ -141,7 +156,13 @@ def command(
         options = HostOptions(**{f.name: values[f.name] for f in fields(HostOptions)})
         zswap.check(kernels.get(kernel))
         if sweep is not None and sweep[0] == "limit":  # whether in frames decides on the cgroup
-            options = replace(options, limit=_value(Limit(), "limit", sweep[1][0]))
+            limits = [_value(Limit(), "limit", word) for word in sweep[1]]
+            if options.cgroup is None and min(limits) < 0 < max(limits):
+                raise UsageError(
+                    "--sweep limit= has sizes and page frames, for different versions of cgroups",
+                    "give all as one or the other, or add --cgroup",
+                )
+            options = replace(options, limit=limits[0])
         host = options.host(spec, swapfiles, kernel, _DEFAULT[0], compressor, zswap, 0)
     refuse_pipes(host)
     row = kernels.get(host.kernel)
@@ -224,7 +245,8 @@ def _compare(
         (value, tuple(found[number * step : (number + 1) * step]))
         for number, (value, _) in enumerate(hosts)
     ]
-    return Comparison(first, some, swept, tuple(rows), cost)
+    touches = max(last) + 1  # counted from 0; none at all is before that
+    return Comparison(first, some, touches, swept, tuple(rows), cost)
 
 
 def _run(run: tuple[Host, str, Measured, Sequence[SwapInfo], array[int]]) -> Contender:

@@ -62,7 +62,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     clean = [[printable(cell) for cell in row] for row in rows]
     if console().width < NARROW:
         for first, *others in clean:
-            heading(first)
+            heading(first.strip())  # what is set in belongs to others, not to the row
             facts(
                 (f"  {name}", cell) for name, cell in zip(columns[1:], others, strict=True) if cell
             )

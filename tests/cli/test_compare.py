@@ -76,14 +76,20 @@ def test_json_has_the_documented_keys(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("size", ("8M", "16M")), ("limit", ("5M", "7M")), ("limit", ("900", "1800"))],
+    [
+        ("size", ("8M", "16M")),
+        ("limit", ("5M", "7M")),
+        ("limit", ("900", "1800")),
+        ("limit", ("900", "7M", "--cgroup", "2")),
+    ],
 )
 def test_a_sweep_is_one_comparison_a_value(run: Run, name: str, values: tuple[str, ...]) -> None:
-    designs = ("--design", "classic", "--design", "vswap")
-    swept = compare(run, *WORK, *designs, "--sweep", f"{name}={','.join(values)}")
+    values, cgroup = values[:2], values[2:]
+    work = (*WORK, "--design", "classic", "--design", "vswap", *cgroup)
+    swept = compare(run, *work, "--sweep", f"{name}={','.join(values)}")
     assert [row["value"] for row in swept["sweep"]] == list(values)
     for row in swept["sweep"]:
-        alone = compare(run, *WORK, *designs, f"--{name}", row["value"])
+        alone = compare(run, *work, f"--{name}", row["value"])
         assert row["designs"] == alone["designs"]
         assert swept["cgroup"] == alone["cgroup"]
 
@@ -115,6 +121,23 @@ def test_who_was_killed_is_said_and_best_at_nothing(run: Run) -> None:
     assert re.search(r"^out of memory +killed *$", table, re.MULTILINE)
     swept = run("compare", *work, *designs, "--sweep", "limit=3M,4M").stdout
     assert re.search(r"^3M +killed ", swept, re.MULTILINE)
+
+
+def test_the_heading_has_the_touches_that_were_asked_for(run: Run) -> None:
+    """Not those that the first design came to before it was killed."""
+    work = ("--pages", f"synthetic:{PAGES}:random", "--limit", "3M", "--touches", "scan@5k")
+    found = compare(run, *work, "--design", "vswap")["designs"]
+    assert found[0]["touches"] < 5000
+    shown = run("compare", *work, "--design", "vswap", "--design", "disk").stdout
+    assert ", 5000 touches, " in shown.splitlines()[0]
+
+
+def test_the_star_is_explained_where_there_is_one(run: Run) -> None:
+    both = ("--design", "ghost", "--design", "disk")
+    assert "the best of its row" in run("compare", *WORK, *both).stdout
+    alone = run("compare", *WORK, *both[:2]).stdout
+    assert "*" not in alone
+    assert "the best of its row" not in alone
 
 
 def test_a_full_area_is_there_for_all_and_a_ghost_for_ghosts(run: Run) -> None:
@@ -158,6 +181,7 @@ def test_seven_designs_fit_a_screen_and_no_number_is_folded() -> None:
     narrow = on_screen(40, *WORK, *EVERY)
     assert max(map(len, narrow)) <= 40
     assert sum(line.startswith("  vswap-ste ") for line in narrow) > 10
+    assert "from zswap" in [line.rstrip() for line in narrow], "no row looks like a design"
 
 
 REFUSED = [
@@ -165,6 +189,11 @@ REFUSED = [
     (("--sweep", "limit=0"), "needs some memory"),
     (("--sweep", "limit=5M,much"), "much"),
     (("--sweep", "limit="), "values joined by commas"),
+    (("--sweep", "limit=5M,,6M"), "values joined by commas"),
+    (("--sweep", "limit=5M,5M"), "twice"),
+    (("--sweep", "limit=900K,200"), "different versions of cgroups"),
+    (("--sweep", "limit=5M", "--sweep", "size=5M"), "one thing can be swept"),
+    (("--sweep", "limit=5M", "--sweep", "limit=6M"), "one thing can be swept"),
     (("--sweep", "colour=red"), "values joined by commas"),
     (("--sweep", "compressor=842"), "known: lz4"),
     (("--design", "swapfile"), "swapfile"),
