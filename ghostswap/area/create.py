@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ghostswap.area import landing, newfile, overwrite, survey, target
+from ghostswap.area.bounds import MAX_PAGES, MIN_PAGES
 from ghostswap.area.header import NATIVE, Header, pack_badpages
 from ghostswap.area.identity import parse_uuid
 from ghostswap.area.layout import ByteOrder
@@ -25,10 +26,6 @@ from ghostswap.area.target import LockMode, Target
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.units import format_size
 
-#: Fewest pages that mkswap makes an area of, the header's included; as many must be good.
-MIN_PAGES = 10
-#: Most pages: the kernel counts slots in an unsigned int.
-MAX_PAGES = (1 << 32) - 1
 #: A header of this page size has room for its fields and its magic.
 MIN_PAGE_SIZE, MAX_PAGE_SIZE = 2048, 1 << 30
 
