@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ghostswap.cli.args import Command, check_pressure, refuse, refuse_others
+from ghostswap.cli.args import Command, check_pressure, refuse_others
 from ghostswap.cli.hosts import (
     AreaSize,
     HostOptions,
@@ -21,8 +21,10 @@ from ghostswap.cli.hosts import (
     kernel_options,
     source_option,
 )
+from ghostswap.cli.idle import refuse_ghosts, refuse_idle
 from ghostswap.cli.options import Size, bytes_option, json_option
-from ghostswap.cli.zswap import ZSWAPS, ZswapOptions, parameter_options
+from ghostswap.cli.talk import note
+from ghostswap.cli.zswap import ZswapOptions, parameter_options
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.units import format_size
@@ -133,7 +135,6 @@ def command(
     """
     from ghostswap.cli.areas import open_areas
     from ghostswap.cli.workload import refuse_pipes
-    from ghostswap.mm.designs import is_on
 
     if published:
         from ghostswap.cli.published import emit
@@ -148,7 +149,7 @@ def command(
         refuse_others(
             context, why, "swapfiles", "chosen", "sweep", "cost", "jobs", "raw", "as_json"
         )
-        host = load(swapfiles[0])
+        host = load(swapfiles[0], any_design=True)
     else:
         zswap = ZswapOptions(
             **{f.name: values[f.name] for f in fields(ZswapOptions) if f.name in values}
@@ -165,19 +166,21 @@ def command(
             options = replace(options, limit=limits[0])
         host = options.host(spec, swapfiles, kernel, _DEFAULT[0], compressor, zswap, 0)
     refuse_pipes(host)
-    row = kernels.get(host.kernel)
-    default = tuple(design for design in _DEFAULT if is_on(design, row))
-    designs = tuple(dict.fromkeys(chosen)) or default
-    areas = open_areas(host.areas)
+    designs = tuple(dict.fromkeys(chosen)) or _default(kernels.get(host.kernel))
+    areas = list(open_areas(host.areas))
+    swept = sweep[0] if sweep else ""
     if not is_scenario(swapfiles):
-        _refuse_idle(context, designs, areas, sweep)
+        if swept != "limit":
+            check_pressure(context)
+        refuse_ghosts(areas, designs)
+    refuse_idle(context, designs, areas, swept)
     workers = jobs or len(os.sched_getaffinity(0))
     if sweep is None:
         hosts = [("", host)]
     else:
         name, words = sweep
         hosts = [(word, _SWEEPS[name](host, word)) for word in words]
-    comparison = _compare(hosts, designs, areas, workers, sweep[0] if sweep else "", cost)
+    comparison = _compare(hosts, designs, areas, workers, swept, cost)
     if as_json:
         comparison.emit_json()
     else:
@@ -185,29 +188,15 @@ def command(
     return 0
 
 
-def _refuse_idle(
-    context: click.Context,
-    designs: Sequence[str],
-    areas: Sequence[SwapInfo],
-    sweep: tuple[str, tuple[str, ...]] | None,
-) -> None:
-    """Refuse what does nothing in any of *designs*.
+def _default(kernel: kernels.Kernel) -> tuple[str, ...]:
+    """What is compared where nothing is chosen; what could not be on *kernel* is left out."""
+    from ghostswap.mm.designs import is_on
 
-    :raises UsageError: naming the first.
-    """
-    those = " and ".join(designs)
-    if sweep is None or sweep[0] != "limit":
-        check_pressure(context)
-    if {"disk", "zram"}.issuperset(designs):
-        refuse(context, f"it is zswap's, and none is in {those}", *ZSWAPS)
-    if {"vswap", "vswap-ste"}.issuperset(designs):
-        refuse(context, f"{those} imagine no area", "size")
-    for area in areas:
-        if area.type == "ghost" and "ghost" not in designs:
-            raise UsageError(
-                f"{area.path} is a ghost area, which is of no use to {those}",
-                "leave it out, or add --design ghost",
-            )
+    found = tuple(design for design in _DEFAULT if is_on(design, kernel))
+    for design in _DEFAULT:
+        if design not in found:
+            note(f"{design} is left out: it is for newer kernels than Linux {kernel.name}")
+    return found
 
 
 def _compare(

@@ -179,7 +179,7 @@ def _run(example: Example, path: str) -> _Result:
     from ghostswap.cli.workload import last_touches, replay
     from ghostswap.mm.comparison import Contender, inversion
 
-    host = load(path)
+    host = load(path, any_design=True)
     hosts = [variant.change(host) for variant in example.variants]
     designs = {changed.design for changed in hosts}
     measured: dict[str, Measured] = {}
@@ -189,7 +189,8 @@ def _run(example: Example, path: str) -> _Result:
             if changed.kernel not in measured:
                 measured[changed.kernel] = measure_host(changed, designs, None)
             pages = measured[changed.kernel]
-            done = replay(changed, changed.design, pages, open_areas(changed.areas), quiet=True)
+            areas = list(open_areas(changed.areas))
+            done = replay(changed, changed.design, pages, areas, quiet=True)
             last = last_touches(changed, pages)
             contenders.append(Contender(done.outcome(), inversion(last, done.disk_pages())))
             advance(1)

@@ -185,7 +185,7 @@ def test_seven_designs_fit_a_screen_and_no_number_is_folded() -> None:
 
 
 REFUSED = [
-    (("--sweep", "size=1"), "8K or more"),
+    (("--sweep", "size=1"), "40K or more"),
     (("--sweep", "limit=0"), "needs some memory"),
     (("--sweep", "limit=5M,much"), "much"),
     (("--sweep", "limit="), "values joined by commas"),
@@ -207,7 +207,12 @@ REFUSED = [
     (("--design", "zram", "--zpool", "zsmalloc"), "zswap's"),
     (("--design", "vswap", "--size", "16M"), "no area"),
     (("g", "--design", "classic", "--design", "zram"), "g is a ghost area"),
-    (("f", "./f"), "given twice"),
+    (("g", "--design", "ghost-dynamic"), "g is a ghost area"),
+    (("--sweep", "size=16M", "--design", "vswap"), "--sweep does not go here"),
+    (("--size", "16M", "f", "--design", "classic"), "no area"),
+    (("f", "--sweep", "size=16M", "--design", "classic"), "no area"),
+    (("f", "./f"), "same area"),
+    (("f", "hard"), "hard is the same area as f"),
     (("host.toml", "f"), "stands alone"),
     (("--ram", "0"), "too small"),
     (("--limit", "9" * 5000), "invalid size"),
@@ -222,11 +227,41 @@ def test_wrong_usage(run: Run, tmp_path: Path, args: tuple[str, ...], said: str)
     (tmp_path / "empty").touch()
     run("mkswap", "-q", "--size", "1M", "g")
     run("mkswap", "-q", "--file", "--size", "1M", "f")
+    os.link(tmp_path / "f", tmp_path / "hard")
     os.mkfifo(tmp_path / "fifo.u32")
     done = run("compare", *WORK, *args)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_default_design_that_no_such_kernel_has_is_said_to_be_left_out(run: Run) -> None:
+    old = run("compare", "--json", *WORK, "--kernel", "6.6")
+    assert [column["design"] for column in json.loads(old.stdout)["designs"]] == [
+        *("classic", "ghost", "zram")
+    ]
+    assert "vswap-ste is left out" in old.stderr
+    assert run("compare", *WORK, "--kernel", "6.12").stderr == ""
+
+
+def test_a_host_is_compared_whatever_its_design_has_no_use_for(run: Run, tmp_path: Path) -> None:
+    """Its file describes the host, and not one of the columns."""
+    host = f"""ram = "1G"
+    zram.mem_limit = "1M"
+    zswap.max_pool_percent = 10
+    [[area]]
+    type = "ghost"
+    size = "16M"
+    [group.one]
+    source = "{SOURCE}"
+    memory_max = "6M"
+    """
+    (tmp_path / "host.toml").write_text(host)
+    found = compare(run, "host.toml", "--design", "zram", "--design", "disk")
+    assert found["designs"][0]["zram"]["mem_limit"] == 1 << 20
+    done = run("compare", "host.toml", "--design", "vswap", "--sweep", "size=16M")
+    assert done.returncode == 2
+    assert "no area to imagine for vswap" in done.stderr
 
 
 def test_a_trace_beyond_the_memory_is_named(run: Run, tmp_path: Path) -> None:

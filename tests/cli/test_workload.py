@@ -192,7 +192,7 @@ REFUSED = [
     (("--limit", "٣"), "invalid size"),
     (("--limit", "much"), "much"),
     (("--limit", "-5"), "-5"),
-    (("--limit", "6M", "--size", "4K"), "8K or more"),
+    (("--limit", "6M", "--size", "4K"), "40K or more"),
     (("--limit", "6M", "--size", "99999E"), "below 16T"),
     (("--limit", "6M", "--mem-limit", "1M", "--design", "classic"), "zram's"),
     (("--limit", "6M", "--zswap-max", "1M", "--design", "zram"), "zswap's"),
@@ -208,7 +208,15 @@ REFUSED = [
     (("--limit", "6M", "--write-ratio", "even"), "nor odd"),
     (("--touches", "scan", "--write-ratio", "nan"), "nan"),
     (("--limit", "6M", "--write-ratio", "0.5"), "no touches"),
+    (("--limit", "6M", "--changed-ratio", "0.5"), "no touches"),
     (("--limit", "6M", "--changed-ratio", "1.5"), "1.5"),
+    (("--limit", "6M", "--size", "4M", "f", "--design", "classic"), "no area to imagine"),
+    (("--limit", "6M", "--size", "4M", "g"), "no area to imagine"),
+    (("--limit", "6M", "--size", "4M", "--design", "vswap"), "no area to imagine"),
+    (("--limit", "6M", "--design", "ghost-dynamic", "g"), "ghost area"),
+    (("--limit", "6M", "--design", "vswap", "--kernel", "6.1"), "Linux 6.12 is the nearest"),
+    (("--limit", "6M", "g", "link"), "link is the same area as g"),
+    (("g:prio=5",), "has a priority"),
     (("--limit", "6M", "g:prio=99999"), "32767"),
     (("--limit", "6M", "g:prio=-3"), "32767"),
     (("--limit", "6M", "--design", "vswap", "g"), "ghost area"),
@@ -228,6 +236,8 @@ def test_wrong_usage_is_two_lines(
     run: Run, tmp_path: Path, args: tuple[str, ...], said: str
 ) -> None:
     run("mkswap", "-q", "--size", "4M", "g")
+    run("mkswap", "-q", "--file", "--size", "4M", "f")
+    os.link(tmp_path / "g", tmp_path / "link")
     (tmp_path / "empty").touch()
     done = run("simulate", "--pages", SOURCE, *args)
     assert (done.returncode, done.stdout) == (2, "")
