@@ -25,9 +25,9 @@ from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, TierUse
 from ghostswap.mm.tiers import Tiers, effective_mask
 from ghostswap.mm.transfer import Held
 from ghostswap.pages.source import PAGE_SIZE
-from ghostswap.pages.touches import CHUNK_TOUCHES, Touches
+from ghostswap.pages.touches import Touches
 
-#: Samples of a timeline.
+#: Steps of a timeline that are whole; one may follow that is not.
 _SAMPLES = 60
 _COMPRESSED = (Origin.ZSWAP, Origin.ZRAM)
 
@@ -117,13 +117,15 @@ class Replay:
         for number in range(len(self._members)):
             self._memory.fill(number)
         self._sample()
-        step = max(1, (touches or _SAMPLES * CHUNK_TOUCHES) // _SAMPLES)
-        due = step
+        step = max(1, -(-(touches or 0) // _SAMPLES))
         for chunk in chunks:
             first = self._members[chunk.group].first
-            for start in range(0, len(chunk.pages), step):
-                pages = chunk.pages[start : start + step]
-                writes = None if chunk.writes is None else chunk.writes[start : start + step]
+            end = 0
+            while end < len(chunk.pages):
+                due = len(self._timeline) * step
+                start, end = end, end + due - sum(self._touches)
+                pages = chunk.pages[start:end]
+                writes = None if chunk.writes is None else chunk.writes[start:end]
                 if first:
                     pages = array("I", [page + first for page in pages])
                 if writes is not None and self._redraws[chunk.group] is not None:
@@ -133,8 +135,11 @@ class Replay:
                     self._memory.touch(chunk.group, pages, writes)
                     self._touches[chunk.group] += len(pages)
                 if sum(self._touches) >= due:
-                    due += step
-                    self._sample()
+                    if len(self._timeline) > _SAMPLES:  # nobody knew of so many touches
+                        del self._timeline[1::2]
+                        step *= 2
+                    else:
+                        self._sample()
                 yield len(pages)
         if self._timeline[-1].touches < sum(self._touches):
             self._sample()

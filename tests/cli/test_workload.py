@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from array import array
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +20,9 @@ import libcachesim
 import pytest
 from conftest import ROOT, Run
 from json_keys import documented, keys_of
+
+from ghostswap.area.header import Header
+from ghostswap.area.mounts import unescape
 
 PAGES = 2048
 SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"
@@ -46,7 +50,6 @@ def test_every_page_is_somewhere_and_every_fault_came_from_somewhere(run: Run, d
     assert found["touches"] == group["touches"] == 10_000
     assert found["freed_bytes"] == out * 4096 - found["pool_bytes"] - found["metadata_bytes"]
     assert sum(found["metadata"].values()) == found["metadata_bytes"]
-    assert sum(bar["pages"] for bar in found["histogram"]) <= PAGES
     assert found["compressed_bytes"] <= found["pool_bytes"]
     assert found["vmstat"]["pswpin"] == found["swap_ins"]["disk"] + found["swap_ins"]["zram"]
     assert found["source"] == {key: found["sources"][0][key] for key in found["source"]}
@@ -98,6 +101,57 @@ def test_real_areas_are_filled_by_priority_and_shown_as_proc_shows_them(run: Run
     after = simulate(run, "g:prio=10", "f:prio=5", "--limit", "6M")
     assert after["areas"][1]["used_pages"] < full
     assert simulate(run, "f", "--limit", "7M")["design"] == "classic"
+
+
+def test_the_path_in_proc_swaps_is_escaped_as_the_kernel_does(run: Run, tmp_path: Path) -> None:
+    """Blanks, tabs, newlines and backslashes in octal; others raw, but not on the terminal."""
+    name = "a b\tc\nd\\e\x1bé"
+    (tmp_path / name).write_bytes(Header(4096, "little", 255).build())
+    found = simulate(run, name, "--limit", "6M", "--proc")
+    line = found["proc_swaps"].split("\n")[1]
+    field = line.split(" ")[0]
+    assert field == "a\\040b\\011c\\012d\\134e\x1bé"
+    assert unescape(field) == name
+    assert line.encode().index(b"ghost") == 40
+    shown = run("simulate", "--pages", SOURCE, name, "--limit", "6M", "--proc").stdout
+    assert line.replace("\x1b", "\\x1b") in shown.splitlines()
+
+
+def steps(found: dict[str, Any]) -> list[int]:
+    return [sample["touches"] for sample in found["timeline"]]
+
+
+@pytest.mark.parametrize("touches", [1, 59, 60, 61, 100, 119, 121, 10_000])
+def test_a_timeline_has_at_most_61_steps_however_long_the_work(
+    run: Run, tmp_path: Path, touches: int
+) -> None:
+    """Also where only reading it to its end tells how long that is."""
+    work = ("--limit", "6M", "--touches")
+    known = steps(simulate(run, *work, f"loop:100@{touches}"))
+    (tmp_path / "t.csv").write_text("".join(f"{at % 100}\n" for at in range(touches)))
+    unknown = steps(simulate(run, *work, "t.csv"))
+    for found in (known, unknown):
+        assert (found[0], found[-1]) == (0, touches)
+        lengths = [b - a for a, b in pairwise(found)]
+        assert min(30, touches) <= len(lengths) <= 61
+        assert len({*lengths[:-1]}) <= 1
+        assert lengths[-1] <= lengths[0]
+
+
+def test_the_bars_of_a_timeline_stand_below_each_other(run: Run) -> None:
+    work = ("--pages", SOURCE, "--limit", "6M", "--touches", "scan@5k", "--design", "classic")
+    shown = run("simulate", *work, "--kernel", "6.12").stdout.partition("over time")[2]
+    rows = shown.splitlines()[1:4]
+    assert [row.split()[0] for row in rows] == ["major", "pool", "disk"]
+    assert len({row.index(" at most ") for row in rows}) == 1
+
+
+@pytest.mark.parametrize("design", ["disk", "ghost"])
+def test_the_histogram_is_of_all_pages_but_zeros(run: Run, design: str) -> None:
+    """Wherever they are; those that do not compress are in the last step."""
+    bars = simulate(run, "--limit", "6M", "--design", design)["histogram"]
+    assert sum(bar["pages"] for bar in bars) == PAGES - round(PAGES * 0.1)
+    assert bars[-1]["pages"] == pytest.approx(PAGES * 0.3, abs=1)
 
 
 def test_json_has_the_documented_keys_and_no_others(run: Run, tmp_path: Path) -> None:
