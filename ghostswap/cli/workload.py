@@ -91,10 +91,7 @@ class Traces:
         self._pages = [len(lengths) for lengths in measured.of(host.design)]
 
     def chunks(self) -> Iterator[Touches]:
-        """All touches, from the first on.
-
-        :raises UsageError: where one is a pipe that has been read.
-        """
+        """All touches, from the first on."""
         from ghostswap.pages.trace import interleave
 
         if len(self._traces) == 1:

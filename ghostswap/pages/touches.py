@@ -45,8 +45,7 @@ class Trace(Protocol):
     def chunks(self, pages: Sequence[int]) -> Iterator[Touches]:
         """Start over: the touches of memories of so many *pages*, one of each group.
 
-        :raises UsageError: where the trace does not fit such a memory, or was a pipe that has
-            been read.
+        :raises UsageError: where the trace does not fit such a memory.
         :raises TargetError: where its file cannot be read, or says what no trace can.
         """
         ...

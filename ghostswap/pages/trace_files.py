@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from operator import itemgetter
+from weakref import finalize
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages.touches import CHUNK_TOUCHES, Choices, Touches, start_marking
 from ghostswap.units import printable
 
+_PIPE_BLOCK = 1 << 20
 _CSV_BLOCK = 1 << 20
 _CSV_LINE = 1 << 10  # bytes that no line comes near
 _CSV_SHOWN = 60  # bytes of a line that an error shows
@@ -31,7 +33,7 @@ _CSV_HINT = (
 
 
 class _TraceFile:
-    """A file that is read anew in each run, or a pipe, which can be read in one run only.
+    """A file that is read anew in each run, or a pipe, which is kept in a temporary file for that.
 
     :param path: of a regular file or FIFO; ``-`` for standard input.
     :raises TargetError: where *path* is no such file or may not be read.
@@ -43,7 +45,7 @@ class _TraceFile:
         self._label = "standard input" if path == "-" else path
         self._choices = choices
         self._is_pipe = True
-        self._is_read = False
+        self._kept: int | None = None
         if path != "-":
             self._is_pipe = self._is_fifo()
         elif os.isatty(0):
@@ -65,6 +67,8 @@ class _TraceFile:
 
     def _open(self) -> int:
         try:
+            if self._kept is not None:
+                return os.open(f"/proc/self/fd/{self._kept}", os.O_RDONLY)
             return os.dup(0) if self.name == "-" else os.open(self.name, os.O_RDONLY)
         except OSError as error:
             raise TargetError.from_os(self._label, error) from error
@@ -72,15 +76,28 @@ class _TraceFile:
     @contextmanager
     def _run(self) -> Iterator[int]:
         """Open the file for a run, as a file descriptor."""
-        if self._is_pipe and self._is_read:
-            raise UsageError(
-                f"{self._label} is a pipe and has been read, so it cannot be run once more",
-                "write the trace to a file and name that",
-            )
+        if self._is_pipe and self._kept is None:
+            self._kept = self._keep()
+            finalize(self, os.close, self._kept)
         fd = self._open()
-        self._is_read = True
         try:
             yield fd
+        finally:
+            os.close(fd)
+
+    def _keep(self) -> int:
+        """Write all that comes to a file that has no name, and give its descriptor."""
+        from tempfile import TemporaryFile  # which few runs need
+
+        fd = self._open()
+        try:
+            with TemporaryFile() as file:
+                for block in self._blocks(fd, _PIPE_BLOCK):
+                    file.write(block)
+                file.flush()
+                return os.dup(file.fileno())
+        except OSError as error:
+            raise TargetError.from_os(self._label, error, "cannot be kept in $TMPDIR") from error
         finally:
             os.close(fd)
 

@@ -324,18 +324,27 @@ def test_a_trace_that_cannot_be_used_is_named(
     assert "Traceback" not in done.stderr
 
 
-def test_a_trace_from_a_pipe_is_as_one_from_a_file(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("".join(f"{page}\n" for page in range(0, PAGES, 3)))
-    call = [sys.executable, "-m", "ghostswap", "simulate", "--pages", SOURCE, "--limit", "900"]
-    with (tmp_path / "t.csv").open() as file:
-        piped = subprocess.run(
-            [*call, "--touches", "csv:-", "--json"],
-            input=file.read(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    assert json.loads(piped.stdout) == simulate(run, "--limit", "900", "--touches", "t.csv")
+@pytest.mark.parametrize("format", ["csv", "u32"])
+@pytest.mark.parametrize(("limit", "again"), [("6M", False), ("1M", True)])
+def test_a_trace_from_a_pipe_is_as_one_from_a_file(
+    run: Run, tmp_path: Path, format: str, limit: str, again: bool
+) -> None:
+    """Also where it is read once more, for the process was killed for want of statistics."""
+    pages = range(0, PAGES, 3)
+    (tmp_path / "t.csv").write_text("".join(f"{page}\n" for page in pages))
+    (tmp_path / "t.u32").write_bytes(array("I", pages).tobytes())
+    call = [sys.executable, "-m", "ghostswap", "simulate", "--pages", SOURCE, "--limit", limit]
+    piped = subprocess.run(
+        [*call, "--touches", f"{format}:-", "--json"],
+        input=(tmp_path / f"t.{format}").read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    found = json.loads(piped.stdout)
+    expected = simulate(run, "--limit", limit, "--touches", f"t.{format}")
+    assert found["fresh_statistics"] == again
+    assert {**found, "timeline": []} == {**expected, "timeline": []}
+    assert found["timeline"] == expected["timeline"] or format == "u32", "its length is known"
 
 
 def test_a_trace_may_touch_for_every_group_that_has_memory(run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import struct
+import tempfile
 import threading
 import tracemalloc
 from array import array
@@ -101,14 +102,37 @@ def test_writes_are_drawn_for_a_file_that_does_not_say(format: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_pipe_is_read_once(format: str) -> None:
+def test_a_pipe_is_read_once_and_kept(format: str) -> None:
     pages = some_pages(150_000)
     with piped(encode(format, pages)) as fd:
         trace = open_trace(f"{format}:/dev/fd/{fd}")
         assert trace.touches is None
-        assert pages_of(trace, 1000) == pages
-        with pytest.raises(UsageError, match="is a pipe and has been read"):
-            pages_of(trace, 1000)
+        for _ in range(2):
+            assert pages_of(trace, 1000) == pages
+
+
+def test_what_is_kept_of_a_pipe_has_no_name_and_no_descriptor_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = len(os.listdir("/proc/self/fd"))
+    with piped(encode("u32", [5] * 100)) as fd:
+        trace = open_trace(f"u32:/dev/fd/{fd}")
+        assert pages_of(trace, 9) == [5] * 100
+        assert os.listdir(tmp_path) == []
+        del trace
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_pipe_that_cannot_be_kept_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with (
+        piped(encode("u32", [5])) as fd,
+        pytest.raises(TargetError, match=r"cannot be kept in \$TMPDIR: No such file"),
+    ):
+        pages_of(open_trace(f"u32:/dev/fd/{fd}"), 9)
 
 
 @pytest.fixture
@@ -130,8 +154,7 @@ def test_standard_input_is_read_once_and_waited_for(
         as_stdin(fd)
         trace = open_trace(f"{format}:-")
         assert pages_of(trace, 1000) == pages
-        with pytest.raises(UsageError, match="standard input is a pipe and has been read"):
-            pages_of(trace, 1000)
+        assert pages_of(trace, 1000) == pages
 
 
 def test_standard_input_that_cannot_be_a_trace_is_refused(
