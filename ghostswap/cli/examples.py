@@ -71,8 +71,6 @@ class _Result:
     error: str
 
     def print(self) -> None:
-        from rich.text import Text
-
         from ghostswap.cli import show
         from ghostswap.cli.compare_report import cell
         from ghostswap.cli.report import lengths_fact
@@ -81,7 +79,7 @@ class _Result:
         claim, *said = _paragraphs(_read(self.example.name))
         show.heading(claim)
         for paragraph in said:
-            show.put(Text(paragraph))
+            show.paragraph(paragraph)
         names = [variant.name for variant in self.example.variants]
         rows = [
             (row.title, *(cell(row, figures[row.key], format_size) for figures in self.figures))

@@ -44,6 +44,11 @@ def heading(text: str) -> None:
     put(Text(printable(text), style="bold"))
 
 
+def paragraph(text: str) -> None:
+    """Plain words, folded to the terminal."""
+    put(Text(printable(text)))
+
+
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Print pairs of name and value, values aligned and wrapped beside their names."""
     grid = Table.grid(padding=(0, 2, 0, 0))

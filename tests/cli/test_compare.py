@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, Run
 from json_keys import documented, keys_of
+from screen import on_screen
 
 from ghostswap.cli.compare import DESIGNS
 from ghostswap.mm.comparison import ROWS
@@ -150,35 +150,12 @@ def test_a_full_area_is_there_for_all_and_a_ghost_for_ghosts(run: Run) -> None:
         assert ("g" in paths) == (column["design"] == "ghost"), "the dynamic one is a device"
 
 
-def on_screen(columns: int, *args: str) -> list[str]:
-    """What a terminal of so many columns shows of standard output."""
-    terminal, its_end = pty.openpty()
-    call = [sys.executable, "-m", "ghostswap", "compare", *args]
-    shown = bytearray()
-    with subprocess.Popen(
-        call,
-        env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=its_end,
-        stderr=subprocess.DEVNULL,
-    ):
-        os.close(its_end)
-        while True:
-            try:
-                block = os.read(terminal, 4096)
-            except OSError:  # EIO, once it is gone
-                break
-            shown += block
-    os.close(terminal)
-    return re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines()
-
-
 def test_seven_designs_fit_a_screen_and_no_number_is_folded() -> None:
-    shown = on_screen(80, *WORK, *EVERY)
+    shown = on_screen(80, "compare", *WORK, *EVERY)
     assert max(map(len, shown)) <= 80
     rows = [line.split() for line in shown if line.startswith("major faults")]
     assert [len(row) - 2 for row in rows] == [4, 3]
-    narrow = on_screen(40, *WORK, *EVERY)
+    narrow = on_screen(40, "compare", *WORK, *EVERY)
     assert max(map(len, narrow)) <= 40
     assert sum(line.startswith("  vswap-ste ") for line in narrow) > 10
     assert "from zswap" in [line.rstrip() for line in narrow], "no row looks like a design"
