@@ -22,7 +22,7 @@ from ghostswap.cli.hosts import (
     source_option,
 )
 from ghostswap.cli.idle import refuse_ghosts, refuse_idle
-from ghostswap.cli.options import Size, bytes_option, json_option
+from ghostswap.cli.options import Integer, Size, bytes_option, json_option
 from ghostswap.cli.talk import note
 from ghostswap.cli.zswap import ZswapOptions, parameter_options
 from ghostswap.errors import UsageError
@@ -105,7 +105,7 @@ def _only(
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=Integer(min=1),
     help="Processes that work side by side; by default one for each core.",
 )
 @bytes_option

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ghostswap.area.bounds import MAX_PAGES, MIN_PAGES
-from ghostswap.cli.options import F, Size, Words, mem_total
+from ghostswap.cli.options import F, Number, Size, Words, mem_total
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Sizes that an area can have, in words.
 AREA_SIZES = f"{MIN_PAGES * PAGE_SIZE >> 10}K or more, below {(MAX_PAGES + 1) * PAGE_SIZE >> 40}T"
-_RATIO = click.FloatRange(0, 1)
+_RATIO = Number(0, 1)
 
 
 class Limit(Size):

@@ -20,7 +20,7 @@ from ghostswap.cli.hosts import (
     source_option,
 )
 from ghostswap.cli.idle import refuse_ghosts, refuse_idle
-from ghostswap.cli.options import bytes_option, json_option
+from ghostswap.cli.options import Integer, bytes_option, json_option
 from ghostswap.cli.task import Task
 from ghostswap.cli.zram import ZramOptions, zram_options
 from ghostswap.cli.zram import simulate as simulate_zram
@@ -60,7 +60,7 @@ _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=Integer(min=1),
     help="Processes that compress; by default one for each core, and with --verify always one.",
 )
 @click.option(
