@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Literal
@@ -314,7 +314,7 @@ def _check_parents(document: Document, groups: Mapping[str, Group], host: Host) 
         rooted |= above.keys()
 
 
-def _check_stdin(document: Document, groups: Iterable[Group]) -> None:
+def _check_stdin(document: Document, groups: Collection[Group]) -> None:
     """Refuse a second use of standard input; but groups may have the same memory."""
     first = next((("group", group.name, "source") for group in groups if group.source == "-"), None)
     for group in groups:

@@ -118,13 +118,15 @@ class Replay:
             self._memory.fill(number)
         self._sample()
         step = max(1, -(-(touches or 0) // _SAMPLES))
+        passed = 0  # touches, those of the killed included
         for chunk in chunks:
             first = self._members[chunk.group].first
             end = 0
             while end < len(chunk.pages):
                 due = len(self._timeline) * step
-                start, end = end, end + due - sum(self._touches)
+                start, end = end, end + due - passed
                 pages = chunk.pages[start:end]
+                passed += len(pages)
                 writes = None if chunk.writes is None else chunk.writes[start:end]
                 if first:
                     pages = array("I", [page + first for page in pages])
@@ -134,14 +136,14 @@ class Replay:
                 if not self._memory.killed[chunk.group]:
                     self._memory.touch(chunk.group, pages, writes)
                     self._touches[chunk.group] += len(pages)
-                if sum(self._touches) >= due:
+                if passed == due:
                     if len(self._timeline) > _SAMPLES:  # nobody knew of so many touches
                         del self._timeline[1::2]
                         step *= 2
                     else:
                         self._sample()
                 yield len(pages)
-        if self._timeline[-1].touches < sum(self._touches):
+        if passed > (len(self._timeline) - 1) * step:
             self._sample()
 
     def _pool_pages(self) -> int:
