@@ -50,7 +50,7 @@ def replay(
     run = Replay(host, [measured], [])
     trace = open_trace(f"zipf:0.8@{touches}")
     start = time.process_time()
-    for _ in run.run(trace.chunks(pages), touches):
+    for _ in run.run(trace.chunks([pages]), touches):
         pass
     seconds = time.process_time() - start
     faults = run.outcome().groups[0].events["pgfault"]
@@ -71,7 +71,7 @@ def libcachesim(path: str, frames: int) -> tuple[float, int]:
 
 def ordered_dict(pages: int, touches: int) -> float:
     """Seconds of an OrderedDict that does exact LRU and nothing else: what Python is here."""
-    chunks = open_trace(f"zipf:0.8@{touches}").chunks(pages)
+    chunks = open_trace(f"zipf:0.8@{touches}").chunks([pages])
     wanted = [page for chunk in chunks for page in chunk.pages]
     order: OrderedDict[int, None] = OrderedDict.fromkeys(range(pages // 2, pages))
     start = time.process_time()
@@ -88,7 +88,7 @@ def write_trace(path: str, pages: int, touches: int) -> None:
     """All pages in order, then the touches, as an oracleGeneral file."""
     with open(path, "wb") as file:
         _write(file.write, range(pages))
-        for chunk in open_trace(f"zipf:0.8@{touches}").chunks(pages):
+        for chunk in open_trace(f"zipf:0.8@{touches}").chunks([pages]):
             _write(file.write, chunk.pages)
 
 

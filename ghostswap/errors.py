@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import os
 
+#: How the empty name is shown.
+EMPTY = '""'
+
 
 class GhostswapError(Exception):
     """Something was refused or failed: one sentence, and what to do next.
@@ -37,7 +40,7 @@ class TargetError(GhostswapError):
     """
 
     def __init__(self, path: str, reason: str, hint: str = "", errno: int | None = None) -> None:
-        super().__init__(f"{path}: {reason}", hint)
+        super().__init__(f"{path or EMPTY}: {reason}", hint)
         self.path = path
         self.reason = reason
         self.errno = errno

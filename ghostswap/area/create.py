@@ -11,10 +11,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ghostswap.area import landing, newfile, overwrite, survey, target
+from ghostswap.area.bounds import MAX_PAGES, MIN_PAGES
 from ghostswap.area.header import NATIVE, Header, pack_badpages
 from ghostswap.area.identity import parse_uuid
 from ghostswap.area.layout import ByteOrder
@@ -25,10 +26,6 @@ from ghostswap.area.target import LockMode, Target
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.units import format_size
 
-#: Fewest pages that mkswap makes an area of, the header's included; as many must be good.
-MIN_PAGES = 10
-#: Most pages: the kernel counts slots in an unsigned int.
-MAX_PAGES = (1 << 32) - 1
 #: A header of this page size has room for its fields and its magic.
 MIN_PAGE_SIZE, MAX_PAGE_SIZE = 2048, 1 << 30
 
@@ -125,19 +122,17 @@ def prepare(
     :raises UsageError: where the request contradicts itself.
     :raises TargetError: where the target cannot be used for it.
     """
-    _check_request(request)
     path = _resolve(request)
-    if not os.path.lexists(path):
+    is_new = not os.path.lexists(path)
+    if is_new and request.size is not None and not request.file:
+        request = replace(request, ghost=True)
+    _check_request(request)
+    if is_new:
         with newfile.open_directory(path) as directory:
             yield _new(request, path, directory)
         return
-    if request.size is not None and not (request.ghost or request.file):
-        raise UsageError(
-            f"{path} exists, and --size alone is only for a new file",
-            "--ghost --force makes it a ghost swapfile of that size and drops its content;"
-            " --file gives it that size on disk; without --size it is formatted as it is",
-        )
     with target.open_target(path, write=True, follow=False) as existing:
+        _check_size_alone(request, existing)
         existing = target.lock(existing, request.lock, waiting)
         user = target.in_use(existing)
         if user is not None:
@@ -160,7 +155,23 @@ def _check_request(request: Request) -> None:
         raise UsageError("--ghost needs --size: the size that the header declares")
     if request.ghost and (request.offset or request.check):
         option = "--offset" if request.offset else "--check"
-        raise UsageError(f"{option} does not go with --ghost", "a ghost is one page, its header")
+        raise UsageError(
+            f"{option} does not go with a ghost",
+            "a ghost is one page, its header; --file makes a full area",
+        )
+
+
+def _check_size_alone(request: Request, existing: Target) -> None:
+    if request.size is None or request.ghost or request.file:
+        return
+    others = (
+        "--ghost --force makes it a ghost swapfile of that size and drops its content;"
+        " --file gives it that size on disk; "
+    )
+    raise UsageError(
+        f"{existing.path} exists, and --size alone is only for a new file",
+        f"{others if existing.kind == 'file' else ''}without --size it is formatted as it is",
+    )
 
 
 def _resolve(request: Request) -> str:
@@ -183,7 +194,7 @@ def _resolve(request: Request) -> str:
 
 def _new(request: Request, path: str, directory: int) -> Job:
     size = request.size if request.size is not None else request.declared
-    if not (request.file or request.ghost) and request.size is None:
+    if not (request.file or request.ghost):
         raise TargetError(
             path,
             "cannot open: No such file or directory",
@@ -193,15 +204,21 @@ def _new(request: Request, path: str, directory: int) -> Job:
         raise UsageError(f"{path} does not exist, so its --size is needed")
     if request.keep:
         raise TargetError(path, "does not exist, so there is nothing to --keep")
-    if not request.file:
-        if request.blocks is not None and request.size is not None:
-            raise UsageError("a ghost has one size: give --size or BLOCKS, not both")
-        header = _header(request, size)
+    if request.ghost:
+        header = _header(request, size, request.bad_pages)
         landing.check(path, directory, request.page_size, ghost=True, force=request.force)
         return Job(path, "ghost", header, directory=directory, file_size=request.page_size)
-    header = _header(request, _at_most(request, size))
+    header = _header(request, _at_most(request, size), request.bad_pages)
     landing.check(path, directory, size, ghost=False, force=request.force)
-    return Job(path, "file", header, request.offset, directory=directory, file_size=size)
+    return Job(
+        path,
+        "file",
+        header,
+        request.offset,
+        directory=directory,
+        file_size=size,
+        warnings=[_unchecked(path)] if request.check else [],
+    )
 
 
 def _overwrite(request: Request, existing: Target, progress: Progress | None) -> Job:
@@ -219,9 +236,7 @@ def _overwrite(request: Request, existing: Target, progress: Progress | None) ->
     _check_least(request, declared)
     bad = set(request.bad_pages)
     if request.check and existing.kind == "file":
-        warnings.append(
-            f"warning: checking bad blocks from swap file is not supported: {existing.path}"
-        )
+        warnings.append(_unchecked(existing.path))
     elif request.check:
         bad.update(
             survey.unreadable_pages(existing, request.offset, request.page_size, declared, progress)
@@ -229,8 +244,8 @@ def _overwrite(request: Request, existing: Target, progress: Progress | None) ->
     header = _header(
         request,
         declared,
+        tuple(sorted(bad)),
         kept=survey.header_of(existing, request.offset) if request.keep else None,
-        bad_pages=tuple(sorted(bad)),
         bootbits=found.bootbits,
     )
     details: list[str] = []
@@ -249,6 +264,10 @@ def _overwrite(request: Request, existing: Target, progress: Progress | None) ->
         warnings=warnings,
         details=details,
     )
+
+
+def _unchecked(path: str) -> str:
+    return f"warning: checking bad blocks from swap file is not supported: {path}"
 
 
 def _new_size(request: Request, existing: Target) -> int | None:
@@ -297,8 +316,8 @@ def _at_most(request: Request, there: int, warnings: list[str] | None = None) ->
 def _header(
     request: Request,
     declared: int,
+    bad_pages: tuple[int, ...],
     kept: Header | None = None,
-    bad_pages: tuple[int, ...] = (),
     bootbits: bytes = bytes(1024),
 ) -> Header:
     _check_least(request, declared)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import click
 
 from ghostswap import __version__
 from ghostswap.cli.talk import complain
-from ghostswap.errors import GhostswapError
+from ghostswap.errors import GhostswapError, UsageError
 
 #: name -> what it does. The command is ``command`` in the module of that name beside this one.
 COMMANDS = {
@@ -32,6 +33,12 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 class _Commands(click.Group):
     """A group that imports a command when it is called, not when it is listed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:  # before click, whose versions do not agree on what that is
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(UsageError.exit_code)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -79,15 +86,28 @@ def run(args: Sequence[str]) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "ghostswap"
-        complain(error.format_message(), f"'{path} --help' tells what it takes")
+        message = " ".join(error.format_message().split())  # choices come one to a line
+        complain(message, f"'{path} --help' tells what it takes")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         return INTERRUPTED
+    except MemoryError:
+        return _no_memory()
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return _no_memory()
         # Only printing fails like this. Keep Python from flushing into the void at exit; and say
         # nothing where the reader went away, as head(1) does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             complain(f"cannot print the result: {os.strerror(error.errno or 0)}")
         return 1
+
+
+def _no_memory() -> int:
+    complain(
+        "there is not enough memory for this",
+        "give it fewer pages, a smaller --size or fewer --jobs, or more memory (ulimit -v)",
+    )
+    return GhostswapError.exit_code

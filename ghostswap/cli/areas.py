@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ghostswap.errors import TargetError, UsageError
@@ -41,8 +41,8 @@ def parse_area(text: str) -> Area:
     return Area(found[1], prio=None if prio < 0 else prio)
 
 
-def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
-    """Read the headers of those that are real.
+def open_areas(areas: Iterable[Area]) -> Iterator[SwapInfo]:
+    """Read the headers of those that are real, one after the other.
 
     :raises TargetError: for one that no kernel takes.
     :raises UsageError: for one that is given twice.
@@ -52,30 +52,33 @@ def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
     from ghostswap.area.target import open_target
     from ghostswap.mm.swapfile import SwapInfo
 
-    opened = []
-    seen: set[str] = set()
+    seen: dict[tuple[int, ...], str] = {}
     for area in areas:
         if area.path is None:
             assert area.type is not None
             pages = None if area.size is None else area.size // PAGE_SIZE - 1
             name = f"({area.type})"
-            opened.append(
-                SwapInfo(
-                    name,
-                    area.type,
-                    pages,
-                    prio=area.prio,
-                    rotational=area.rotational,
-                    discard=area.discard,
-                )
+            yield SwapInfo(
+                name,
+                area.type,
+                pages,
+                prio=area.prio,
+                rotational=area.rotational,
+                discard=area.discard,
             )
             continue
-        where = os.path.realpath(area.path)
-        if where in seen:
-            raise UsageError(f"{area.path} is given twice", "it can be switched on once; leave one")
-        seen.add(where)
         with open_target(area.path) as target:
             found = inspect(target)
+            status = os.fstat(target.fd)
+        # Links, hard ones too, and nodes of a device are names of one thing.
+        is_file = found.kind == "file"
+        what = (status.st_dev, status.st_ino) if is_file else (status.st_rdev,)
+        if what in seen:
+            raise UsageError(
+                f"{area.path} is the same area as {seen[what]}",
+                "it can be switched on once; leave one out",
+            )
+        seen[what] = area.path
         kind, head = found.type, found.header
         sound = head.magic == SWAPSPACE2 and head.version == 1 and head.page_size == PAGE_SIZE
         if kind == "short" or not sound or head.usable_pages < 1:
@@ -84,16 +87,13 @@ def open_areas(areas: Iterable[Area]) -> list[SwapInfo]:
                 f"a kernel with {PAGE_SIZE}-byte pages does not take this area",
                 f"'ghostswap validate {shlex.quote(area.path)}' says why",
             )
-        opened.append(
-            SwapInfo(
-                area.path,
-                kind,
-                head.usable_pages,
-                prio=area.prio,
-                badpages=head.badpages,
-                rotational=area.rotational,
-                discard=area.discard,
-                blkdev=found.kind == "block",
-            )
+        yield SwapInfo(
+            area.path,
+            kind,
+            head.usable_pages,
+            prio=area.prio,
+            badpages=head.badpages,
+            rotational=area.rotational,
+            discard=area.discard,
+            blkdev=not is_file,
         )
-    return opened

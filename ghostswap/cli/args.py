@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from click.core import ParameterSource
+from click.core import ParameterSource, augment_usage_errors
 
 from ghostswap.errors import UsageError
 
@@ -24,7 +24,8 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         expanded = expand(ctx, args, long_options(self, ctx), self.bare)
-        return super().parse_args(ctx, expanded)
+        with augment_usage_errors(ctx):  # click itself leaves out whose options it could not read
+            return super().parse_args(ctx, expanded)
 
     def invoke(self, ctx: click.Context) -> int:
         result = super().invoke(ctx)

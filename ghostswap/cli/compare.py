@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ghostswap.cli.args import Command, check_pressure, refuse, refuse_others
+from ghostswap.cli.args import Command, check_pressure, refuse_others
 from ghostswap.cli.hosts import (
     AreaSize,
     HostOptions,
@@ -21,8 +21,10 @@ from ghostswap.cli.hosts import (
     kernel_options,
     source_option,
 )
-from ghostswap.cli.options import Size, bytes_option, json_option
-from ghostswap.cli.zswap import ZSWAPS, ZswapOptions, parameter_options
+from ghostswap.cli.idle import refuse_ghosts, refuse_idle
+from ghostswap.cli.options import Integer, Size, bytes_option, json_option
+from ghostswap.cli.talk import note
+from ghostswap.cli.zswap import ZswapOptions, parameter_options
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.units import format_size
@@ -48,12 +50,25 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     ) -> tuple[str, tuple[str, ...]]:
         if isinstance(value, tuple):
             return value
-        name, equals, values = value.partition("=")
-        words = tuple(word for word in values.split(",") if word)
-        if name not in _SWEEPS or not equals or not words:
+        name, _, values = value.partition("=")
+        words = tuple(values.split(","))
+        if name not in _SWEEPS or not all(words):
             known = ", ".join(f"{name}=…" for name in _SWEEPS)
             self.fail(f"{value!r} is none; write {known}, values joined by commas", param, ctx)
+        if len(set(words)) < len(words):
+            self.fail(f"{value!r} has a value twice", param, ctx)
         return name, words
+
+
+def _only(
+    context: click.Context,
+    param: click.Parameter,
+    sweeps: tuple[tuple[str, tuple[str, ...]], ...],
+) -> tuple[str, tuple[str, ...]] | None:
+    """The one sweep that there may be."""
+    if len(sweeps) > 1:
+        raise click.BadParameter("one thing can be swept at a time", context, param)
+    return sweeps[0] if sweeps else None
 
 
 @click.command("compare", cls=Command)
@@ -72,6 +87,8 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 @click.option(
     "--sweep",
     type=_Sweep(),
+    multiple=True,
+    callback=_only,
     metavar="NAME=VALUES",
     help="Compare once for each of the values of size, limit or compressor: size=64M,128M,256M.",
 )
@@ -88,7 +105,7 @@ class _Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=Integer(min=1),
     help="Processes that work side by side; by default one for each core.",
 )
 @bytes_option
@@ -118,7 +135,6 @@ def command(
     """
     from ghostswap.cli.areas import open_areas
     from ghostswap.cli.workload import refuse_pipes
-    from ghostswap.mm.designs import is_on
 
     if published:
         from ghostswap.cli.published import emit
@@ -133,7 +149,7 @@ def command(
         refuse_others(
             context, why, "swapfiles", "chosen", "sweep", "cost", "jobs", "raw", "as_json"
         )
-        host = load(swapfiles[0])
+        host = load(swapfiles[0], any_design=True)
     else:
         zswap = ZswapOptions(
             **{f.name: values[f.name] for f in fields(ZswapOptions) if f.name in values}
@@ -141,22 +157,30 @@ def command(
         options = HostOptions(**{f.name: values[f.name] for f in fields(HostOptions)})
         zswap.check(kernels.get(kernel))
         if sweep is not None and sweep[0] == "limit":  # whether in frames decides on the cgroup
-            options = replace(options, limit=_value(Limit(), "limit", sweep[1][0]))
+            limits = [_value(Limit(), "limit", word) for word in sweep[1]]
+            if options.cgroup is None and min(limits) < 0 < max(limits):
+                raise UsageError(
+                    "--sweep limit= has sizes and page frames, for different versions of cgroups",
+                    "give all as one or the other, or add --cgroup",
+                )
+            options = replace(options, limit=limits[0])
         host = options.host(spec, swapfiles, kernel, _DEFAULT[0], compressor, zswap, 0)
     refuse_pipes(host, "of the designs")
-    row = kernels.get(host.kernel)
-    default = tuple(design for design in _DEFAULT if is_on(design, row))
-    designs = tuple(dict.fromkeys(chosen)) or default
-    areas = open_areas(host.areas)
+    designs = tuple(dict.fromkeys(chosen)) or _default(kernels.get(host.kernel))
+    areas = list(open_areas(host.areas))
+    swept = sweep[0] if sweep else ""
     if not is_scenario(swapfiles):
-        _refuse_idle(context, designs, areas, sweep)
+        if swept != "limit":
+            check_pressure(context)
+        refuse_ghosts(areas, designs)
+    refuse_idle(context, designs, areas, swept)
     workers = jobs or len(os.sched_getaffinity(0))
     if sweep is None:
         hosts = [("", host)]
     else:
         name, words = sweep
         hosts = [(word, _SWEEPS[name](host, word)) for word in words]
-    comparison = _compare(hosts, designs, areas, workers, sweep[0] if sweep else "", cost)
+    comparison = _compare(hosts, designs, areas, workers, swept, cost)
     if as_json:
         comparison.emit_json()
     else:
@@ -164,29 +188,15 @@ def command(
     return 0
 
 
-def _refuse_idle(
-    context: click.Context,
-    designs: Sequence[str],
-    areas: Sequence[SwapInfo],
-    sweep: tuple[str, tuple[str, ...]] | None,
-) -> None:
-    """Refuse what does nothing in any of *designs*.
+def _default(kernel: kernels.Kernel) -> tuple[str, ...]:
+    """What is compared where nothing is chosen; what could not be on *kernel* is left out."""
+    from ghostswap.mm.designs import is_on
 
-    :raises UsageError: naming the first.
-    """
-    those = " and ".join(designs)
-    if sweep is None or sweep[0] != "limit":
-        check_pressure(context)
-    if {"disk", "zram"}.issuperset(designs):
-        refuse(context, f"it is zswap's, and none is in {those}", *ZSWAPS)
-    if {"vswap", "vswap-ste"}.issuperset(designs):
-        refuse(context, f"{those} imagine no area", "size")
-    for area in areas:
-        if area.type == "ghost" and "ghost" not in designs:
-            raise UsageError(
-                f"{area.path} is a ghost area, which is of no use to {those}",
-                "leave it out, or add --design ghost",
-            )
+    found = tuple(design for design in _DEFAULT if is_on(design, kernel))
+    for design in _DEFAULT:
+        if design not in found:
+            note(f"{design} is left out: it is for newer kernels than Linux {kernel.name}")
+    return found
 
 
 def _compare(
@@ -224,7 +234,8 @@ def _compare(
         (value, tuple(found[number * step : (number + 1) * step]))
         for number, (value, _) in enumerate(hosts)
     ]
-    return Comparison(first, some, swept, tuple(rows), cost)
+    touches = max(last) + 1  # counted from 0; none at all is before that
+    return Comparison(first, some, touches, swept, tuple(rows), cost)
 
 
 def _run(run: tuple[Host, str, Measured, Sequence[SwapInfo], array[int]]) -> Contender:

@@ -41,6 +41,7 @@ _KILLED = "killed"
 class Comparison:
     """What several designs came to.
 
+    :ivar touches: how many the traces have, whoever came through them.
     :ivar swept: name of what differs between *rows*; ``""`` where there is but one.
     :ivar rows: its value, and the designs' outcomes with it.
     :ivar cost: whether times are wanted.
@@ -48,6 +49,7 @@ class Comparison:
 
     host: Host
     measured: Measured
+    touches: int
     swept: str
     rows: tuple[tuple[str, tuple[Contender, ...]], ...]
     cost: bool
@@ -84,7 +86,7 @@ class Comparison:
         outcome = self.rows[0][1][0].outcome
         show.heading(
             f"{', '.join(self.measured.sources)}: {outcome.pages} pages,"
-            f" {size(outcome.pages * PAGE_SIZE)}, {outcome.touches} touches,"
+            f" {size(outcome.pages * PAGE_SIZE)}, {self.touches} touches,"
             f" on Linux {self.host.kernel} with {self.host.compressor}"
         )
         if self.swept != "limit":
@@ -120,6 +122,7 @@ class Comparison:
 
     def _print_table(self, contenders: Sequence[Contender], size: Callable[[int], str]) -> None:
         table: list[tuple[str, ...]] = []
+        is_marked = False
         if any(contender.is_killed for contender in contenders):
             table.append(("out of memory", *(_KILLED * c.is_killed for c in contenders)))
         for row in self._rows():
@@ -130,13 +133,15 @@ class Comparison:
             ]
             if any(row.value(contender) for contender in contenders):
                 table.append((row.title, *cells))
+                is_marked |= bool(top)
         names = [contender.outcome.design for contender in contenders]
         for start, end in _bands(names, table):
             part = names[start:end]
             show.table(
                 ("", *part), [(row[0], *row[start + 1 : end + 1]) for row in table], right=part
             )
-        show.facts([(_BEST, "the best of its row")])
+        if is_marked:
+            show.facts([(_BEST, "the best of its row")])
 
     def _print_sweep(self, size: Callable[[int], str]) -> None:
         names = [contender.outcome.design for contender in self.rows[0][1]]

@@ -71,8 +71,6 @@ class _Result:
     error: str
 
     def print(self) -> None:
-        from rich.text import Text
-
         from ghostswap.cli import show
         from ghostswap.cli.compare_report import cell
         from ghostswap.cli.report import lengths_fact
@@ -81,7 +79,7 @@ class _Result:
         claim, *said = _paragraphs(_read(self.example.name))
         show.heading(claim)
         for paragraph in said:
-            show.put(Text(paragraph))
+            show.paragraph(paragraph)
         names = [variant.name for variant in self.example.variants]
         rows = [
             (row.title, *(cell(row, figures[row.key], format_size) for figures in self.figures))
@@ -179,7 +177,7 @@ def _run(example: Example, path: str) -> _Result:
     from ghostswap.cli.workload import last_touches, replay
     from ghostswap.mm.comparison import Contender, inversion
 
-    host = load(path)
+    host = load(path, any_design=True)
     hosts = [variant.change(host) for variant in example.variants]
     designs = {changed.design for changed in hosts}
     measured: dict[str, Measured] = {}
@@ -189,7 +187,8 @@ def _run(example: Example, path: str) -> _Result:
             if changed.kernel not in measured:
                 measured[changed.kernel] = measure_host(changed, designs, None)
             pages = measured[changed.kernel]
-            done = replay(changed, changed.design, pages, open_areas(changed.areas), quiet=True)
+            areas = list(open_areas(changed.areas))
+            done = replay(changed, changed.design, pages, areas, quiet=True)
             last = last_touches(changed, pages)
             contenders.append(Contender(done.outcome(), inversion(last, done.disk_pages())))
             advance(1)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ghostswap.cli.options import F, Size, Words, mem_total
+from ghostswap.area.bounds import MAX_PAGES, MIN_PAGES
+from ghostswap.cli.options import F, Number, Size, Words, mem_total
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from ghostswap.pages.source import Source
     from ghostswap.pages.touches import WriteRule
 
-_RATIO = click.FloatRange(0, 1)
-_TOO_LARGE = 16 << 40
+#: Sizes that an area can have, in words.
+AREA_SIZES = f"{MIN_PAGES * PAGE_SIZE >> 10}K or more, below {(MAX_PAGES + 1) * PAGE_SIZE >> 40}T"
+_RATIO = Number(0, 1)
 
 
 class Limit(Size):
@@ -47,8 +49,8 @@ class AreaSize(Size):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         size = super().convert(value, param, ctx)
-        if size and not 2 * PAGE_SIZE <= size < _TOO_LARGE:
-            self.fail(f"{value!r} is no size of an area; write 8K or more, below 16T", param, ctx)
+        if size and not MIN_PAGES <= size // PAGE_SIZE <= MAX_PAGES:
+            self.fail(f"{value!r} is no size of an area; write {AREA_SIZES}", param, ctx)
         return size
 
 
@@ -194,8 +196,10 @@ class HostOptions:
 
         limit = self.limit
         version = int(self.cgroup or ("2" if limit is None or limit >= 0 else "1"))
-        if self.write_ratio is not None and self.touches is None:
-            raise UsageError("--write-ratio without --touches has no touches", "add --touches")
+        for name in ("write_ratio", "changed_ratio"):
+            if getattr(self, name) and self.touches is None:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} without --touches has no touches", "add --touches")
         if version == 1:
             self._check_v1(zswap)
         if self.flush_every is not None:
@@ -339,13 +343,14 @@ def measure_by_all(
             for number, part in enumerate(parts):
                 part += chunk[number * pages : (number + 1) * pages]
 
-        with open_source(spec) as source:
-            measure_all(source, codec, jobs, add)
-            sources[spec] = source
-        if not parts[0]:
-            raise UsageError(
-                f"{printable(spec)}: no memory to work with", "give a source that has pages"
-            )
+        with group.at("source"):
+            with open_source(spec) as source:
+                measure_all(source, codec, jobs, add)
+                sources[spec] = source
+            if not parts[0]:
+                raise UsageError(
+                    f"{printable(spec)}: no memory to work with", "give a source that has pages"
+                )
         found[spec] = parts
     specs = [group.source for group in host.groups if group.source is not None]
     measured: dict[str, Measured] = {}

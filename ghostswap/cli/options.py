@@ -49,6 +49,18 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         return size
 
 
+class Integer(click.IntRange):
+    """A whole number from a range, which click would name as what one that is none should be."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """The same of any number."""
+
+    name = "number"
+
+
 class Words(click.ParamType):  # type: ignore[type-arg]
     """Any text, with words that are worth completing.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ghostswap.area.bounds import MAX_PAGES
 from ghostswap.cli.args import Command
 from ghostswap.cli.options import Size, bytes_option, json_option
 from ghostswap.errors import UsageError
@@ -111,8 +112,6 @@ def command(
 
 
 def _slots(size: int) -> int:
-    from ghostswap.area.create import MAX_PAGES
-
     slots, rest = divmod(size, PAGE_SIZE)
     if slots > MAX_PAGES:
         raise UsageError(

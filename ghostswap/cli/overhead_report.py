@@ -159,7 +159,7 @@ class Report:
         for one, other, percent in self._break_evens(backend):
             less = min(one, other, key=lambda design: self._slot_cost(design, backend).static)
             with_zswap = backend == "zswap" and "zram" not in (one.name, other.name)
-            print(
+            show.paragraph(
                 f"{one.name} and {other.name} {'with zswap' if with_zswap else _PLACES[backend]}:"
                 f" {float(percent):.1f} % used; {less.name} takes less below"
             )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ghostswap.mm.outcome import Outcome
 from ghostswap.mm.swapfile import SwapInfo
 from ghostswap.pages.source import PAGE_SIZE
@@ -12,12 +14,16 @@ _PAGE_KIB = PAGE_SIZE // _KIB
 
 
 def swaps(outcome: Outcome) -> str:
-    """/proc/swaps (``swap_show()``, mm/swapfile.c): a virtual swap is in no line of it."""
+    """/proc/swaps (``swap_show()``, mm/swapfile.c): a virtual swap is in no line of it.
+
+    The kernel leaves control characters as they are, but for tabs and newlines.
+    """
     lines = ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"]
     for area in outcome.areas:
         name, kind = _name(area)
+        name = _mangle(name)
         size, used = (area.pages or 0) * _PAGE_KIB, area.inuse_pages * _PAGE_KIB
-        blanks = " " * max(1, 40 - len(name))
+        blanks = " " * max(1, 40 - len(os.fsencode(name)))
         lines.append(
             f"{name}{blanks}{kind}\t{'' if len(kind) > 8 else chr(9)}"
             f"{size}\t{_tab(size)}{used}\t{_tab(used)}{area.prio}"
@@ -42,6 +48,11 @@ def _name(area: SwapInfo) -> tuple[str, str]:
     if area.type == "ghost":
         return area.path, "ghost"
     return area.path, "partition" if area.blkdev else "file"
+
+
+def _mangle(path: str) -> str:
+    """*path* as ``seq_file_path()`` has it for swaps: these four characters in octal."""
+    return "".join(f"\\{ord(c):03o}" if c in " \t\n\\" else c for c in path)
 
 
 def _tab(kib: int) -> str:

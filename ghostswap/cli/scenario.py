@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Literal
 
+from ghostswap.area.bounds import MAX_PAGES, MIN_PAGES
 from ghostswap.cli import schema
-from ghostswap.cli.hosts import check_flush_every
+from ghostswap.cli.areas import open_areas
+from ghostswap.cli.hosts import AREA_SIZES, check_flush_every
+from ghostswap.cli.idle import refuse_ghosts
 from ghostswap.cli.schema import Check, Document
 from ghostswap.cli.toml_lines import Path
 from ghostswap.errors import UsageError
@@ -22,8 +26,6 @@ from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.pages.trace import open_trace, split_spec
 
 _SHRT_MAX = (1 << 15) - 1
-#: Pages of an area that mkswap makes at least, and that a header can count.
-_AREA_PAGES = 10, 1 << 32
 
 
 def _name(value: Any) -> str:
@@ -45,12 +47,8 @@ def _write_ratio(value: Any) -> float | Literal["odd"]:
 
 def _area_size(value: Any) -> int:
     size = schema.size(value)
-    least, most = _AREA_PAGES
-    if not least <= size // PAGE_SIZE <= most:
-        raise UsageError(
-            f"{schema.show(value)} is no size of an area",
-            f"areas have {least * PAGE_SIZE >> 10}K to {most * PAGE_SIZE >> 40}T",
-        )
+    if not MIN_PAGES <= size // PAGE_SIZE <= MAX_PAGES:
+        raise UsageError(f"{schema.show(value)} is no size of an area", f"write {AREA_SIZES}")
     return size
 
 
@@ -103,13 +101,16 @@ _GROUP: Mapping[str, Check] = {
     "zswap_writeback": schema.boolean,
     "swap_tiers_max": schema.table,
 }
+#: What is of zswap there.
+_ZSWAPS = ("zswap_max", "zswap_writeback")
 #: What only cgroup version 2 has.
-_ONLY_V2 = ("swap_max", "zswap_max", "zswap_writeback", "swap_tiers_max")
+_ONLY_V2 = ("swap_max", *_ZSWAPS, "swap_tiers_max")
 
 
-def load(path: str) -> Host:
+def load(path: str, *, any_design: bool = False) -> Host:
     """Read the scenario file at *path*; relative paths in it start from its directory.
 
+    :param any_design: for other designs than its own too, so that it may have what that lacks.
     :raises TargetError: where the file cannot be read.
     :raises UsageError: where it describes no host, with its line and key.
     """
@@ -122,15 +123,35 @@ def load(path: str) -> Host:
     values["policy"] = values.pop("reclaim", "kernel")
     zswap = document.read(("zswap",), values.pop("zswap", {}), _ZSWAP)
     zram = document.read(("zram",), values.pop("zram", {}), _ZRAM)
-    areas = _read_areas(document, values.pop("area", []))
+    tables = values.pop("area", [])
     groups = values.pop("group", {})
     zram = {f"zram_{name}": value for name, value in zram.items()}
-    host = Host(groups=(), areas=areas, **values, **zswap, **zram)
+    host = Host(groups=(), **values, **zswap, **zram)
+    host = replace(host, areas=_read_areas(document, tables, None if any_design else host.design))
     _check_zswap(document, zswap, kernels.get(host.kernel))
     if host.flush_every is not None:
         with document.at(("flush_every",)):
             check_flush_every(host.kernel, host.policy)
-    return replace(host, groups=_read_groups(document, groups, host))
+    host = replace(host, groups=_read_groups(document, groups, host))
+    if not any_design:
+        _check_design(document, host)
+    return host
+
+
+def _check_design(document: Document, host: Host) -> None:
+    """Refuse a design that the kernel cannot have, and what it has no use for but ghost areas."""
+    with document.at(("design",)):
+        designs.check(host.design, kernels.get(host.kernel))
+    own: dict[str, list[Path]] = {
+        name: [(name, key) for key in document.values.get(name, ())] for name in ("zswap", "zram")
+    }
+    for name, values in document.values["group"].items():
+        own["zswap"] += (("group", name, key) for key in _ZSWAPS if key in values)
+    used = {"zswap": designs.has_zswap(host.design), "zram": host.design == "zram"}
+    for name, keys in own.items():
+        if keys and not used[name]:
+            why = f"it is {name}'s, and the design {host.design} has none"
+            raise document.fail(keys[0], why, "leave it out, or choose another design")
 
 
 def _check_zswap(document: Document, values: Mapping[str, Any], kernel: Kernel) -> None:
@@ -152,21 +173,22 @@ def _check_zswap(document: Document, values: Mapping[str, Any], kernel: Kernel) 
 # Areas
 
 
-def _read_areas(document: Document, tables: list[Any]) -> tuple[Area, ...]:
+def _read_areas(document: Document, tables: list[Any], design: str | None) -> tuple[Area, ...]:
+    """The areas, opened to see that they are some, and of use to *design* where that is given."""
     areas: list[Area] = []
-    seen: dict[str, int] = {}
     for number, table in enumerate(tables):
         key = ("area", number)
         area = Area(**document.read(key, table, _AREA))
         _check_area(document, key, area)
         if area.path is not None:
             area = replace(area, path=_from_here(document, area.path))
-            first = seen.setdefault(os.path.abspath(area.path or ""), number)
-            if first != number:
-                raise document.fail(
-                    (*key, "path"), f"area {first + 1} is the same file", "leave out one"
-                )
         areas.append(area)
+    opened = open_areas(areas)
+    for number, area in enumerate(areas):
+        with document.at(("area", number, "type" if area.path is None else "path")):
+            found = next(opened)
+            if design is not None:
+                refuse_ghosts((found,), (design,))
     return tuple(areas)
 
 
@@ -216,8 +238,9 @@ def _read_groups(document: Document, table: dict[str, Any], host: Host) -> tuple
         if "touches" in read:
             with document.at((*key, "touches")):
                 read["touches"] = _find_trace(document, read["touches"])
-        groups[name] = Group(name, **read)
+        groups[name] = Group(name, **read, at=_placing(document, key))
     _check_parents(document, groups, host)
+    _check_stdin(document, groups.values())
     if all(group.source is None for group in groups.values()):
         raise document.fail(
             ("group",), "no group has a source of memory", 'add [group.NAME] with source = "…"'
@@ -294,6 +317,25 @@ def _check_parents(document: Document, groups: Mapping[str, Group], host: Host) 
             above[at] = None
             at = groups[at].parent
         rooted |= above.keys()
+
+
+def _check_stdin(document: Document, groups: Collection[Group]) -> None:
+    """Refuse a second use of standard input; but groups may have the same memory."""
+    first = next((("group", group.name, "source") for group in groups if group.source == "-"), None)
+    for group in groups:
+        if split_spec(group.touches or "")[1] == "-":
+            key = ("group", group.name, "touches")
+            if first is not None:
+                raise document.fail(
+                    key,
+                    f"standard input is read by {schema.join(first)} already",
+                    "write one of them to a file and name that",
+                )
+            first = key
+
+
+def _placing(document: Document, key: Path) -> Callable[[str], AbstractContextManager[None]]:
+    return lambda name: document.at((*key, name))
 
 
 def _find_source(document: Document, spec: str) -> str:

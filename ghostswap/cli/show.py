@@ -44,6 +44,11 @@ def heading(text: str) -> None:
     put(Text(printable(text), style="bold"))
 
 
+def paragraph(text: str) -> None:
+    """Plain words, folded to the terminal."""
+    put(Text(printable(text)))
+
+
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Print pairs of name and value, values aligned and wrapped beside their names."""
     grid = Table.grid(padding=(0, 2, 0, 0))
@@ -62,7 +67,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     clean = [[printable(cell) for cell in row] for row in rows]
     if console().width < NARROW:
         for first, *others in clean:
-            heading(first)
+            heading(first.strip())  # what is set in belongs to others, not to the row
             facts(
                 (f"  {name}", cell) for name, cell in zip(columns[1:], others, strict=True) if cell
             )

@@ -19,11 +19,12 @@ from ghostswap.cli.hosts import (
     kernel_options,
     source_option,
 )
-from ghostswap.cli.options import bytes_option, json_option
+from ghostswap.cli.idle import refuse_ghosts, refuse_idle
+from ghostswap.cli.options import Integer, bytes_option, json_option
 from ghostswap.cli.task import Task
 from ghostswap.cli.zram import ZramOptions, zram_options
 from ghostswap.cli.zram import simulate as simulate_zram
-from ghostswap.cli.zswap import ZSWAPS, ZswapOptions, zswap_options
+from ghostswap.cli.zswap import ZswapOptions, zswap_options
 from ghostswap.cli.zswap import simulate as simulate_zswap
 from ghostswap.errors import UsageError
 from ghostswap.mm import kernels
@@ -59,7 +60,7 @@ _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=Integer(min=1),
     help="Processes that compress; by default one for each core, and with --verify always one.",
 )
 @click.option(
@@ -212,7 +213,14 @@ def _areas(paths: tuple[str, ...], design: str | None) -> list[SwapInfo]:
     wanted: SwapType = "full" if design == "classic" else "ghost"
     if not paths:
         return [SwapInfo("(imagined)", wanted)]
-    areas = open_areas(map(parse_area, paths))
+    given = [*map(parse_area, paths)]
+    for one in given:
+        if one.prio is not None:
+            raise UsageError(
+                f"{one.path} has a priority, which is for a workload",
+                "name the areas in the order that they are used, or add --limit",
+            )
+    areas = list(open_areas(given))
     for area in areas:
         if design is not None and area.type != wanted:
             raise UsageError(
@@ -241,23 +249,13 @@ def _work(
         names = [field.name for field in fields(HostOptions)]
         refuse(context, "it is for a workload, and neither --touches nor --limit is here", *names)
     check_pressure(context)
-    if design in ("vswap", "vswap-ste"):
-        refuse(context, f"--design {design} imagines no area", "size")
-    if design != "zram":
-        refuse(context, "it is zram's; --design zram has it", "mem_limit")
-    if design in ("zram", "disk"):
-        refuse(context, f"it is zswap's, and --design {design} has none", *ZSWAPS)
     kernel = kernels.get(values["kernel"])
     zswap.check(kernel)
-    opened = open_areas(map(parse_area, swapfiles))
-    for area in opened:
-        if area.type == "ghost" and design not in (None, "ghost"):
-            raise UsageError(
-                f"{area.path} is a ghost area, and --design {design} has no use for one",
-                "leave the area out, or --design",
-            )
+    opened = list(open_areas(map(parse_area, swapfiles)))
     if design is None:
         design = "classic" if opened and all(area.type == "full" for area in opened) else "ghost"
+    refuse_ghosts(opened, (design,))
+    refuse_idle(context, (design,), opened)
     host = options.host(
         values["spec"],
         swapfiles,

@@ -12,6 +12,7 @@ import click
 from ghostswap.cli.args import Command
 from ghostswap.cli.options import Size, Words, json_option, mem_total, ram_option, system_page_size
 from ghostswap.cli.talk import emit_json, note
+from ghostswap.errors import EMPTY
 
 if TYPE_CHECKING:
     from ghostswap.area.layout import ByteOrder
@@ -96,9 +97,7 @@ def command(
 def _choose(names: tuple[str, ...]) -> list[Kernel]:
     from ghostswap.area.rules import KERNELS, nearest
 
-    wanted = [name.strip() for group in names for name in group.split(",")]
-    if wanted == ["all"]:
-        return list(KERNELS.values())
+    wanted = dict.fromkeys(name.strip() for group in names for name in group.split(","))
     if not wanted:
         release = os.uname().release
         kernel, known = nearest(release)
@@ -106,13 +105,13 @@ def _choose(names: tuple[str, ...]) -> list[Kernel]:
             note(f"Linux {release} is judged by the rules of {kernel.name}")
         return [kernel]
     for name in wanted:
-        if name not in KERNELS:
+        if name not in (*KERNELS, "all"):
             known_names = ", ".join(KERNELS)
             raise click.BadParameter(
                 f"{name!r} is not known; known are {known_names}, and all",
                 param_hint="'--kernel'",
             )
-    return [KERNELS[name] for name in wanted]
+    return [KERNELS[name] for name in (KERNELS if "all" in wanted else wanted)]
 
 
 def _page_size(asked: int | None) -> int:
@@ -135,7 +134,7 @@ def _print(judgement: Judgement, machine: Machine) -> None:
     from ghostswap.cli import show
     from ghostswap.units import format_size
 
-    show.heading(judgement.path)
+    show.heading(judgement.path or EMPTY)
     rows: list[tuple[str, str]] = []
     for (pages, refusal), group in groupby(judgement.verdicts, lambda v: (v.pages, v.refusal)):
         kernels = ", ".join(verdict.kernel for verdict in group)

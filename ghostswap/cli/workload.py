@@ -17,11 +17,12 @@ from ghostswap.errors import UsageError
 if TYPE_CHECKING:
     from ghostswap.cli.hosts import Measured
     from ghostswap.cli.workload_report import WorkloadReport
-    from ghostswap.mm.host import Host
+    from ghostswap.mm.host import Group, Host
     from ghostswap.mm.outcome import Outcome
-    from ghostswap.mm.replay import Replay, Timing
+    from ghostswap.mm.replay import Replay
     from ghostswap.mm.swapfile import SwapInfo
-    from ghostswap.pages.touches import Touches
+    from ghostswap.mm.timing import Timing
+    from ghostswap.pages.touches import Touches, Trace
 
 
 def simulate(host: Host, jobs: int | None, with_band: bool) -> WorkloadReport:
@@ -30,12 +31,12 @@ def simulate(host: Host, jobs: int | None, with_band: bool) -> WorkloadReport:
     from ghostswap.cli.hosts import measure_host
     from ghostswap.cli.workload_report import WorkloadReport
     from ghostswap.mm.band import band
-    from ghostswap.mm.replay import timings
+    from ghostswap.mm.timing import timings
     from ghostswap.mm.workers import each
 
     if with_band:
         refuse_pipes(host, "of the runs that --band makes")
-    areas = open_areas(host.areas)
+    areas = list(open_areas(host.areas))
     measured = measure_host(host, (host.design,), jobs)
     if not with_band:
         return WorkloadReport(host, measured, replay(host, host.design, measured, areas).outcome())
@@ -66,7 +67,8 @@ def replay(
 
     A group that the kernel kills by chance is given a second one, as users would.
     """
-    from ghostswap.mm.replay import Replay, timings
+    from ghostswap.mm.replay import Replay
+    from ghostswap.mm.timing import timings
 
     traces = Traces(host, measured)
     timing = timing or timings(host)[0]
@@ -95,32 +97,44 @@ class Traces:
         from ghostswap.pages.trace import open_trace
 
         working = [group for group in host.groups if group.source is not None]
-        traces = {
-            number: open_trace(
-                group.touches,
-                write_ratio=None if group.write_ratio == "odd" else group.write_ratio,
-                writes="odd" if group.write_ratio == "odd" else None,
-                seed=host.seed,
-                group=number,
-            )
-            for number, group in enumerate(working)
-            if group.touches is not None
-        }
-        counts = [trace.touches for trace in traces.values()]
+        self._traces: list[Trace] = []
+        for number, group in enumerate(working):
+            if group.touches is None:
+                continue
+            with group.at("touches"):
+                trace = open_trace(
+                    group.touches,
+                    write_ratio=None if group.write_ratio == "odd" else group.write_ratio,
+                    writes="odd" if group.write_ratio == "odd" else None,
+                    seed=host.seed,
+                    group=number,
+                )
+            self._traces.append(_Written(trace, group))
+        counts = [trace.touches for trace in self._traces]
         self.touches = None if None in counts else sum(filter(None, counts))
-        self._traces = [*traces.values()]
-        self._pages = [len(measured.of(host.design)[number]) for number in traces]
+        self._pages = [len(lengths) for lengths in measured.of(host.design)]
 
     def chunks(self) -> Iterator[Touches]:
-        """All touches, from the first on.
-
-        :raises UsageError: where one is a pipe that has been read.
-        """
+        """All touches, from the first on."""
         from ghostswap.pages.trace import interleave
 
         if len(self._traces) == 1:
-            return self._traces[0].chunks(*self._pages)
+            return self._traces[0].chunks(self._pages)
         return interleave(self._traces, self._pages)
+
+
+class _Written:
+    """A *trace* whose errors say where the user wrote it for *group*."""
+
+    def __init__(self, trace: Trace, group: Group) -> None:
+        self.name = trace.name
+        self.touches = trace.touches
+        self._trace = trace
+        self._group = group
+
+    def chunks(self, pages: Sequence[int]) -> Iterator[Touches]:
+        with self._group.at("touches"):
+            yield from self._trace.chunks(pages)
 
 
 def last_touches(host: Host, measured: Measured) -> array[int]:

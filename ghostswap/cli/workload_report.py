@@ -32,6 +32,7 @@ from ghostswap.mm.kernels import DEBUGFS, VMSTAT
 from ghostswap.mm.lengths import SAME
 from ghostswap.mm.outcome import GroupOutcome, Outcome
 from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.units import printable
 
 #: Title by where pages came back from.
 _CAME_FROM = {
@@ -114,7 +115,8 @@ class WorkloadReport:
             show.facts(over_time)
         if proc:
             show.heading("/proc/swaps")
-            print(swaps(outcome))
+            for line in swaps(outcome).split("\n"):
+                print("\t".join(map(printable, line.split("\t"))))
             show.heading("/proc/meminfo")
             print(meminfo(outcome))
         for source in self.measured.sources.values():
@@ -131,12 +133,12 @@ class WorkloadReport:
         return self.host.zpool or kernels.get(self.host.kernel).zpools[0]
 
     def _histogram(self) -> Counter[int]:
-        """Pages by length, of all that have one."""
+        """All pages of the sources but those of zeros, by length; the whole of what is refused."""
         found: Counter[int] = Counter()
         for lengths in self.measured.lengths["zswap"]:
             for length, pages in Counter(lengths).items():
-                if length and length != REFUSED:
-                    found[length & ~SAME] += pages
+                if length:
+                    found[PAGE_SIZE if length == REFUSED else length & ~SAME] += pages
         return found
 
     def _places(self) -> list[tuple[str, str, str]]:
@@ -331,8 +333,8 @@ def _timeline(outcome: Outcome, size: Callable[[int], str]) -> list[tuple[str, s
     if len(samples) < 2:
         return []
     faults = [b.pgmajfault - a.pgmajfault for a, b in pairwise(samples)]
-    pool = [sample.pool_pages for sample in samples]
-    disk = [sample.disk_pages for sample in samples]
+    pool = [sample.pool_pages for sample in samples[1:]]  # at the end of each step
+    disk = [sample.disk_pages for sample in samples[1:]]
     rows = []
     if any(faults):
         rows.append(("  major faults", f"{_spark(faults)} at most {max(faults)} a step"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ghostswap.cli.options import F, Size
+from ghostswap.cli.options import F, Integer, Size
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
@@ -41,7 +41,7 @@ def zram_options(function: F) -> F:
         ),
         click.option(
             "--writeback-limit",
-            type=click.IntRange(min=0),
+            type=Integer(min=0),
             metavar="PAGES",
             help="zram's writeback_limit; none by default.",
         ),

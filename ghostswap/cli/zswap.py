@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ghostswap.cli.options import F, Size, mem_total, ram_option
+from ghostswap.cli.options import F, Integer, Size, mem_total, ram_option
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ghostswap.mm.zswap import Zswap
     from ghostswap.pages.source import Source
 
-_PERCENT = click.IntRange(0, 100)
+_PERCENT = Integer(0, 100)
 
 
 _PARAMETERS: tuple[Callable[[F], F], ...] = (

@@ -96,6 +96,16 @@ _WORDS = {
 }
 
 
+def has_zswap(design: str) -> bool:
+    """Whether *design* has zswap in it."""
+    return design not in ("disk", "zram")
+
+
+def takes_size(design: str, areas: Sequence[SwapInfo]) -> bool:
+    """Whether ``Parameters.size`` makes a difference to *design* over *areas*."""
+    return design == "zram" or _lacks_area(design, _of_use(design, areas))
+
+
 def record(design: str) -> metadata.Design:
     """What *design* is, whether a kernel has it, and what it takes; disk alone is as classic."""
     found = metadata.get("classic" if design == "disk" else design)
@@ -115,7 +125,8 @@ def check(design: str, kernel: Kernel) -> None:
     if not is_on(design, kernel):
         raise UsageError(
             f"{design} is for newer kernels than Linux {kernel.name}",
-            "--kernel 6.18 is the nearest",
+            f"Linux {next(name for name in kernels.RELEASES if is_on(design, kernels.get(name)))}"
+            " is the nearest",
         )
 
 
@@ -159,7 +170,7 @@ def build(
     tiers = Tiers(areas)
     tiers.write(parameters.tiers)
     lengths = view(kernel, measured)
-    if is_zram or design == "disk":
+    if not has_zswap(design):
         state = SwapState(kernel, lengths, swap, None, cgroups, seen, zram)
         state.has_backing_dev = parameters.has_backing_dev
         return Parts(state, swap, tiers, zram=zram)
@@ -185,11 +196,10 @@ def _areas(
     design: str, areas: Sequence[SwapInfo], pages: int, parameters: Parameters
 ) -> list[SwapInfo]:
     """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
-    if design != "ghost":
-        areas = [area for area in areas if area.type != "ghost"]
+    areas = _of_use(design, areas)
     wanted = IMAGINED[design]
-    if wanted is None or parameters.size == 0 or any(area.type == wanted for area in areas):
-        return list(areas)
+    if wanted is None or parameters.size == 0 or not _lacks_area(design, areas):
+        return areas
     size = pages if parameters.size is None else parameters.size // PAGE_SIZE - 1
     if design == "ghost-dynamic":
         device = parameters.size or max(pages * PAGE_SIZE, _DYNAMIC_GHOST_RAM * parameters.ram)
@@ -197,6 +207,15 @@ def _areas(
     path = GHOST_DEVICE if design == "ghost-dynamic" else "(imagined)"
     above = max((area.prio + 1 for area in areas if area.prio is not None), default=None)
     return [*_with_slots(SwapInfo(path, wanted, size, prio=above)), *areas]
+
+
+def _of_use(design: str, areas: Sequence[SwapInfo]) -> list[SwapInfo]:
+    return [area for area in areas if area.type != "ghost" or design == "ghost"]
+
+
+def _lacks_area(design: str, areas: Sequence[SwapInfo]) -> bool:
+    wanted = IMAGINED[design]
+    return wanted is not None and all(area.type != wanted for area in areas)
 
 
 def _with_slots(area: SwapInfo) -> list[SwapInfo]:

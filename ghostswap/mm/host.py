@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,6 +50,7 @@ class Group:
     :ivar changed_ratio: share of written pages whose content, so whose length, is another then.
     :ivar limit_frames: ``memory_max`` in pages, less what the kernel takes of it; in its place.
     :ivar swap_tiers_max: ``memory.swap.tiers.max``: tier -> ``max`` or ``0``.
+    :ivar at: field -> a context in which errors say where the user wrote it.
     """
 
     name: str
@@ -63,6 +65,9 @@ class Group:
     zswap_max: int | None = None
     zswap_writeback: bool = True
     swap_tiers_max: Mapping[str, str] = field(default_factory=dict)
+    at: Callable[[str], AbstractContextManager[object]] = field(
+        default=nullcontext, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

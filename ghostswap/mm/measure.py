@@ -43,11 +43,10 @@ def measure(source: Source, codec: Lengths, jobs: int | None = None) -> Generato
 
 
 def _measure_here(source: Source, codec: Lengths) -> Generator[array[int]]:
-    with mmap.mmap(-1, _CHUNK) as chunk, memoryview(chunk) as buffer:
-        while filled := source.readinto(buffer):
-            with buffer[:filled] as pages:
-                found = codec.lengths(pages)
-            yield found
+    # Not closed by hand: after Ctrl-C the frames of whoever was at work still hold views of it.
+    buffer = memoryview(mmap.mmap(-1, _CHUNK))
+    while filled := source.readinto(buffer):
+        yield codec.lengths(buffer[:filled])
 
 
 def _measure_apart(source: Source, codec: Lengths, jobs: int) -> Generator[array[int]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from functools import partial
 from itertools import compress
 
@@ -18,48 +18,20 @@ from ghostswap.mm.kernels import Reclaim
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.metadata import Metadata
 from ghostswap.mm.outcome import GroupOutcome, Outcome, Sample
-from ghostswap.mm.reclaim import FLUSH_EVERY, RULES
+from ghostswap.mm.reclaim import RULES
 from ghostswap.mm.redraw import Redraw
 from ghostswap.mm.shrinker import Shrinker
 from ghostswap.mm.swapfile import ALL_TIERS, SwapInfo, TierUse
 from ghostswap.mm.tiers import Tiers, effective_mask
+from ghostswap.mm.timing import Timing, timings
 from ghostswap.mm.transfer import Held
 from ghostswap.mm.vswap import VirtualSwap
 from ghostswap.pages.source import PAGE_SIZE
-from ghostswap.pages.touches import CHUNK_TOUCHES, Touches
+from ghostswap.pages.touches import Touches
 
-#: Samples of a timeline.
+#: Steps of a timeline that are whole; one may follow that is not.
 _SAMPLES = 60
 _COMPRESSED = (Origin.ZSWAP, Origin.ZRAM)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """What a kernel leaves to chance, and another run may have otherwise.
-
-    :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
-        are fresh whenever reclaim looks, as if somebody read ``memory.stat`` all the time.
-    :ivar one_cpu: as for :class:`~ghostswap.mm.vmscan.Memory`.
-    """
-
-    flush_every: int
-    one_cpu: bool = False
-
-    def made_fresh(self) -> Timing:
-        """The same with statistics that are always fresh."""
-        return replace(self, flush_every=0)
-
-
-def timings(host: Host) -> list[Timing]:
-    """How *host* is run, and how else its kernel may run it; one only where no timing matters."""
-    rules = RULES[kernels.get(host.kernel).name]
-    usual = Timing(rules.flush_every if host.flush_every is None else host.flush_every)
-    if host.policy == "lru":
-        return [usual.made_fresh()]
-    others = [replace(usual, one_cpu=True)]
-    if rules.flushes_late:
-        others.append(Timing(0 if usual.flush_every else FLUSH_EVERY))
-    return [usual, *others]
 
 
 class Replay:
@@ -151,13 +123,17 @@ class Replay:
         for number in range(len(self._members)):
             self._memory.fill(number)
         self._sample()
-        step = max(1, (touches or _SAMPLES * CHUNK_TOUCHES) // _SAMPLES)
-        due = step
+        step = max(1, -(-(touches or 0) // _SAMPLES))
+        passed = 0  # touches, those of the killed included
         for chunk in chunks:
             first = self._members[chunk.group].first
-            for start in range(0, len(chunk.pages), step):
-                pages = chunk.pages[start : start + step]
-                writes = None if chunk.writes is None else chunk.writes[start : start + step]
+            end = 0
+            while end < len(chunk.pages):
+                due = len(self._timeline) * step
+                start, end = end, end + due - passed
+                pages = chunk.pages[start:end]
+                passed += len(pages)
+                writes = None if chunk.writes is None else chunk.writes[start:end]
                 if first:
                     pages = array("I", [page + first for page in pages])
                 if writes is not None and self._redraws[chunk.group] is not None:
@@ -166,11 +142,14 @@ class Replay:
                 if not self._memory.killed[chunk.group]:
                     self._memory.touch(chunk.group, pages, writes)
                     self._touches[chunk.group] += len(pages)
-                if sum(self._touches) >= due:
-                    due += step
-                    self._sample()
+                if passed == due:
+                    if len(self._timeline) > _SAMPLES:  # nobody knew of so many touches
+                        del self._timeline[1::2]
+                        step *= 2
+                    else:
+                        self._sample()
                 yield len(pages)
-        if self._timeline[-1].touches < sum(self._touches):
+        if passed > (len(self._timeline) - 1) * step:
             self._sample()
 
     def _pool_pages(self) -> int:

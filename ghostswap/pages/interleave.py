@@ -19,13 +19,13 @@ def interleave(
 
     One whose length is not known goes as fast as the longest of which it is.
 
-    :param pages: of the memory of each.
+    :param pages: of the memory of each group, also of those without a trace.
     :param turn: touches that a trace makes at most before the next.
     :raises UsageError: as :meth:`Trace.chunks`; so TargetError.
     """
     longest = max((trace.touches or 0 for trace in traces), default=0)
     lengths = [trace.touches or longest or 1 for trace in traces]
-    turns = [_turns(trace.chunks(size), turn) for trace, size in zip(traces, pages, strict=True)]
+    turns = [_turns(trace.chunks(pages), turn) for trace in traces]
     # How far each has come, the one that is furthest behind first.
     queue = [(0.0, number) for number in range(len(traces))]
     heapify(queue)

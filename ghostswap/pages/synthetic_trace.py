@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -63,14 +63,15 @@ class SyntheticTrace:
         self._phases = [_parse_phase(text, touches) for text in spec.split(",")]
         self.touches: int = sum(phase.touches for phase in self._phases)
 
-    def chunks(self, pages: int) -> Iterator[Touches]:
+    def chunks(self, pages: Sequence[int]) -> Iterator[Touches]:
         """Start over, as :meth:`Trace.chunks` says."""
-        if pages < 1:
+        own = pages[self._choices.group]
+        if own < 1:
             raise UsageError(f"{self.name}: there is no page to touch", "give the memory pages")
         rng = Random(self._choices.seed_of("pages"))
         mark = start_marking(self._choices)
         for phase in self._phases:
-            draw = phase.start(pages, rng, self._choices.seed_of("scatter"))
+            draw = phase.start(own, rng, self._choices.seed_of("scatter"))
             for done in range(0, phase.touches, CHUNK_TOUCHES):
                 numbers = draw(min(CHUNK_TOUCHES, phase.touches - done))
                 yield Touches(self._choices.group, numbers, mark(numbers))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal, Protocol
@@ -19,7 +19,7 @@ DEFAULT_TOUCHES = 1_000_000
 class Touches:
     """Touches that follow each other, all by one cgroup.
 
-    :ivar group: the cgroup's number.
+    :ivar group: the cgroup's number, among those that have memory.
     :ivar pages: of type ``I``: which page of the group's memory each touches, from 0.
     :ivar writes: a byte for each, 1 where it writes; ``None`` where all only read.
     """
@@ -42,11 +42,10 @@ class Trace(Protocol):
         """How many, for a progress bar; ``None`` where only reading it all can tell."""
         ...
 
-    def chunks(self, pages: int) -> Iterator[Touches]:
-        """Start over: the touches of a memory of *pages* pages.
+    def chunks(self, pages: Sequence[int]) -> Iterator[Touches]:
+        """Start over: the touches of memories of so many *pages*, one of each group.
 
-        :raises UsageError: where the trace does not fit such a memory, or was a pipe that has
-            been read.
+        :raises UsageError: where the trace does not fit such a memory.
         :raises TargetError: where its file cannot be read, or says what no trace can.
         """
         ...

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from operator import itemgetter
+from weakref import finalize
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages.touches import CHUNK_TOUCHES, Choices, Touches, start_marking
 from ghostswap.units import printable
 
+_PIPE_BLOCK = 1 << 20
 _CSV_BLOCK = 1 << 20
 _CSV_LINE = 1 << 10  # bytes that no line comes near
 _CSV_SHOWN = 60  # bytes of a line that an error shows
@@ -31,7 +33,7 @@ _CSV_HINT = (
 
 
 class _TraceFile:
-    """A file that is read anew in each run, or a pipe, which can be read in one run only.
+    """A file that is read anew in each run, or a pipe, which is kept in a temporary file for that.
 
     :param path: of a regular file or FIFO; ``-`` for standard input.
     :raises TargetError: where *path* is no such file or may not be read.
@@ -43,7 +45,7 @@ class _TraceFile:
         self._label = "standard input" if path == "-" else path
         self._choices = choices
         self._is_pipe = True
-        self._is_read = False
+        self._kept: int | None = None
         if path != "-":
             self._is_pipe = self._is_fifo()
         elif os.isatty(0):
@@ -65,6 +67,8 @@ class _TraceFile:
 
     def _open(self) -> int:
         try:
+            if self._kept is not None:
+                return os.open(f"/proc/self/fd/{self._kept}", os.O_RDONLY)
             return os.dup(0) if self.name == "-" else os.open(self.name, os.O_RDONLY)
         except OSError as error:
             raise TargetError.from_os(self._label, error) from error
@@ -72,15 +76,28 @@ class _TraceFile:
     @contextmanager
     def _run(self) -> Iterator[int]:
         """Open the file for a run, as a file descriptor."""
-        if self._is_pipe and self._is_read:
-            raise UsageError(
-                f"{self._label} is a pipe and has been read, so it cannot be run once more",
-                "write the trace to a file and name that",
-            )
+        if self._is_pipe and self._kept is None:
+            self._kept = self._keep()
+            finalize(self, os.close, self._kept)
         fd = self._open()
-        self._is_read = True
         try:
             yield fd
+        finally:
+            os.close(fd)
+
+    def _keep(self) -> int:
+        """Write all that comes to a file that has no name, and give its descriptor."""
+        from tempfile import TemporaryFile  # which few runs need
+
+        fd = self._open()
+        try:
+            with TemporaryFile() as file:
+                for block in self._blocks(fd, _PIPE_BLOCK):
+                    file.write(block)
+                file.flush()
+                return os.dup(file.fileno())
+        except OSError as error:
+            raise TargetError.from_os(self._label, error, "cannot be kept in $TMPDIR") from error
         finally:
             os.close(fd)
 
@@ -105,10 +122,13 @@ class _TraceFile:
             except OSError as error:
                 raise TargetError.from_os(self._label, error, "cannot read") from error
 
-    def _beyond(self, where: str, page: int, pages: int) -> TargetError:
-        has = f"the memory has pages 0 to {pages - 1}" if pages else "the memory has no pages"
+    def _beyond(self, where: str, page: int, group: int, pages: Sequence[int]) -> TargetError:
+        whose = "the memory" if len(pages) == 1 else f"the memory of group {group}"
+        has = f"pages 0 to {pages[group] - 1}" if pages[group] else "no pages"
         return TargetError(
-            self._label, f"{where} touches page {page}, but {has}", "give the memory more pages"
+            self._label,
+            f"{where} touches page {page}, but {whose} has {has}",
+            "give the memory more pages",
         )
 
 
@@ -177,9 +197,10 @@ class RecordTrace(_TraceFile):
             )
         return records
 
-    def chunks(self, pages: int) -> Iterator[Touches]:
+    def chunks(self, pages: Sequence[int]) -> Iterator[Touches]:
         """Start over, as :meth:`Trace.chunks` says."""
         mark = start_marking(self._choices)
+        group = self._choices.group
         to_pages = self._layout.start()
         size = self._layout.size
         most = self._choices.touches
@@ -190,10 +211,10 @@ class RecordTrace(_TraceFile):
                 if most is not None:
                     count = min(count, most - done)
                 numbers = to_pages(block[: count * size])
-                if max(numbers) >= pages:
-                    at, page = next((at, page) for at, page in enumerate(numbers) if page >= pages)
-                    raise self._beyond(f"record {done + at}", page, pages)
-                yield Touches(self._choices.group, numbers, mark(numbers))
+                if max(numbers) >= (own := pages[group]):
+                    at, page = next((at, page) for at, page in enumerate(numbers) if page >= own)
+                    raise self._beyond(f"record {done + at}", page, group, pages)
+                yield Touches(group, numbers, mark(numbers))
                 done += count
                 if done == most:
                     break
@@ -205,7 +226,7 @@ class CsvTrace(_TraceFile):
     #: Only reading them tells which lines are touches.
     touches: int | None = None
 
-    def chunks(self, pages: int) -> Iterator[Touches]:
+    def chunks(self, pages: Sequence[int]) -> Iterator[Touches]:
         """Start over, as :meth:`Trace.chunks` says."""
         mark = start_marking(self._choices)
         with self._run() as fd:
@@ -216,7 +237,7 @@ class CsvTrace(_TraceFile):
                     writes = [write for _, _, write in part if write is not None]
                     yield Touches(group, numbers, bytes(writes) if writes else mark(numbers))
 
-    def _rows(self, fd: int, pages: int) -> Iterator[tuple[int, int, int | None]]:
+    def _rows(self, fd: int, pages: Sequence[int]) -> Iterator[tuple[int, int, int | None]]:
         """Give each line's group, page, and whether it writes where there is a column for that."""
         columns: Sequence[bytes] = ()
         for number, line in self._lines(fd):
@@ -243,13 +264,23 @@ class CsvTrace(_TraceFile):
                 raise self._no_touch(number, line) from None
             if page < 0 or group < 0 or len(fields) != len(columns):
                 raise self._no_touch(number, line)
-            if page >= pages:
-                raise self._beyond(f"line {number}", page, pages)
+            if group >= len(pages):
+                raise self._no_group(number, group, len(pages))
+            if page >= pages[group]:
+                raise self._beyond(f"line {number}", page, group, pages)
             yield group, page, write
 
     def _no_touch(self, number: int, line: bytes) -> TargetError:
         text = printable(line.strip()[:_CSV_SHOWN].decode(errors="backslashreplace"))
         return TargetError(self._label, f'line {number} is no touch: "{text}"', _CSV_HINT)
+
+    def _no_group(self, number: int, group: int, groups: int) -> TargetError:
+        there = f"there are groups 0 to {groups - 1}" if groups > 1 else "there is only group 0"
+        return TargetError(
+            self._label,
+            f"line {number} names group {group}, but {there}",
+            "groups are those that have memory, numbered from 0",
+        )
 
     def _lines(self, fd: int) -> Iterator[tuple[int, bytes]]:
         """Number the lines from 1, those that are blank left out."""

@@ -174,6 +174,33 @@ def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_no_command_prints_the_help_where_errors_go(run: Run) -> None:
+    done = run()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == run("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "said", "command"),
+    [
+        (("completion",), "Choose from: bash, zsh, fish", "completion"),
+        (("completion", "csh"), "'csh'", "completion"),
+        (("simulate", "--limit"), "'--limit' requires an argument", "simulate"),
+        (("simulate", "--limmit", "5"), "--limmit", "simulate"),
+        (("mkswap", "--dry-run=5", "x"), "--dry-run", "mkswap"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_the_help_that_tells(
+    run: Run, args: tuple[str, ...], said: str, command: str
+) -> None:
+    done = run(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, hint = done.stderr.splitlines()
+    assert said in first
+    assert "\\" not in first
+    assert hint == f"  'ghostswap {command} --help' tells what it takes"
+
+
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     code = f"cd {tmp_path}; {sys.executable} -m ghostswap inspect /dev/null 2>&1 | true"
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)

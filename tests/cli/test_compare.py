@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, Run
 from json_keys import documented, keys_of
+from screen import on_screen
 
 from ghostswap.cli.compare import DESIGNS
 from ghostswap.mm.comparison import ROWS
@@ -76,14 +76,20 @@ def test_json_has_the_documented_keys(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("size", ("8M", "16M")), ("limit", ("5M", "7M")), ("limit", ("900", "1800"))],
+    [
+        ("size", ("8M", "16M")),
+        ("limit", ("5M", "7M")),
+        ("limit", ("900", "1800")),
+        ("limit", ("900", "7M", "--cgroup", "2")),
+    ],
 )
 def test_a_sweep_is_one_comparison_a_value(run: Run, name: str, values: tuple[str, ...]) -> None:
-    designs = ("--design", "classic", "--design", "vswap")
-    swept = compare(run, *WORK, *designs, "--sweep", f"{name}={','.join(values)}")
+    values, cgroup = values[:2], values[2:]
+    work = (*WORK, "--design", "classic", "--design", "vswap", *cgroup)
+    swept = compare(run, *work, "--sweep", f"{name}={','.join(values)}")
     assert [row["value"] for row in swept["sweep"]] == list(values)
     for row in swept["sweep"]:
-        alone = compare(run, *WORK, *designs, f"--{name}", row["value"])
+        alone = compare(run, *work, f"--{name}", row["value"])
         assert row["designs"] == alone["designs"]
         assert swept["cgroup"] == alone["cgroup"]
 
@@ -117,6 +123,23 @@ def test_who_was_killed_is_said_and_best_at_nothing(run: Run) -> None:
     assert re.search(r"^3M +killed ", swept, re.MULTILINE)
 
 
+def test_the_heading_has_the_touches_that_were_asked_for(run: Run) -> None:
+    """Not those that the first design came to before it was killed."""
+    work = ("--pages", f"synthetic:{PAGES}:random", "--limit", "3M", "--touches", "scan@5k")
+    found = compare(run, *work, "--design", "vswap")["designs"]
+    assert found[0]["touches"] < 5000
+    shown = run("compare", *work, "--design", "vswap", "--design", "disk").stdout
+    assert ", 5000 touches, " in shown.splitlines()[0]
+
+
+def test_the_star_is_explained_where_there_is_one(run: Run) -> None:
+    both = ("--design", "ghost", "--design", "disk")
+    assert "the best of its row" in run("compare", *WORK, *both).stdout
+    alone = run("compare", *WORK, *both[:2]).stdout
+    assert "*" not in alone
+    assert "the best of its row" not in alone
+
+
 def test_a_full_area_is_there_for_all_and_a_ghost_for_ghosts(run: Run) -> None:
     run("mkswap", "-q", "--size", "16M", "g")
     run("mkswap", "-q", "--file", "--size", "16M", "f")
@@ -127,44 +150,27 @@ def test_a_full_area_is_there_for_all_and_a_ghost_for_ghosts(run: Run) -> None:
         assert ("g" in paths) == (column["design"] == "ghost"), "the dynamic one is a device"
 
 
-def on_screen(columns: int, *args: str) -> list[str]:
-    """What a terminal of so many columns shows of standard output."""
-    terminal, its_end = pty.openpty()
-    call = [sys.executable, "-m", "ghostswap", "compare", *args]
-    shown = bytearray()
-    with subprocess.Popen(
-        call,
-        env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=its_end,
-        stderr=subprocess.DEVNULL,
-    ):
-        os.close(its_end)
-        while True:
-            try:
-                block = os.read(terminal, 4096)
-            except OSError:  # EIO, once it is gone
-                break
-            shown += block
-    os.close(terminal)
-    return re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines()
-
-
 def test_seven_designs_fit_a_screen_and_no_number_is_folded() -> None:
-    shown = on_screen(80, *WORK, *EVERY)
+    shown = on_screen(80, "compare", *WORK, *EVERY)
     assert max(map(len, shown)) <= 80
     rows = [line.split() for line in shown if line.startswith("major faults")]
     assert [len(row) - 2 for row in rows] == [4, 3]
-    narrow = on_screen(40, *WORK, *EVERY)
+    narrow = on_screen(40, "compare", *WORK, *EVERY)
     assert max(map(len, narrow)) <= 40
     assert sum(line.startswith("  vswap-ste ") for line in narrow) > 10
+    assert "from zswap" in [line.rstrip() for line in narrow], "no row looks like a design"
 
 
 REFUSED = [
-    (("--sweep", "size=1"), "8K or more"),
+    (("--sweep", "size=1"), "40K or more"),
     (("--sweep", "limit=0"), "needs some memory"),
     (("--sweep", "limit=5M,much"), "much"),
     (("--sweep", "limit="), "values joined by commas"),
+    (("--sweep", "limit=5M,,6M"), "values joined by commas"),
+    (("--sweep", "limit=5M,5M"), "twice"),
+    (("--sweep", "limit=900K,200"), "different versions of cgroups"),
+    (("--sweep", "limit=5M", "--sweep", "size=5M"), "one thing can be swept"),
+    (("--sweep", "limit=5M", "--sweep", "limit=6M"), "one thing can be swept"),
     (("--sweep", "colour=red"), "values joined by commas"),
     (("--sweep", "compressor=842"), "known: lz4"),
     (("--design", "swapfile"), "swapfile"),
@@ -178,7 +184,12 @@ REFUSED = [
     (("--design", "zram", "--zpool", "zsmalloc"), "zswap's"),
     (("--design", "vswap", "--size", "16M"), "no area"),
     (("g", "--design", "classic", "--design", "zram"), "g is a ghost area"),
-    (("f", "./f"), "given twice"),
+    (("g", "--design", "ghost-dynamic"), "g is a ghost area"),
+    (("--sweep", "size=16M", "--design", "vswap"), "--sweep does not go here"),
+    (("--size", "16M", "f", "--design", "classic"), "no area"),
+    (("f", "--sweep", "size=16M", "--design", "classic"), "no area"),
+    (("f", "./f"), "same area"),
+    (("f", "hard"), "hard is the same area as f"),
     (("host.toml", "f"), "stands alone"),
     (("--ram", "0"), "too small"),
     (("--limit", "9" * 5000), "invalid size"),
@@ -193,11 +204,41 @@ def test_wrong_usage(run: Run, tmp_path: Path, args: tuple[str, ...], said: str)
     (tmp_path / "empty").touch()
     run("mkswap", "-q", "--size", "1M", "g")
     run("mkswap", "-q", "--file", "--size", "1M", "f")
+    os.link(tmp_path / "f", tmp_path / "hard")
     os.mkfifo(tmp_path / "fifo.u32")
     done = run("compare", *WORK, *args)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_default_design_that_no_such_kernel_has_is_said_to_be_left_out(run: Run) -> None:
+    old = run("compare", "--json", *WORK, "--kernel", "6.6")
+    assert [column["design"] for column in json.loads(old.stdout)["designs"]] == [
+        *("classic", "ghost", "zram")
+    ]
+    assert "vswap-ste is left out" in old.stderr
+    assert run("compare", *WORK, "--kernel", "6.12").stderr == ""
+
+
+def test_a_host_is_compared_whatever_its_design_has_no_use_for(run: Run, tmp_path: Path) -> None:
+    """Its file describes the host, and not one of the columns."""
+    host = f"""ram = "1G"
+    zram.mem_limit = "1M"
+    zswap.max_pool_percent = 10
+    [[area]]
+    type = "ghost"
+    size = "16M"
+    [group.one]
+    source = "{SOURCE}"
+    memory_max = "6M"
+    """
+    (tmp_path / "host.toml").write_text(host)
+    found = compare(run, "host.toml", "--design", "zram", "--design", "disk")
+    assert found["designs"][0]["zram"]["mem_limit"] == 1 << 20
+    done = run("compare", "host.toml", "--design", "vswap", "--sweep", "size=16M")
+    assert done.returncode == 2
+    assert "no area to imagine for vswap" in done.stderr
 
 
 def test_a_trace_beyond_the_memory_is_named(run: Run, tmp_path: Path) -> None:

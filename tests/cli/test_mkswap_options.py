@@ -64,6 +64,47 @@ def test_bad_pages_stand_in_the_byte_order_of_the_header(
     assert (tmp_path / "area").read_bytes() == written
 
 
+@pytest.mark.parametrize("kind", [(), ("--ghost",), ("--file",)])
+def test_a_new_area_has_the_bad_pages_that_one_in_place_has(
+    run: Run, tmp_path: Path, kind: tuple[str, ...]
+) -> None:
+    new = ("mkswap", *kind, "--size", "1M", "-U", UUID)
+    done = run(*new, "--bad-pages", "5,7-9", "new")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "4 bad pages")
+    (tmp_path / "area").write_bytes(bytes(1 << 20))
+    run("mkswap", "-U", UUID, "--bad-pages", "5,7-9", "area")
+    assert (tmp_path / "new").read_bytes()[:4096] == (tmp_path / "area").read_bytes()[:4096]
+    for wrong in ("0", "256", "1-250"):
+        assert run(*new, "--bad-pages", wrong, "other").returncode == 1
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("ghost", [(), ("--ghost",)])
+@pytest.mark.parametrize("option", [("--offset", "4096"), ("--check",)])
+def test_a_ghost_is_refused_what_it_has_no_room_for(
+    run: Run, tmp_path: Path, ghost: tuple[str, ...], option: tuple[str, ...]
+) -> None:
+    """Whether --ghost says that it is one, or --size of a file that is not there."""
+    done = run("mkswap", *ghost, "--size", "1M", *option, "new")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]} does not go with a ghost" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_check_of_a_file_that_is_to_be_made_is_said_to_do_nothing(run: Run) -> None:
+    done = run("mkswap", "--file", "--size", "1M", "--check", "new")
+    assert done.returncode == 0
+    assert "checking bad blocks from swap file is not supported" in done.stderr
+
+
+@pytest.mark.parametrize("path", [".", "/dev/null"])
+def test_no_ghost_is_advised_where_none_can_be(run: Run, path: str) -> None:
+    done = run("mkswap", "--size", "1M", path)
+    assert done.returncode == 1
+    assert "not a file or block device" in done.stderr
+    assert "--ghost" not in done.stderr
+
+
 def test_what_lies_before_the_offset_stays(run: Run, tmp_path: Path) -> None:
     """mkswap of util-linux wipes the file system there."""
     image = tmp_path / "image"

@@ -13,6 +13,7 @@ import pytest
 from conftest import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from screen import on_screen
 
 from ghostswap.cli.app import run as run_here
 from ghostswap.mm.metadata import DESIGNS
@@ -212,6 +213,14 @@ def test_wrong_usage_is_told(run: Run, args: tuple[str, ...], said: str) -> None
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 72])
+def test_break_evens_are_folded_between_words(columns: int) -> None:
+    shown = on_screen(columns, "overhead", "--size", "32G")
+    assert max(map(len, shown)) <= columns
+    text = " ".join(line.strip() for line in shown)
+    assert "classic and vswap with zswap: 38.5 % used; vswap takes less below" in text
 
 
 def test_the_largest_area_there_is(run: Run) -> None:

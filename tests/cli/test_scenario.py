@@ -10,10 +10,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ghostswap.area.header import Header
 from ghostswap.cli.scenario import load
 from ghostswap.errors import GhostswapError, TargetError, UsageError
 from ghostswap.mm.host import Area, Group, Host
@@ -43,6 +44,8 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
 def test_every_key_reaches_the_host(tmp_path: Path) -> None:
     (tmp_path / "touched.u32").write_bytes(bytes(8))
     (tmp_path / "memory").write_bytes(bytes(4096))
+    for name in ("swapfile", "disk"):
+        (tmp_path / name).write_bytes(Header(4096, "little", 255).build())
     path = write(
         tmp_path,
         """
@@ -65,7 +68,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         path = "swapfile"
         prio = 100
         [[area]]
-        path = "/dev/sdz2"
+        path = "disk"
         rotational = true
         discard = true
         [[area]]
@@ -91,7 +94,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         limit_frames = 100
         """,
     )
-    assert load(path) == Host(
+    assert load(path, any_design=True) == Host(
         ram=1 << 30,
         kernel="6.12",
         design="classic",
@@ -110,7 +113,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         shrinker_enabled=True,
         areas=(
             Area(f"{tmp_path}/swapfile", prio=100),
-            Area("/dev/sdz2", rotational=True, discard=True),
+            Area(f"{tmp_path}/disk", rotational=True, discard=True),
             Area(type="ghost", size=64 << 30),
         ),
         groups=(
@@ -140,6 +143,7 @@ def test_paths_start_from_the_directory_of_the_file(
     (tmp_path / "hosts").mkdir()
     for name in ("mine", "touched", "zipf:1"):
         (tmp_path / "hosts" / name).write_bytes(bytes(8))
+    (tmp_path / "area").write_bytes(Header(4096, "little", 255).build())
     write(
         tmp_path / "hosts",
         f"""
@@ -212,6 +216,15 @@ ERRORS = {
     f"{LEAST}[zswap]\nshrinker_enabled = 1": (
         "5: zswap.shrinker_enabled: 1 is not true or false", "no quotes"),
     f'{LEAST}[zram]\ndisksize = "8K"': ('5: zram.disksize: "8K" is no size of an area', "40K"),
+    # designs
+    f'kernel = "6.6"\ndesign = "vswap"\n{LEAST}': (
+        "2: design: vswap is for newer kernels than Linux 6.6", "Linux 6.12 is the nearest"),
+    f'{LEAST}[zram]\nmem_limit = "1M"': (
+        "5: zram.mem_limit: it is zram's, and the design ghost has none", "leave it out"),
+    f'design = "zram"\n{LEAST}[zswap]\nmax_pool_percent = 10': (
+        "6: zswap.max_pool_percent: it is zswap's, and the design zram has none", "leave it out"),
+    f'design = "disk"\n{LEAST}zswap_max = "1M"': (
+        "5: group.web.zswap_max: it is zswap's, and the design disk has none", "leave it out"),
     # areas
     f"area = 1\n{LEAST}": ("1: area: 1 is no array of tables", "[["),
     f"area = [1]\n{LEAST}": ("1: area[1]: 1 is no table", "[table]"),
@@ -222,11 +235,18 @@ ERRORS = {
     f'{LEAST}[[area]]\npath = "a"\nsize = "1G"': (
         "6: area[1].size: the file at path says that itself", "leave out"),
     f'{LEAST}[[area]]\npath = "a"\n[[area]]\npath = "./a"': (
-        "7: area[2].path: area 1 is the same file", "leave out"),
+        "7: area[2].path: {}./a is the same area as {}a", "leave one out"),
+    f'{LEAST}[[area]]\npath = "a"\n[[area]]\npath = "hard"': (
+        "7: area[2].path: {}hard is the same area as {}a", "leave one out"),
+    f'design = "classic"\n{LEAST}[[area]]\npath = "a"': (
+        "6: area[1].path: {}a is a ghost area, which is of no use to classic", "leave it out"),
+    f'design = "zram"\n{LEAST}[[area]]\ntype = "ghost"\nsize = "1M"': (
+        "6: area[1].type: (ghost) is a ghost area, which is of no use to zram", "leave it out"),
     f'{LEAST}[[area]]\npath = ""': ('5: area[1].path: "" names nothing', "NUL"),
     f'{LEAST}[[area]]\npath = "a\\u0000"': (r'5: area[1].path: "a\u0000" names nothing', "NUL"),
     f'{LEAST}[[area]]\npath = "a"\nprio = -2': ("6: area[1].prio: -2 is out of range", "0 to 3276"),
     f'{LEAST}[[area]]\ntype = "zram"': ('5: area[1].type: unknown: "zram"', "known: full, ghost"),
+    f'{LEAST}[[area]]\ntype = "full"\nsize = "16T"': ('6: area[1].size: "16T" is no', "16T"),
     f'{LEAST}[[area]]\ntype = "full"\nsize = "17T"': ('6: area[1].size: "17T" is no', "16T"),
     f'{LEAST}[[area]]\ntype = "ghost"\nsize = "1G"\nrotational = true': (
         "7: area[1].rotational: a ghost has no disk that turns", "leave it out"),
@@ -270,6 +290,11 @@ ERRORS = {
         "5: group.web.swap_tiers_max.sdd: unknown tier", "mean ssd?"),
     f'tiers = "+ssd:-1"\n{LEAST}swap_tiers_max.ssd = 0': (
         "5: group.web.swap_tiers_max.ssd: 0 is no text", '"max", "0"'),
+    # standard input
+    f'{LEAST}touches = "u32:-"\n[group.db]\nsource = "-"': (
+        "4: group.web.touches: standard input is read by group.db.source already", "to a file"),
+    f'{LEAST}touches = "u32:-"\n[group.db]\nsource = "synthetic:9:text"\ntouches = "csv:-"': (
+        "7: group.db.touches: standard input is read by group.web.touches already", "to a file"),
     # no TOML
     "ram = ": ("1: not TOML: Invalid value", "toml.io"),
     'ram = "1G"\nram = "2G"': ("2: not TOML: Cannot overwrite a value", "toml.io"),
@@ -284,9 +309,11 @@ ERRORS = {
 def test_errors_name_the_line_the_key_and_the_cure(tmp_path: Path, text: str) -> None:
     message, hint = ERRORS[text]
     path = write(tmp_path, text)
+    (tmp_path / "a").write_bytes(Header(4096, "little", 255).build())
+    os.link(tmp_path / "a", tmp_path / "hard")
     with pytest.raises(UsageError) as caught:
         load(path)
-    assert caught.value.message.startswith(f"{path}:{message}")
+    assert caught.value.message.startswith(f"{path}:{message.replace('{}', f'{tmp_path}/')}")
     assert len(caught.value.message) < len(path) + 200
     assert hint in caught.value.hint
 
@@ -301,6 +328,46 @@ def test_a_source_or_trace_that_is_not_there_is_named_with_its_line(tmp_path: Pa
         load(write(tmp_path, f'{LEAST}touches = "gone.csv"'))
     gone = f"{tmp_path}/gone.csv: No such file or directory"
     assert caught.value.message == f"{path}:4: group.web.touches: {gone}"
+
+
+def test_an_area_that_cannot_be_used_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for name, said in (
+        ("gone", "gone: cannot open: No such file or directory"),
+        ("empty", "empty: is empty"),
+        (".", "is a directory, not a file or block device"),
+    ):
+        path = write(tmp_path, f'{LEAST}[[area]]\npath = "{name}"')
+        with pytest.raises(TargetError) as caught:
+            load(path)
+        assert caught.value.message.startswith(f"{path}:5: area[1].path: {tmp_path}/")
+        assert said in caught.value.message
+
+
+@pytest.mark.parametrize("command", ["simulate", "compare"])
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ('source = "empty"', "3: group.web.source: empty: no memory to work with"),
+        (
+            'source = "synthetic:64:text"\ntouches = "loop:100"',
+            "4: group.web.touches: the trace wants 100 pages, but the memory has 64",
+        ),
+        (
+            'source = "synthetic:64:text"\ntouches = "t.csv"',
+            "4: group.web.touches: t.csv: line 1 names group 5, but there is only group 0",
+        ),
+    ],
+)
+def test_what_only_the_run_can_tell_is_named_with_its_line(
+    run: Run, tmp_path: Path, command: str, keys: str, said: str
+) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "t.csv").write_text("0,r,5\n")
+    write(tmp_path, f'ram = "1G"\n[group.web]\n{keys}\n')
+    done = run(command, "host.toml")
+    assert done.returncode in (1, 2)
+    assert done.stderr.splitlines()[0] == f"ghostswap: host.toml:{said}"
 
 
 def test_version_1_lets_a_group_with_a_process_have_others_below(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -215,9 +216,12 @@ def test_design_contradicting_an_area_is_wrong_usage(run: Run) -> None:
         (("--pages", "pid:0"), 1, "pid:0"),
         (("--pages", "pid:x"), 2, "not a process"),
         (("missing",), 1, "No such file"),
+        (("",), 1, '"": cannot open: No such file'),
         (("--compressor", "842"), 2, "842"),
         (("--kernel", "5.0"), 2, "5.0"),
         (("--max-pool-percent", "200"), 2, "200"),
+        (("--max-pool-percent", "1.5"), 2, "'1.5' is not a valid integer."),
+        (("--limit", "6M", "--changed-ratio", "half"), 2, "'half' is not a valid number."),
         (("--kernel", "6.18", "--zpool", "zbud"), 2, "zbud"),
         (("--kernel", "6.6", "--no-writeback"), 2, "memory.zswap.writeback"),
         (("--kernel", "6.1", "--classes"), 2, "--zpool zsmalloc"),
@@ -289,3 +293,29 @@ def test_interrupt_leaves_no_processes_and_says_so(tmp_path: Path) -> None:
         out, said = process.communicate(timeout=30)
     assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_interrupt_of_the_one_process_that_compresses_says_so(tmp_path: Path) -> None:
+    call = [sys.executable, "-m", "ghostswap", "simulate", "--compressor", "deflate", "-j", "1"]
+    with subprocess.Popen(
+        [*call, "--pages", "synthetic:1000000:text"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+    assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")
+
+
+def test_too_little_memory_is_one_sentence(run: Run) -> None:
+    """The map of the slots of an area of 15 TiB does not fit into 4 GiB."""
+    work = ("--pages", "synthetic:5:text", "--limit", "3", "--size", "15T", "--design", "classic")
+    limited = (resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    done = run("simulate", *work, preexec_fn=lambda: resource.setrlimit(*limited))
+    assert (done.returncode, done.stdout) == (1, "")
+    first, hint = done.stderr.splitlines()
+    assert first == "ghostswap: there is not enough memory for this"
+    assert "--size" in hint

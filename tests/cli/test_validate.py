@@ -156,10 +156,26 @@ def test_hostile_labels_do_not_reach_the_terminal(run: Run, tmp_path: Path) -> N
     assert "\x1b" not in done.stdout
 
 
+def test_all_kernels_are_all_whatever_else_is_named_and_each_judges_once(run: Run) -> None:
+    def judges(*args: str) -> list[str]:
+        (target,) = json.loads(run("validate", "--json", *args, "g").stdout)["targets"]
+        return [verdict["kernel"] for verdict in target["verdicts"]]
+
+    every = judges("-k", "all")
+    assert len(every) > 2
+    assert judges("-k", "all,6.1") == judges("-k", "6.1", "-k", "all") == every
+    assert judges("-k", "6.6,6.1,6.6") == ["6.6", "6.1"]
+
+
+def test_no_name_is_shown_as_that(run: Run) -> None:
+    assert run("validate", "").stdout.splitlines()[0] == '""'
+
+
 @pytest.mark.parametrize(
     "args",
     [
         ("--kernel", "5.4"),
+        ("--kernel", "all,5.4"),
         ("--flags", "x"),
         ("--ram", "lots"),
         ("--pagesize", "5000"),

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from array import array
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +20,9 @@ import libcachesim
 import pytest
 from conftest import ROOT, Run
 from json_keys import documented, keys_of
+
+from ghostswap.area.header import Header
+from ghostswap.area.mounts import unescape
 
 PAGES = 2048
 SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"
@@ -46,7 +50,6 @@ def test_every_page_is_somewhere_and_every_fault_came_from_somewhere(run: Run, d
     assert found["touches"] == group["touches"] == 10_000
     assert found["freed_bytes"] == out * 4096 - found["pool_bytes"] - found["metadata_bytes"]
     assert sum(found["metadata"].values()) == found["metadata_bytes"]
-    assert sum(bar["pages"] for bar in found["histogram"]) <= PAGES
     assert found["compressed_bytes"] <= found["pool_bytes"]
     assert found["vmstat"]["pswpin"] == found["swap_ins"]["disk"] + found["swap_ins"]["zram"]
     assert found["source"] == {key: found["sources"][0][key] for key in found["source"]}
@@ -131,6 +134,57 @@ def test_real_areas_are_filled_by_priority_and_shown_as_proc_shows_them(run: Run
     after = simulate(run, "g:prio=10", "f:prio=5", "--limit", "6M")
     assert after["areas"][1]["used_pages"] < full
     assert simulate(run, "f", "--limit", "7M")["design"] == "classic"
+
+
+def test_the_path_in_proc_swaps_is_escaped_as_the_kernel_does(run: Run, tmp_path: Path) -> None:
+    """Blanks, tabs, newlines and backslashes in octal; others raw, but not on the terminal."""
+    name = "a b\tc\nd\\e\x1bé"
+    (tmp_path / name).write_bytes(Header(4096, "little", 255).build())
+    found = simulate(run, name, "--limit", "6M", "--proc")
+    line = found["proc_swaps"].split("\n")[1]
+    field = line.split(" ")[0]
+    assert field == "a\\040b\\011c\\012d\\134e\x1bé"
+    assert unescape(field) == name
+    assert line.encode().index(b"ghost") == 40
+    shown = run("simulate", "--pages", SOURCE, name, "--limit", "6M", "--proc").stdout
+    assert line.replace("\x1b", "\\x1b") in shown.splitlines()
+
+
+def steps(found: dict[str, Any]) -> list[int]:
+    return [sample["touches"] for sample in found["timeline"]]
+
+
+@pytest.mark.parametrize("touches", [1, 59, 60, 61, 100, 119, 121, 10_000])
+def test_a_timeline_has_at_most_61_steps_however_long_the_work(
+    run: Run, tmp_path: Path, touches: int
+) -> None:
+    """Also where only reading it to its end tells how long that is."""
+    work = ("--limit", "6M", "--touches")
+    known = steps(simulate(run, *work, f"loop:100@{touches}"))
+    (tmp_path / "t.csv").write_text("".join(f"{at % 100}\n" for at in range(touches)))
+    unknown = steps(simulate(run, *work, "t.csv"))
+    for found in (known, unknown):
+        assert (found[0], found[-1]) == (0, touches)
+        lengths = [b - a for a, b in pairwise(found)]
+        assert min(30, touches) <= len(lengths) <= 61
+        assert len({*lengths[:-1]}) <= 1
+        assert lengths[-1] <= lengths[0]
+
+
+def test_the_bars_of_a_timeline_stand_below_each_other(run: Run) -> None:
+    work = ("--pages", SOURCE, "--limit", "6M", "--touches", "scan@5k", "--design", "classic")
+    shown = run("simulate", *work, "--kernel", "6.12").stdout.partition("over time")[2]
+    rows = shown.splitlines()[1:4]
+    assert [row.split()[0] for row in rows] == ["major", "pool", "disk"]
+    assert len({row.index(" at most ") for row in rows}) == 1
+
+
+@pytest.mark.parametrize("design", ["disk", "ghost"])
+def test_the_histogram_is_of_all_pages_but_zeros(run: Run, design: str) -> None:
+    """Wherever they are; those that do not compress are in the last step."""
+    bars = simulate(run, "--limit", "6M", "--design", design)["histogram"]
+    assert sum(bar["pages"] for bar in bars) == PAGES - round(PAGES * 0.1)
+    assert bars[-1]["pages"] == pytest.approx(PAGES * 0.3, abs=1)
 
 
 def test_json_has_the_documented_keys_and_no_others(run: Run, tmp_path: Path) -> None:
@@ -225,7 +279,7 @@ REFUSED = [
     (("--limit", "٣"), "invalid size"),
     (("--limit", "much"), "much"),
     (("--limit", "-5"), "-5"),
-    (("--limit", "6M", "--size", "4K"), "8K or more"),
+    (("--limit", "6M", "--size", "4K"), "40K or more"),
     (("--limit", "6M", "--size", "99999E"), "below 16T"),
     (("--limit", "6M", "--mem-limit", "1M", "--design", "classic"), "zram's"),
     (("--limit", "6M", "--zswap-max", "1M", "--design", "zram"), "zswap's"),
@@ -241,7 +295,15 @@ REFUSED = [
     (("--limit", "6M", "--write-ratio", "even"), "nor odd"),
     (("--touches", "scan", "--write-ratio", "nan"), "nan"),
     (("--limit", "6M", "--write-ratio", "0.5"), "no touches"),
+    (("--limit", "6M", "--changed-ratio", "0.5"), "no touches"),
     (("--limit", "6M", "--changed-ratio", "1.5"), "1.5"),
+    (("--limit", "6M", "--size", "4M", "f", "--design", "classic"), "no area to imagine"),
+    (("--limit", "6M", "--size", "4M", "g"), "no area to imagine"),
+    (("--limit", "6M", "--size", "4M", "--design", "vswap"), "no area to imagine"),
+    (("--limit", "6M", "--design", "ghost-dynamic", "g"), "ghost area"),
+    (("--limit", "6M", "--design", "vswap", "--kernel", "6.1"), "Linux 6.12 is the nearest"),
+    (("--limit", "6M", "g", "link"), "link is the same area as g"),
+    (("g:prio=5",), "has a priority"),
     (("--limit", "6M", "g:prio=99999"), "32767"),
     (("--limit", "6M", "g:prio=-3"), "32767"),
     (("--limit", "6M", "--design", "vswap", "g"), "ghost area"),
@@ -265,6 +327,8 @@ def test_wrong_usage_is_two_lines(
     run: Run, tmp_path: Path, args: tuple[str, ...], said: str
 ) -> None:
     run("mkswap", "-q", "--size", "4M", "g")
+    run("mkswap", "-q", "--file", "--size", "4M", "f")
+    os.link(tmp_path / "g", tmp_path / "link")
     (tmp_path / "empty").touch()
     done = run("simulate", "--pages", SOURCE, *args)
     assert (done.returncode, done.stdout) == (2, "")
@@ -281,6 +345,7 @@ def test_wrong_usage_is_two_lines(
         ("beyond.u32", array("I", [1, PAGES]).tobytes(), f"touches page {PAGES}"),
         ("cut.u32", b"12345", "middle of record"),
         ("bad.csv", b"page,write\n1,x\n", "line 2"),
+        ("group.csv", b"0,r,0\n0,r,5\n", "line 2 names group 5, but there is only group 0"),
         ("cut.oracleGeneral", bytes(25), "middle of record"),
     ],
 )
@@ -296,18 +361,49 @@ def test_a_trace_that_cannot_be_used_is_named(
     assert "Traceback" not in done.stderr
 
 
-def test_a_trace_from_a_pipe_is_as_one_from_a_file(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("".join(f"{page}\n" for page in range(0, PAGES, 3)))
-    call = [sys.executable, "-m", "ghostswap", "simulate", "--pages", SOURCE, "--limit", "900"]
-    with (tmp_path / "t.csv").open() as file:
-        piped = subprocess.run(
-            [*call, "--touches", "csv:-", "--json"],
-            input=file.read(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    assert json.loads(piped.stdout) == simulate(run, "--limit", "900", "--touches", "t.csv")
+@pytest.mark.parametrize("format", ["csv", "u32"])
+@pytest.mark.parametrize(("limit", "again"), [("6M", False), ("1M", True)])
+def test_a_trace_from_a_pipe_is_as_one_from_a_file(
+    run: Run, tmp_path: Path, format: str, limit: str, again: bool
+) -> None:
+    """Also where it is read once more, for the process was killed for want of statistics."""
+    pages = range(0, PAGES, 3)
+    (tmp_path / "t.csv").write_text("".join(f"{page}\n" for page in pages))
+    (tmp_path / "t.u32").write_bytes(array("I", pages).tobytes())
+    call = [sys.executable, "-m", "ghostswap", "simulate", "--pages", SOURCE, "--limit", limit]
+    piped = subprocess.run(
+        [*call, "--touches", f"{format}:-", "--json"],
+        input=(tmp_path / f"t.{format}").read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    found = json.loads(piped.stdout)
+    expected = simulate(run, "--limit", limit, "--touches", f"t.{format}")
+    assert found["fresh_statistics"] == again
+    assert {**found, "timeline": []} == {**expected, "timeline": []}
+    assert found["timeline"] == expected["timeline"] or format == "u32", "its length is known"
+
+
+def test_a_trace_may_touch_for_every_group_that_has_memory(run: Run, tmp_path: Path) -> None:
+    """Each by its own pages: those of a group with more of them, and with no trace of its own."""
+    (tmp_path / "t.csv").write_text("page,group\n99,1\n1,0\n98,1\n")
+    host = """ram = "1G"
+    [group.all]
+    [group.small]
+    source = "synthetic:50:text"
+    parent = "all"
+    touches = "t.csv"
+    [group.large]
+    source = "synthetic:100:text"
+    parent = "all"
+    """
+    (tmp_path / "host.toml").write_text(host)
+    found = json.loads(run("simulate", "--json", "host.toml").stdout)
+    assert [group["touches"] for group in found["groups"]] == [1, 2]
+    (tmp_path / "t.csv").write_text("page,group\n99,0\n")
+    done = run("compare", "host.toml")
+    assert done.returncode == 1
+    assert "line 2 touches page 99, but the memory of group 0 has pages 0 to 49" in done.stderr
 
 
 def test_interrupt_in_a_replay_says_so(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import struct
+import tempfile
 import threading
 import tracemalloc
 from array import array
@@ -37,7 +38,7 @@ def encode(format: str, pages: list[int]) -> bytes:
 
 
 def pages_of(trace: Trace, pages: int) -> list[int]:
-    return [page for touches in trace.chunks(pages) for page in touches.pages]
+    return [page for touches in trace.chunks([pages]) for page in touches.pages]
 
 
 def some_pages(count: int) -> list[int]:
@@ -73,7 +74,7 @@ def test_a_file_is_read_as_written_and_again(format: str, count: int, tmp_path: 
     assert trace.touches == (None if format == "csv" else count)
     assert trace.name == f"{tmp_path}/trace"
     for _ in range(2):
-        chunks = list(trace.chunks(1000))
+        chunks = list(trace.chunks([9, 9, 9, 1000]))
         assert [page for touches in chunks for page in touches.pages] == pages
         assert {(touches.group, touches.writes) for touches in chunks} <= {(3, None)}
         assert all(0 < len(touches.pages) <= CHUNK_TOUCHES for touches in chunks)
@@ -93,22 +94,45 @@ def test_no_more_is_read_than_was_asked_for(format: str, most: int, tmp_path: Pa
 def test_writes_are_drawn_for_a_file_that_does_not_say(format: str, tmp_path: Path) -> None:
     pages = some_pages(50_000)
     (tmp_path / "trace").write_bytes(encode(format, pages))
-    (touches,) = open_trace(f"{format}:{tmp_path}/trace", writes="odd").chunks(1000)
+    (touches,) = open_trace(f"{format}:{tmp_path}/trace", writes="odd").chunks([1000])
     assert touches.writes == bytes(page & 1 for page in pages)
-    (touches,) = open_trace(f"{format}:{tmp_path}/trace", write_ratio=0.5).chunks(1000)
+    (touches,) = open_trace(f"{format}:{tmp_path}/trace", write_ratio=0.5).chunks([1000])
     assert touches.writes
     assert 24_000 < sum(touches.writes) < 26_000
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_pipe_is_read_once(format: str) -> None:
+def test_a_pipe_is_read_once_and_kept(format: str) -> None:
     pages = some_pages(150_000)
     with piped(encode(format, pages)) as fd:
         trace = open_trace(f"{format}:/dev/fd/{fd}")
         assert trace.touches is None
-        assert pages_of(trace, 1000) == pages
-        with pytest.raises(UsageError, match="is a pipe and has been read"):
-            pages_of(trace, 1000)
+        for _ in range(2):
+            assert pages_of(trace, 1000) == pages
+
+
+def test_what_is_kept_of_a_pipe_has_no_name_and_no_descriptor_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = len(os.listdir("/proc/self/fd"))
+    with piped(encode("u32", [5] * 100)) as fd:
+        trace = open_trace(f"u32:/dev/fd/{fd}")
+        assert pages_of(trace, 9) == [5] * 100
+        assert os.listdir(tmp_path) == []
+        del trace
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_pipe_that_cannot_be_kept_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with (
+        piped(b"") as fd,
+        pytest.raises(TargetError, match=r"cannot be kept in \$TMPDIR: No such file"),
+    ):
+        pages_of(open_trace(f"u32:/dev/fd/{fd}"), 9)
 
 
 @pytest.fixture
@@ -130,8 +154,7 @@ def test_standard_input_is_read_once_and_waited_for(
         as_stdin(fd)
         trace = open_trace(f"{format}:-")
         assert pages_of(trace, 1000) == pages
-        with pytest.raises(UsageError, match="standard input is a pipe and has been read"):
-            pages_of(trace, 1000)
+        assert pages_of(trace, 1000) == pages
 
 
 def test_standard_input_that_cannot_be_a_trace_is_refused(
@@ -220,11 +243,30 @@ def test_oracle_general_is_read_as_libcachesim_reads_it(tmp_path: Path) -> None:
 # CSV
 
 
+@pytest.mark.parametrize(
+    ("pages", "said"),
+    [
+        ([8], "line 3 names group 1, but there is only group 0"),
+        ([8, 9, 9], "line 4 names group 3, but there are groups 0 to 2"),
+        ([8, 8, 9, 8], "line 3 touches page 8, but the memory of group 1 has pages 0 to 7"),
+        ([7, 9, 9, 8], "line 2 touches page 7, but the memory of group 0 has pages 0 to 6"),
+        ([8, 9, 0, 7], "line 4 touches page 7, but the memory of group 3 has pages 0 to 6"),
+    ],
+)
+def test_a_page_is_one_of_the_group_that_the_line_names(
+    pages: list[int], said: str, tmp_path: Path
+) -> None:
+    """Not one of the group whose trace it is, and never of a group that is not there."""
+    (tmp_path / "t.csv").write_bytes(b"page,group\n7,0\n8,1\n7,3\n")
+    with pytest.raises(TargetError, match=f"t.csv: {said}$"):
+        list(open_trace(f"{tmp_path}/t.csv").chunks(pages))
+
+
 def rows_of(content: bytes, path: Path, **options: Any) -> list[tuple[int, int, int | None]]:
     path.write_bytes(content)
     return [
         (touches.group, page, touches.writes[at] if touches.writes is not None else None)
-        for touches in open_trace(f"csv:{path}", **options).chunks(100)
+        for touches in open_trace(f"csv:{path}", **options).chunks([100] * 8)
         for at, page in enumerate(touches.pages)
     ]
 
@@ -308,7 +350,7 @@ def test_a_csv_that_says_who_writes_is_not_overruled(tmp_path: Path) -> None:
 
 def test_a_group_is_handed_over_in_chunks(tmp_path: Path) -> None:
     (tmp_path / "trace").write_bytes(b"1,w,4\n" * 70_000 + b"2,r,5\n")
-    chunks = list(open_trace(f"csv:{tmp_path}/trace").chunks(9))
+    chunks = list(open_trace(f"csv:{tmp_path}/trace").chunks([9] * 6))
     assert [(touches.group, len(touches.pages)) for touches in chunks] == [
         (4, CHUNK_TOUCHES),
         (4, 70_000 - CHUNK_TOUCHES),
