@@ -136,6 +136,13 @@ def host_options(function: F) -> F:
             help="cgroup version: 2 charges compressed bytes to the process, 1 does not. By default"
             " 2, but 1 where the limit is a number of frames.",
         ),
+        click.option(
+            "--cpus",
+            type=click.IntRange(1, 8192),
+            default=1,
+            metavar="CPUS",
+            help="CPUs that take slots in turn, each from clusters of its own; 1.",
+        ),
         click.option("--swap-max", type=Size(), metavar="SIZE", help="memory.swap.max; none."),
         click.option(
             "--size",
@@ -173,6 +180,7 @@ class HostOptions:
     changed_ratio: float = 0.0
     reclaim: str = "kernel"
     cgroup: str | None = None
+    cpus: int = 1
     swap_max: int | None = None
     size: int | None = None
     flush_every: int | None = None
@@ -236,6 +244,7 @@ class HostOptions:
             max_pool_percent=20 if percent is None else percent,
             accept_threshold_percent=90 if accept is None else accept,
             zram_mem_limit=mem_limit or 0,
+            cpus=self.cpus,
             flush_every=self.flush_every,
             kernel_pages=self.kernel_pages,
             seed=self.seed,

@@ -60,6 +60,7 @@ _HOST: Mapping[str, Check] = {
     "compressor": schema.one_of(*codecs.names()),
     "reclaim": schema.one_of("kernel", "lru"),
     "cgroup_version": schema.integer(1, 2),
+    "cpus": schema.integer(1, 8192),
     "flush_every": schema.integer(0, (1 << 63) - 1),
     "kernel_pages": schema.integer(0, 1 << 20),
     "seed": schema.integer(-(1 << 63), (1 << 63) - 1),

@@ -41,6 +41,7 @@ class Parameters:
     :ivar mem_limit: zram's, in bytes, 0 for none.
     :ivar has_backing_dev: whether zram has one.
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
+    :ivar cpus: that take slots in turn.
     """
 
     ram: int
@@ -52,6 +53,7 @@ class Parameters:
     mem_limit: int = 0
     has_backing_dev: bool = False
     tiers: str = ""
+    cpus: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,11 @@ def build(
         areas = [*_with_slots(device), *areas]
         zram = Zram(kernel, parameters.mem_limit)
     # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
-    is_exact = design != "ghost-dynamic"
-    swap = (ExactSwapSpace if is_exact else SwapSpace)(areas, RULES[kernel.name])
+    rules = RULES[kernel.name]
+    if design == "ghost-dynamic":
+        swap = SwapSpace(areas, rules)
+    else:
+        swap = ExactSwapSpace(areas, rules, cpus=parameters.cpus)
     tiers = Tiers(areas)
     tiers.write(parameters.tiers)
     lengths = view(kernel, measured)

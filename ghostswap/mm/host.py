@@ -83,6 +83,7 @@ class Host:
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers; ``""`` for nothing.
     :ivar zram_backing_dev: bytes of zram's backing device, 0 for none; what goes there is for the
         user to say, so nothing does.
+    :ivar cpus: that take slots in turn, each from clusters of its own.
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
         are always fresh; ``None`` for what the kernel does (:mod:`ghostswap.mm.reclaim`). So
     :ivar kernel_pages: pages that the kernel takes for each process beside its page tables.
@@ -106,6 +107,7 @@ class Host:
     zram_disksize: int | None = None
     zram_mem_limit: int = 0
     zram_backing_dev: int = 0
+    cpus: int = 1
     flush_every: int | None = None
     kernel_pages: int | None = None
     seed: int = 0

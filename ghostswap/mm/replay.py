@@ -81,6 +81,7 @@ class Replay:
             host.zram_mem_limit,
             host.zram_backing_dev > 0,
             host.tiers,
+            host.cpus,
         )
         charged = [member.cgroup for member in self._members]
         self._parts = designs.build(

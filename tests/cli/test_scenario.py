@@ -55,6 +55,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         compressor = "zstd"
         reclaim = "lru"
         cgroup_version = 2
+        cpus = 3
         kernel_pages = 7
         seed = -7
         tiers = "+ssd:100 +hdd:-1"
@@ -101,6 +102,7 @@ def test_every_key_reaches_the_host(tmp_path: Path) -> None:
         compressor="zstd",
         policy="lru",
         cgroup_version=2,
+        cpus=3,
         kernel_pages=7,
         seed=-7,
         tiers="+ssd:100 +hdd:-1",

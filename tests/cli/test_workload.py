@@ -108,6 +108,17 @@ def test_a_band_is_what_other_timing_makes_of_the_counters(run: Run) -> None:
     assert re.search(rf"  pgmajfault +{least} \({least} to {most}\)\n", text)
 
 
+def test_each_cpu_begins_clusters_which_have_tables(run: Run) -> None:
+    work = ("--limit", "6M", "--size", "64M")
+    one, four = (simulate(run, *work, "--cpus", cpus) for cpus in ("1", "4"))
+    clusters = [found["areas"][0]["slots"]["used"] for found in (one, four)]
+    assert clusters[0] < clusters[1]
+    assert one["metadata"] == four["metadata"]
+    tables = 4096 * (clusters[1] - clusters[0])
+    assert four["allocated_bytes"] - one["allocated_bytes"] == tables
+    assert one["allocated_bytes"] >= one["metadata_bytes"]
+
+
 def test_what_the_kernel_takes_is_taken_of_a_size_but_not_of_frames(run: Run) -> None:
     limits = ("5M", "1000")
     work = ("--touches", "uniform@4k")
