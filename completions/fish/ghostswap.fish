@@ -65,6 +65,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l max-pool-perc
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l accept-threshold-percent -x -d 'zswap\'s parameter; 90.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l zswap-max -x -d 'memory.zswap.max of the cgroup that all the memory is in; none by default.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l no-writeback -d 'Turn that cgroup\'s memory.zswap.writeback off: nothing goes to disk.'
+complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l folio-order -x -d 'Swap out folios of 2 to this power pages, where an area is a device; 0.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l classes -d 'Print zsmalloc\'s size classes too, as /sys/kernel/debug/zsmalloc has them.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l zeromap -l no-zeromap -d 'zram as a swap area, where pages of zeros go to the zeromap, or as a plain block device (so by default), where it counts them in same_pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l mem-limit -x -d 'zram\'s mem_limit; none by default.'

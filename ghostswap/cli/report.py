@@ -30,6 +30,7 @@ class Report:
     :ivar error: how far the lengths may be from the kernel's; ``""`` where they are the kernel's.
     :ivar classes: of the pool, where they are asked for.
     :ivar verified: where that is asked for.
+    :ivar with_folios: whether folios of several pages were asked for.
     """
 
     kernel: str
@@ -40,6 +41,7 @@ class Report:
     zpool: str
     classes: Classes | None
     verified: Verified | None = None
+    with_folios: bool = False
 
     def emit_json(self) -> None:
         result = self.result
@@ -74,6 +76,7 @@ class Report:
                 "freed_bytes": result.freed_bytes,
                 "histogram": histogram(result.histogram),
                 **({} if self.classes is None else {"classes": self.classes.rows()}),
+                **({"folios": asdict(result.folios)} if self.with_folios else {}),
                 **verified_json(self.verified),
             }
         )
@@ -152,6 +155,9 @@ class Report:
                     f" {size(area.reserved_bytes)} of disk reserved",
                 )
             )
+        if self.with_folios:
+            counts = asdict(result.folios).items()
+            rows.append(("folios", ", ".join(f"{count} {name}" for name, count in counts)))
         rows += (lengths_fact(self.error), *verified_facts(self.verified))
         rows += (("not repeatable", f"estimate: {why}") for why in result.why)
         return rows

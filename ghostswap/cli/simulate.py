@@ -38,7 +38,16 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options", ZswapOptions, ZramOptions, HostOptions)
 #: Parameters that no workload has.
-_NO_WORK = ("verify", "force", "classes", "writeback", "zeromap", "writeback_limit", "scratch")
+_NO_WORK = (
+    "verify",
+    "force",
+    "classes",
+    "folio_order",
+    "writeback",
+    "zeromap",
+    "writeback_limit",
+    "scratch",
+)
 #: Designs that there is no storing every page once in.
 _WITH_WORK = ("disk", "ghost-dynamic", "vswap", "vswap-ste")
 
@@ -212,7 +221,8 @@ def _areas(paths: tuple[str, ...], design: str | None) -> list[SwapInfo]:
 
     wanted: SwapType = "full" if design == "classic" else "ghost"
     if not paths:
-        return [SwapInfo("(imagined)", wanted)]
+        # A full one is a partition, which can have folios in one piece.
+        return [SwapInfo("(imagined)", wanted, blkdev=wanted == "full")]
     given = [*map(parse_area, paths)]
     for one in given:
         if one.prio is not None:

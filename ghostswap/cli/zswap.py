@@ -12,6 +12,7 @@ import click
 from ghostswap.cli.options import F, Integer, Size, mem_total, ram_option
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
+from ghostswap.mm.slotmap import PMD_ORDER
 from ghostswap.pages.source import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -63,7 +64,14 @@ def zswap_options(function: F) -> F:
         is_flag=True,
         help="Print zsmalloc's size classes too, as /sys/kernel/debug/zsmalloc has them.",
     )
-    return parameter_options(classes(function))
+    order = click.option(
+        "--folio-order",
+        type=click.IntRange(0, PMD_ORDER),
+        default=0,
+        metavar="ORDER",
+        help="Swap out folios of 2 to this power pages, where an area is a device; 0.",
+    )
+    return parameter_options(order(classes(function)))
 
 
 #: Parameters of zswap, which not all workloads have.
@@ -87,6 +95,7 @@ class ZswapOptions:
     zswap_max: int | None = None
     no_writeback: bool = False
     classes: bool = False
+    folio_order: int = 0
 
     def check(self, kernel: kernels.Kernel) -> None:
         """Refuse what *kernel* does not have.
@@ -138,8 +147,12 @@ def simulate(task: Task, areas: list[SwapInfo], options: ZswapOptions) -> Report
 
     kernel = task.kernel
     options.check(kernel)
+    if task.verify and options.folio_order:
+        raise UsageError("--verify goes page by page", "leave --folio-order out")
     codec = codecs.get(task.compressor, kernel.name)
-    fills = Fills(lambda seed: options.make(kernel, areas, seed))
+    (zero_length,) = codec.raw_lengths(bytes(PAGE_SIZE)) if options.folio_order else (0,)
+    folio_pages = 1 << options.folio_order
+    fills = Fills(lambda seed: options.make(kernel, areas, seed), folio_pages, zero_length)
     verified = None
     with open_source(task.spec) as source:
         if task.verify:
@@ -155,6 +168,7 @@ def simulate(task: Task, areas: list[SwapInfo], options: ZswapOptions) -> Report
             options.zpool or kernel.zpools[0],
             Classes(fills.classes(), RULES[kernel.zsmalloc]) if options.classes else None,
             verified,
+            with_folios=options.folio_order > 0,
         )
 
 

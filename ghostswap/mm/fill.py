@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from itertools import cycle
 from typing import Protocol
 
@@ -34,6 +35,24 @@ class Worker(Enum):
 _SEEDS = 8
 
 
+@dataclass(slots=True)
+class Folios:
+    """Folios of several pages, by what became of them.
+
+    :ivar zero: of zeros only; so in the zeromap.
+    :ivar stored: all in zswap.
+    :ivar written: all on disk.
+    :ivar kept: in memory.
+    :ivar split: swapped out page by page, for want of slots in a row.
+    """
+
+    zero: int = 0
+    stored: int = 0
+    written: int = 0
+    kept: int = 0
+    split: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """Where the pages went; bytes and pages, counters by their kernel names.
@@ -45,6 +64,7 @@ class Result:
     :ivar compressed_bytes: sum of the lengths in zswap.
     :ivar metadata: slots, swap tables and zswap entries: an estimate by structure sizes.
     :ivar histogram: pages by compressed length, of those that zswap took.
+    :ivar folios: where those of several pages went.
     :ivar why: reasons why the kernel itself would not give the same numbers twice.
     :ivar band: least and most, over all runs, of the counters that differ between them.
     """
@@ -57,6 +77,7 @@ class Result:
     compressed_bytes: int
     metadata: Metadata
     histogram: dict[int, int]
+    folios: Folios
     why: tuple[str, ...] = ()
     band: Band = field(default_factory=dict)
 
@@ -91,6 +112,8 @@ class Witness(Protocol):
 class Fill:
     """Swaps pages out through *zswap* onto the areas of *swap*.
 
+    :param folio_pages: pages that are swapped out in one piece where that can be.
+    :param zero_length: what a page of zeros compresses to, where it is part of a larger folio.
     :ivar worker_wrote: whether the shrink worker came to write a page.
     """
 
@@ -100,6 +123,8 @@ class Fill:
         swap: SwapSpace,
         worker: Worker = Worker.AT_ONCE,
         witness: Witness | None = None,
+        folio_pages: int = 1,
+        zero_length: int = 0,
     ) -> None:
         self.zswap = zswap
         self.worker_wrote = False
@@ -110,12 +135,17 @@ class Fill:
             zswap.on_writeback = witness.written_back
         self._waiting: Iterator[None] | None = None  # to write
         self._pages = self._kept = self._zero = self._disk = 0
+        self._folio_pages = folio_pages
+        self._zero_length = zero_length
+        self._folios = Folios()
         self._histogram: Counter[int] = Counter()
 
     def swap_out(self, lengths: array[int]) -> None:
         """Swap out the next pages, given their compressed lengths (0 for a same-filled page)."""
         self._pages += len(lengths)
-        if self._witness is None and self.zswap.is_far_from_limits(len(lengths)):
+        if self._folio_pages > 1:
+            lengths = self._swap_out_folios(lengths)
+        elif self._witness is None and self.zswap.is_far_from_limits(len(lengths)):
             lengths = self._swap_out_run(lengths)
         for length in lengths:
             self._swap_out(length)
@@ -135,6 +165,40 @@ class Fill:
         if self.zswap.kernel.zswap_filled is Filled.ZERO:
             self._zero += takes.count(0)
         return others
+
+    def _swap_out_folios(self, lengths: array[int]) -> array[int]:
+        """Swap out whole folios; the pages of those that are split, one by one."""
+        single = array("H")
+        for start in range(0, len(lengths), self._folio_pages):
+            folio = lengths[start : start + self._folio_pages]
+            if not self._swap_out_folio(folio):
+                single += folio
+        return single
+
+    def _swap_out_folio(self, lengths: array[int]) -> bool:
+        pages, zswap, folios = len(lengths), self.zswap, self._folios
+        if pages < self._folio_pages:
+            return False
+        slot = self._swap.alloc_run(pages, folio=True)
+        if slot is None:
+            folios.split += 1
+            return False
+        compressed = [length or self._zero_length for length in lengths]
+        if zswap.kernel.zswap_filled is Filled.ZERO and not any(lengths):
+            self._zero += pages
+            folios.zero += 1
+        elif zswap.store_folio(slot, compressed):
+            self._histogram.update(compressed)
+            folios.stored += 1
+        elif self._swap.area_of(slot).type == "full" and zswap.cgroups[0].may_write_back():
+            self._disk += pages
+            folios.written += 1
+        else:
+            self._kept += pages
+            folios.kept += 1
+        if self._worker is not Worker.LATE and self._waiting is None:
+            self._run_worker()
+        return True
 
     def _swap_out(self, length: int) -> None:
         slot = self._swap.alloc()
@@ -209,6 +273,7 @@ class Fill:
             compressed_bytes=sum(memcg.zswap_bytes for memcg in self.zswap.cgroups),
             metadata=cost,
             histogram=self._sorted_histogram(),
+            folios=replace(self._folios),
         )
 
     def _sorted_histogram(self) -> dict[int, int]:
@@ -222,14 +287,21 @@ class Fills:
     """One simulation; several side by side where the kernel itself would not repeat its numbers.
 
     :param make: a new zswap and its areas, for a seed.
+    :param folio_pages: and *zero_length* as for :class:`Fill`.
     """
 
-    def __init__(self, make: Callable[[int], tuple[Zswap, SwapSpace]]) -> None:
+    def __init__(
+        self,
+        make: Callable[[int], tuple[Zswap, SwapSpace]],
+        folio_pages: int = 1,
+        zero_length: int = 0,
+    ) -> None:
         zswap, swap = make(0)
         self._make = make
         self._kernel = zswap.kernel
         self._has_disk = any(area.type == "full" for area in swap.areas)
-        self._runs = [Fill(zswap, swap)]
+        self._fill = partial(Fill, folio_pages=folio_pages, zero_length=zero_length)
+        self._runs = [self._fill(zswap, swap)]
         self._chunks: list[array[int]] = []  # for the other runs, while they would be the same
         if self._kernel.nr_zpools > 1:
             self._start_others()
@@ -247,7 +319,7 @@ class Fills:
         workers = tuple(Worker) if self._has_disk else (Worker.AT_ONCE,)
         seeds = range(_SEEDS) if self._kernel.nr_zpools > 1 else [0] * len(workers)
         runs = [*zip(seeds, cycle(workers), strict=False)]
-        self._runs += [Fill(*self._make(seed), worker) for seed, worker in runs[1:]]
+        self._runs += [self._fill(*self._make(seed), worker) for seed, worker in runs[1:]]
         for lengths in self._chunks:
             for run in self._runs[1:]:
                 run.swap_out(lengths)

@@ -51,6 +51,8 @@ class Kernel:
     :ivar zswap_filled: pages that zswap does not compress.
     :ivar stores_incompressible: zswap keeps a page that does not fit as it is
         (``zswap_compress`` in mm/zswap.c, 6.18), where older ones reject it.
+    :ivar stores_folios: zswap takes a folio of several pages, all of them or none (6.13); else such
+        a folio passes it by.
     :ivar zpools: allocators that zswap can be told to use, the default one first.
     :ivar zsmalloc: whose zsmalloc it has, a key of :data:`ghostswap.mm.size_class.RULES`, and of
         :data:`ghostswap.mm.zpool.EVICTABLE_HEADER_SIZE` too.
@@ -74,6 +76,7 @@ class Kernel:
     name: str
     zswap_filled: Filled
     stores_incompressible: bool
+    stores_folios: bool
     zpools: tuple[str, ...]
     zsmalloc: str
     nr_zpools: int
@@ -97,6 +100,7 @@ KERNELS = {
             "6.1",
             zswap_filled=Filled.SAME,
             stores_incompressible=False,
+            stores_folios=False,
             zpools=("zbud", "z3fold", "zsmalloc"),
             zsmalloc="6.1",
             nr_zpools=1,
@@ -116,6 +120,7 @@ KERNELS = {
             "6.6",
             zswap_filled=Filled.SAME,
             stores_incompressible=False,
+            stores_folios=False,
             zpools=("zbud", "z3fold", "zsmalloc"),
             zsmalloc="6.12",
             nr_zpools=32,
@@ -135,6 +140,7 @@ KERNELS = {
             "6.12",
             zswap_filled=Filled.ZERO,
             stores_incompressible=False,
+            stores_folios=False,
             zpools=("zsmalloc", "zbud", "z3fold"),
             zsmalloc="6.12",
             nr_zpools=1,
@@ -154,6 +160,7 @@ KERNELS = {
             "6.18",
             zswap_filled=Filled.ZERO,
             stores_incompressible=True,
+            stores_folios=True,
             zpools=("zsmalloc",),
             zsmalloc="6.12",
             nr_zpools=1,

@@ -88,7 +88,7 @@ class ExactSwapSpace(SwapSpace):
             self._refuse(mask)
         return slot
 
-    def alloc_run(self, count: int, room: int = 0) -> int | None:  # noqa: ARG002
+    def alloc_run(self, count: int, room: int = 0, *, folio: bool = False) -> int | None:  # noqa: ARG002
         """None: the kernel gives slots one by one."""
         return None
 

@@ -197,17 +197,22 @@ class SwapSpace:
         self._refuse(mask)
         return None
 
-    def alloc_run(self, count: int, room: int = 0) -> int | None:
+    def alloc_run(self, count: int, room: int = 0, *, folio: bool = False) -> int | None:
         """Take *count* slots that follow each other; ``None`` where :meth:`alloc` gives others.
 
         :param room: slots that the area must have, with those that come after these.
+        :param folio: for one, which only an area that is a device is given slots for in one piece.
         """
         for equals in self._equals:
             for number in equals.numbers:
                 area = self.areas[number]
                 if area.has_room():
                     is_other = area.freed or area.badpages or len(equals.numbers) > 1
-                    if is_other or not area.has_room(max(count, room)):
+                    if (
+                        is_other
+                        or (folio and not area.blkdev)
+                        or not area.has_room(max(count, room))
+                    ):
                         return None
                     area.inuse_pages += count
                     self.inuse_pages += count

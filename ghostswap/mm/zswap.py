@@ -85,21 +85,22 @@ class Zswap(Writeback):
         self._make_entries()
         return () if isinstance(self._pool, Evictable) else self._pool.classes()
 
-    def store(self, slot: int, length: int, cgroup: int = 0) -> bool:
+    def store(self, slot: int, length: int, cgroup: int = 0, *, checked: bool = False) -> bool:
         """``zswap_store()``: offer the page of *slot*; whether it was taken.
 
         A page that is not taken leaves no entry behind, and may have queued the shrink worker.
 
         :param length: what the codec's ``lengths`` say of the page; 0 for a same-filled one.
         :param cgroup: whose page it is.
+        :param checked: its folio has been held against the limits already.
         """
         if self._stale_first:
             self.invalidate(slot)
         memcg, counters = self.cgroups[cgroup], self.counters
-        if not memcg.may_zswap() and not self._shrink_memcg(cgroup):
+        if not checked and not memcg.may_zswap() and not self._shrink_memcg(cgroup):
             counters.refused_cgroup += 1
             return self._reject(slot)
-        if self._full or self._pool_pages >= self._full_pages:
+        if not checked and (self._full or self._pool_pages >= self._full_pages):
             hits = counters.pool_limit_hit
             if self._check_limits():
                 is_hit = counters.pool_limit_hit > hits
@@ -127,6 +128,18 @@ class Zswap(Writeback):
             self._free_entry(slot)
         self._link_entry(slot, length, handle, cgroup)
         counters.zswpout += 1
+        return True
+
+    def store_folio(self, slot: int, lengths: Sequence[int], cgroup: int = 0) -> bool:
+        """``zswap_store()`` of a folio of several pages: whether all were taken, or none."""
+        if not self.kernel.stores_folios:
+            return False
+        for number, length in enumerate(lengths):
+            if not self.store(slot + number, length, cgroup, checked=number > 0):
+                for stored in range(slot, slot + number):
+                    self.invalidate(stored)
+                self.counters.zswpout -= number  # which only whole folios count in
+                return False
         return True
 
     def _reject(self, slot: int, is_hit: bool = False) -> bool:

@@ -319,3 +319,38 @@ def test_too_little_memory_is_one_sentence(run: Run) -> None:
     first, hint = done.stderr.splitlines()
     assert first == "ghostswap: there is not enough memory for this"
     assert "--size" in hint
+
+
+MIX = ("--pages", "synthetic:2048:zero=20%,text=40%,random=40%")
+
+
+def folios(run: Run, *args: str) -> dict[str, Any]:
+    found = simulate(run, *MIX, "--folio-order", "3", *args)
+    assert sum(found["folios"].values()) == 2048 // 8
+    return found
+
+
+def test_folios_pass_by_an_older_zswap_and_are_taken_whole_by_a_newer_one(run: Run) -> None:
+    old = folios(run, "--design", "classic", "--kernel", "6.12")
+    assert old["folios"]["written"] == 256 - old["folios"]["zero"]
+    assert old["zswap"]["stored_pages"] == old["vmstat"]["zswpout"] == 0
+    new = folios(run, "--design", "classic")
+    assert new["folios"]["stored"] == 256 - new["folios"]["zero"]
+    assert new["vmstat"]["zswpout"] == new["zswap"]["stored_pages"] == 8 * new["folios"]["stored"]
+
+
+def test_a_folio_with_one_page_that_is_refused_is_refused_whole(run: Run) -> None:
+    """With writeback off the kernel stores no page as it is, and takes back what it stored."""
+    found = folios(run, "--design", "classic", "--no-writeback")
+    assert found["folios"]["kept"] > 128
+    assert found["kept_pages"] == 8 * found["folios"]["kept"]
+    assert found["zswap"]["reject_compress_fail"] == found["folios"]["kept"]
+    assert found["zswap"]["stored_pages"] == found["vmstat"]["zswpout"]
+    assert found["zswap"]["stored_pages"] == 8 * found["folios"]["stored"]
+
+
+def test_a_file_has_no_slots_in_a_row_so_folios_are_split(run: Run) -> None:
+    split = folios(run)
+    assert split["folios"]["split"] == 256
+    single = simulate(run, *MIX)
+    assert {key: split[key] for key in single} == single
