@@ -84,9 +84,9 @@ class ExactLru:
         return 0
 
     def _free_one(self, lruvec: Lruvec) -> bool:
-        self._tidy(lruvec)
         pages, last, notes = self._pages, self._last, self._notes[lruvec.index]
         at = self._coldest[lruvec.index]
+        was_refused = False
         for _ in range(lruvec.resident):
             while last[page := notes[at]] != at:
                 at += 1
@@ -99,9 +99,13 @@ class ExactLru:
                 lruvec.resident -= 1
                 lruvec.charge(-1)
                 lruvec.events.pgsteal += 1
+                if was_refused:
+                    self._tidy(lruvec)
                 return True
             last[page] = len(notes)
             notes.append(page)
+            was_refused = True
+        self._tidy(lruvec)
         return False
 
     def _tidy(self, lruvec: Lruvec) -> None:

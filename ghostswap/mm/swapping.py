@@ -102,7 +102,8 @@ class Swapping(ABC):
 
     def origin_of(self, page: int) -> Origin | None:
         """Where a copy of *page* is that is still good: for one that left memory, the page."""
-        return Origin(self._copy[page]) if self._copy[page] else None
+        copy = self._copy[page]
+        return ORIGINS[copy] if copy else None
 
     @property
     def kept_pages(self) -> int:

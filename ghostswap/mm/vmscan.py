@@ -143,12 +143,10 @@ class Memory:
             )
             for lruvec in self._lruvec_of
         ]
-        self._is_shared = [
-            any(
-                below.group not in (-1, number)
-                for target, _ in limits
-                for below in target.subtree()
-            )
+        # Exact LRU frees but the one page that is wanted.
+        self._leaves_room = [
+            policy == "kernel"
+            and all(below.group in (-1, number) for at, _ in limits for below in at.subtree())
             for number, limits in enumerate(self._limits)
         ]
         self._room: list[float] = [0] * len(self.groups)
@@ -247,12 +245,13 @@ class Memory:
 
         What is used grows by faults, and shrinks by all else: so where nobody shares its limits.
         """
-        room = inf
-        for target, limit in self._limits[lruvec.group]:
+        limits = self._limits[lruvec.group]
+        for target, limit in limits:
             if self._usage(target) >= limit:
                 self._reclaim(target, limit, lruvec)
-            room = min(room, limit - self._usage(target) - 1)
-        return 0 if self._is_shared[lruvec.group] else room
+        if not self._leaves_room[lruvec.group]:
+            return 0
+        return min((limit - self._usage(target) - 1 for target, limit in limits), default=inf)
 
     def _map_cached(self, page: int) -> None:
         """Map *page* again, which the swap cache still has."""
@@ -274,20 +273,22 @@ class Memory:
         return lruvec.cgroup.memory_pages + (zswap_bytes + PAGE_SIZE - 1) // PAGE_SIZE
 
     def _reclaim(self, target: Lruvec, limit: int, faulting: Lruvec) -> None:
-        """``try_charge_memcg()``: get *target* below its *limit*, if need be with the OOM killer.
+        """``try_charge_memcg()``: get *target* below its *limit*, if need be by the OOM killer.
 
         :raises _Killed: it was *faulting* that had to go.
         """
         # The first failure has the CPUs' stocks drained, and does not count.
         retries = MAX_RECLAIM_RETRIES + 1
-        while self._usage(target) >= limit:
-            if self._policy.try_to_free_pages(target):
+        while True:
+            nr_reclaimed = self._policy.try_to_free_pages(target)
+            if self._usage(target) < limit:
+                return
+            if nr_reclaimed:
                 continue
-            if self._usage(target) >= limit:
-                retries -= 1
-                if retries < 0:
-                    self._out_of_memory(target, faulting)
-                    retries = MAX_RECLAIM_RETRIES
+            retries -= 1
+            if retries < 0:
+                self._out_of_memory(target, faulting)
+                retries = MAX_RECLAIM_RETRIES
 
     def _out_of_memory(self, target: Lruvec, faulting: Lruvec) -> None:
         """``out_of_memory()``: kill the group below *target* that has the most pages."""

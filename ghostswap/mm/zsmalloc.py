@@ -7,7 +7,7 @@ a new object goes into one of the fullest that still has room.
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import add
 
@@ -47,27 +47,94 @@ class ClassStat:
         )
 
 
-class _Class:
-    """The part of ``struct size_class`` that changes: its zspages, by their numbers.
+class _Zspage:
+    """``struct zspage``: on the list of *head*."""
 
-    :ivar groups: ``fullness_list``: zspages by fullness group. The head of the kernel's list comes
-        last, for a dictionary gives up its last key in one step, and any other when asked for it.
-    :ivar group_of: of them, the one for a zspage by its objects in use.
-    :ivar bit_of: by objects in use, the bit of that group in
-    :ivar usable: the groups that have a zspage with room; the full and the empty are none.
+    __slots__ = ("class_", "head", "inuse", "next", "prev")
+
+    def __init__(self, class_: _Class) -> None:
+        self.class_ = class_
+        self.head = class_.fullness_list[0]
+        self.inuse = 0
+        self.next: _Zspage = self
+        self.prev: _Zspage = self
+
+
+class _Head(_Zspage):
+    """The head of a list of zspages, as full as each other.
+
+    :ivar bit: of the list in :attr:`_Class.usable`; 0 where no zspage is kept, or has room.
     """
 
-    __slots__ = ("bit_of", "group_of", "groups", "pages", "size", "usable")
+    __slots__ = ("bit",)
+
+    def __init__(self, bit: int) -> None:
+        self.bit = bit
+        self.next = self.prev = self
+
+    def __iter__(self) -> Iterator[_Zspage]:
+        """``list_for_each_entry()``"""
+        zspage = self.next
+        while zspage is not self:
+            yield zspage
+            zspage = zspage.next
+
+
+class _Class:
+    """The part of ``struct size_class`` that changes: its zspages.
+
+    :ivar fullness_list: heads of the groups' lists.
+    :ivar head: of them, the one for a zspage by its objects in use.
+    :ivar usable: bit per group that has a zspage with room, so that finding one is one step.
+    """
+
+    __slots__ = ("fullness_list", "head", "pages", "size", "usable")
 
     def __init__(self, size: SizeClass, rules: Rules) -> None:
         self.size = size
         self.pages = size.pages_per_zspage
-        self.groups: list[dict[int, None]] = [{} for _ in rules.fullness_groups]
-        objs, full = size.objs_per_zspage, len(self.groups) - 1
-        fullness = [rules.fullness(inuse, objs) for inuse in range(objs + 1)]
-        self.group_of = [self.groups[group] for group in fullness]
-        self.bit_of = [1 << group if 0 < group < full else 0 for group in fullness]
+        full = len(rules.fullness_groups) - 1
+        self.fullness_list = [
+            _Head(1 << group if 0 < group < full else 0) for group in range(full + 1)
+        ]
+        objs = size.objs_per_zspage
+        self.head = [self.fullness_list[rules.fullness(n, objs)] for n in range(objs + 1)]
         self.usable = 0
+
+    def fix_fullness_group(self, zspage: _Zspage) -> None:
+        """Take *zspage* off its list, if it is on one, and put it where it belongs now."""
+        prev, next_ = zspage.prev, zspage.next
+        prev.next = next_
+        next_.prev = prev
+        if prev is next_:  # the head, left alone
+            self.usable &= ~zspage.head.bit
+        zspage.head = zspage.prev = head = self.head[zspage.inuse]
+        zspage.next = first = head.next
+        first.prev = head.next = zspage
+        self.usable |= head.bit
+
+    def free_zspage(self) -> None:
+        """Drop the zspage that has become empty."""
+        empty = self.fullness_list[0]
+        empty.next = empty.prev = empty
+
+    def stat(self) -> ClassStat:
+        size = self.size
+        inuse = [[zspage.inuse for zspage in head] for head in self.fullness_list]
+        zspages = sum(map(len, inuse))
+        obj_allocated = zspages * size.objs_per_zspage
+        obj_used = sum(map(sum, inuse))
+        wasted = (obj_allocated - obj_used) // size.objs_per_zspage
+        return ClassStat(
+            index=size.index,
+            size=size.size,
+            fullness=tuple(map(len, inuse)),
+            obj_allocated=obj_allocated,
+            obj_used=obj_used,
+            pages_used=zspages * size.pages_per_zspage,
+            pages_per_zspage=size.pages_per_zspage,
+            freeable=wasted * size.pages_per_zspage,
+        )
 
 
 class Pool:
@@ -87,12 +154,8 @@ class Pool:
         sizes = size_classes(chain_size, page_size, rules)
         self._classes = [_Class(size, RULES[rules]) for size in sizes]
         self._class_by_length = [self._classes[position] for position in class_by_length(sizes)]
-        self._zspage_by_handle = array("I", (0,))  # 0 where no object is
-        self._free_handles = array("I")
-        # By zspage; none is 0.
-        self._inuse = array("H", (0,))
-        self._class_of = self._classes[:1]
-        self._free_zspages = array("I")
+        self._zspage_by_handle: list[_Zspage | None] = [None]
+        self._free_handles: list[int] = []
 
     def malloc(self, length: int) -> int:
         """Place an object of *length* bytes, its handle not counted.
@@ -105,18 +168,15 @@ class Pool:
         class_ = self._class_by_length[length]
         usable = class_.usable
         if usable:
-            group = class_.groups[usable.bit_length() - 1]
-            zspage, _ = group.popitem()
-            inuse = self._inuse[zspage]
-            if not group:
-                usable ^= class_.bit_of[inuse]
-            inuse += 1
+            zspage = class_.fullness_list[usable.bit_length() - 1].next
+            zspage.inuse = inuse = zspage.inuse + 1
+            if zspage.head is not class_.head[inuse]:
+                class_.fix_fullness_group(zspage)
         else:
-            zspage = self._new_zspage(class_)
-            inuse = 1
-        self._inuse[zspage] = inuse
-        class_.group_of[inuse][zspage] = None
-        class_.usable = usable | class_.bit_of[inuse]
+            zspage = _Zspage(class_)
+            zspage.inuse = 1
+            class_.fix_fullness_group(zspage)
+            self.pages += class_.pages
         if self._free_handles:
             handle = self._free_handles.pop()
             self._zspage_by_handle[handle] = zspage
@@ -131,53 +191,19 @@ class Pool:
         :raises ValueError: where *handle* is not that of a live object.
         """
         zspages = self._zspage_by_handle
-        zspage = zspages[handle] if 0 < handle < len(zspages) else 0
-        if not zspage:
+        zspage = zspages[handle] if 0 < handle < len(zspages) else None
+        if zspage is None:
             raise ValueError(f"no live object has the handle {handle}")
-        zspages[handle] = 0
+        zspages[handle] = None
         self._free_handles.append(handle)
-        class_, inuse = self._class_of[zspage], self._inuse[zspage]
-        before, after = class_.group_of[inuse], class_.group_of[inuse - 1]
-        self._inuse[zspage] = inuse - 1
-        if after is before:
-            return
-        del before[zspage]
-        if not before:
-            class_.usable &= ~class_.bit_of[inuse]
-        if inuse > 1:
-            after[zspage] = None
-            class_.usable |= class_.bit_of[inuse - 1]
-        else:
-            self._free_zspages.append(zspage)
-            self.pages -= class_.pages
+        class_ = zspage.class_
+        zspage.inuse = inuse = zspage.inuse - 1
+        if zspage.head is not class_.head[inuse]:
+            class_.fix_fullness_group(zspage)
+            if not inuse:
+                class_.free_zspage()
+                self.pages -= class_.pages
 
     def classes(self) -> tuple[ClassStat, ...]:
         """Take stock of every class, by index, as debugfs' ``classes`` file does."""
-        return tuple(map(self._stat, self._classes))
-
-    def _new_zspage(self, class_: _Class) -> int:
-        self.pages += class_.pages
-        if self._free_zspages:
-            zspage = self._free_zspages.pop()
-            self._class_of[zspage] = class_
-            return zspage
-        self._inuse.append(0)
-        self._class_of.append(class_)
-        return len(self._inuse) - 1
-
-    def _stat(self, class_: _Class) -> ClassStat:
-        size = class_.size
-        zspages = sum(map(len, class_.groups))
-        obj_allocated = zspages * size.objs_per_zspage
-        obj_used = sum(self._inuse[zspage] for group in class_.groups for zspage in group)
-        wasted = (obj_allocated - obj_used) // size.objs_per_zspage
-        return ClassStat(
-            index=size.index,
-            size=size.size,
-            fullness=tuple(map(len, class_.groups)),
-            obj_allocated=obj_allocated,
-            obj_used=obj_used,
-            pages_used=zspages * size.pages_per_zspage,
-            pages_per_zspage=size.pages_per_zspage,
-            freeable=wasted * size.pages_per_zspage,
-        )
+        return tuple(class_.stat() for class_ in self._classes)
