@@ -3,7 +3,8 @@
 
 Run it from the repository with the module built: ``python benchmarks/bench_codecs.py``. It needs
 gcc and the two libraries, and prints ratios only: of the library's time to ours on one core, and
-of our time on one thread to ours on two.
+of our time on one thread to ours on two. Both are of the best of some rounds, for whoever else is
+at work takes from a round, and most of all from one on two cores.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import ctypes
 import glob
 import lzma
 import os
-import statistics
 import subprocess
 import tempfile
 import time
@@ -24,7 +24,9 @@ from ghostswap.mm import codecs
 PAGE_SIZE = 4096
 PAGES = 4096  # of each corpus at most; the same few pages again and again would train the predictor
 CHUNK = 256 * PAGE_SIZE
-ROUNDS = 7
+ROUNDS = 15
+#: Times that each round goes through the pages.
+PASSES = 4
 
 LOOPS = r"""
 #include <stddef.h>
@@ -101,23 +103,26 @@ def plain(data: bytes) -> bytes:
 
 
 def seconds(*runs: Callable[[], object]) -> list[float]:
-    """The median time of each, taken in turns so that a slow spell hits all alike."""
+    """The best time of each, taken in turns so that a slow spell hits all alike."""
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(ROUNDS):
         for run, taken in zip(runs, times, strict=True):
             start = time.perf_counter()
             run()
             taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in times]
+    return [*map(min, times)]
 
 
 def ratios(codec: codecs.Codec, loop: Callable[..., None], data: bytes) -> tuple[float, float]:
     """Theirs to ours on one core; ours on one thread to ours on two."""
-    chunks = [memoryview(data)[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
+    chunks = [memoryview(data)[at : at + CHUNK] for at in range(0, len(data), CHUNK)] * PASSES
     lengths = (ctypes.c_ushort * (len(data) // PAGE_SIZE))()
     with ThreadPoolExecutor(2) as pool:
         theirs, one, two = seconds(
-            lambda: loop(ctypes.c_char_p(data), ctypes.c_size_t(len(lengths)), lengths),
+            lambda: [
+                loop(ctypes.c_char_p(data), ctypes.c_size_t(len(lengths)), lengths)
+                for _ in range(PASSES)
+            ],
             lambda: [codec.lengths(chunk) for chunk in chunks],
             lambda: list(pool.map(codec.lengths, chunks)),
         )

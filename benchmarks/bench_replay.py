@@ -2,9 +2,9 @@
 """Speed and memory of a replay, beside libcachesim (C) doing nothing but exact LRU.
 
 A process writes all its pages once, then touches them by zipf:0.8 with half of them in memory; the
-rest goes through zswap into the slots of one area. libcachesim reads the same touches from a file.
-Run it as ``python benchmarks/bench_replay.py [--full | PAGES TOUCHES]``: a machine that is busy
-shows in touches a second, less in the ratio.
+rest goes through zswap into the slots of one area. All read the same touches from files, and the
+first writes are touches too. Run it as ``python benchmarks/bench_replay.py [--full | PAGES
+TOUCHES]``: a machine that is busy shows in touches a second, less in the ratio.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _T = TypeVar("_T")
 
 
 def replay(
-    design: str, policy: Literal["kernel", "lru"], pages: int, touches: int
+    design: str, policy: Literal["kernel", "lru"], pages: int, path: str
 ) -> tuple[float, int, float]:
-    """Seconds, faults (the first touches included) and bytes a page."""
+    """Seconds, faults (the first writes included) and bytes a page."""
     rng = random.Random(1)
     before = _peak_rss()
     measured = array("H", rng.choices(LENGTHS, k=pages))
@@ -48,9 +48,9 @@ def replay(
     size = (2 * pages + 1) * PAGE_SIZE  # so that slots are kept, as where swap is not half full
     host = Host(1 << 44, (group,), design=design, policy=policy, cgroup_version=1, size=size)
     run = Replay(host, [measured], [])
-    trace = open_trace(f"zipf:0.8@{touches}")
+    trace = open_trace(path)
     start = time.process_time()
-    for _ in run.run(trace.chunks([pages]), touches):
+    for _ in run.run(trace.chunks([pages]), trace.touches):
         pass
     seconds = time.process_time() - start
     faults = run.outcome().groups[0].events["pgfault"]
@@ -69,11 +69,12 @@ def libcachesim(path: str, frames: int) -> tuple[float, int]:
     return time.process_time() - start, round(ratio * requests)
 
 
-def ordered_dict(pages: int, touches: int) -> float:
+def ordered_dict(pages: int, path: str) -> float:
     """Seconds of an OrderedDict that does exact LRU and nothing else: what Python is here."""
-    chunks = open_trace(f"zipf:0.8@{touches}").chunks([pages])
-    wanted = [page for chunk in chunks for page in chunk.pages]
-    order: OrderedDict[int, None] = OrderedDict.fromkeys(range(pages // 2, pages))
+    wanted = [*range(pages)]
+    for chunk in open_trace(path).chunks([pages]):
+        wanted += chunk.pages
+    order: OrderedDict[int, None] = OrderedDict.fromkeys(range(-(pages // 2), 0))
     start = time.process_time()
     for page in wanted:
         if page in order:
@@ -84,12 +85,13 @@ def ordered_dict(pages: int, touches: int) -> float:
     return time.process_time() - start
 
 
-def write_trace(path: str, pages: int, touches: int) -> None:
-    """All pages in order, then the touches, as an oracleGeneral file."""
-    with open(path, "wb") as file:
-        _write(file.write, range(pages))
+def write_traces(stem: str, pages: int, touches: int) -> None:
+    """The touches as a .u32 file; all pages in order, then the touches, as an oracleGeneral one."""
+    with open(f"{stem}.u32", "wb") as ours, open(f"{stem}.oracleGeneral", "wb") as theirs:
+        _write(theirs.write, range(pages))
         for chunk in open_trace(f"zipf:0.8@{touches}").chunks([pages]):
-            _write(file.write, chunk.pages)
+            ours.write(chunk.pages.tobytes())
+            _write(theirs.write, chunk.pages)
 
 
 def _write(write: Callable[[bytes], object], pages: Iterable[int]) -> None:
@@ -115,21 +117,25 @@ def main() -> None:
     elif sys.argv[1:]:
         sys.exit("usage: bench_replay.py [--full | PAGES TOUCHES]")
     with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "trace.oracleGeneral")
-        _alone(write_trace, path, pages, touches)
-        unit, misses = _alone(libcachesim, path, pages // 2)
-    print(f"{touches} touches of {pages} pages, {pages // 2} in memory, zipf:0.8")
-    bare = _alone(ordered_dict, pages, touches)
-    print("                    touches/s   misses  bytes/page  libcachesim = 1  OrderedDict = 1")
-    print(f"libcachesim LRU   {touches / unit:11.0f} {misses:8}")
-    print(f"OrderedDict LRU   {touches / bare:11.0f} {misses:8}")
-    for design in ("classic", "ghost"):
-        for policy in ("lru", "kernel"):
-            seconds, faults, size = _alone(replay, design, policy, pages, touches)
-            row = f"{design:10} {policy:7}{touches / seconds:11.0f} {faults:8} {size:11.0f}"
-            print(f"{row} {unit / seconds:16.3f} {bare / seconds:16.3f}")
-            if policy == "lru" and faults != misses:
-                sys.exit(f"{design}: {faults} misses, but libcachesim has {misses}")
+        stem = os.path.join(directory, "trace")
+        path = f"{stem}.u32"
+        _alone(write_traces, stem, pages, touches)
+        unit, misses = _alone(libcachesim, f"{stem}.oracleGeneral", pages // 2)
+        print(f"{pages} first writes and {touches} touches, half of the pages in memory, zipf:0.8")
+        bare = _alone(ordered_dict, pages, path)
+        every = pages + touches
+        print(
+            "                    touches/s   misses  bytes/page  libcachesim = 1  OrderedDict = 1"
+        )
+        print(f"libcachesim LRU   {every / unit:11.0f} {misses:8}")
+        print(f"OrderedDict LRU   {every / bare:11.0f} {misses:8}")
+        for design in ("classic", "ghost"):
+            for policy in ("lru", "kernel"):
+                seconds, faults, size = _alone(replay, design, policy, pages, path)
+                row = f"{design:10} {policy:7}{every / seconds:11.0f} {faults:8} {size:11.0f}"
+                print(f"{row} {unit / seconds:16.3f} {bare / seconds:16.3f}")
+                if policy == "lru" and faults != misses:
+                    sys.exit(f"{design}: {faults} misses, but libcachesim has {misses}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class Cgroup:
     :ivar swap_tiers: ``memory.swap.tiers.max`` as a mask of tiers, the parents' already taken off.
     :ivar parent: the group above it, ``None`` for one right below the root.
     :ivar lineage: this group and all above it, upwards.
+    :ivar zswap_limited: those of them that have a *zswap_max* from the start.
     :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool.
     :ivar zswapped: pages in zswap.
     :ivar swap_pages: ``memory.swap.current`` in pages: slots, wherever their pages are.
@@ -42,9 +43,9 @@ class Cgroup:
     nr_disk_swapins: int = 0
     memory_pages: int = 0
     lineage: tuple[Cgroup, ...] = field(init=False, repr=False)
-    # Whose limits there are, from the start: most groups have none, and are asked all the time.
+    zswap_limited: tuple[Cgroup, ...] = field(init=False, repr=False)
+    # Most groups have no limits, and are asked all the time.
     _swap_limits: tuple[tuple[Cgroup, int], ...] = field(init=False, repr=False)
-    _zswap_limited: tuple[Cgroup, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.lineage = (self,) if self.parent is None else (self, *self.parent.lineage)
@@ -53,11 +54,11 @@ class Cgroup:
             for group in self.lineage
             if group.swap_max is not None
         )
-        self._zswap_limited = tuple(group for group in self.lineage if group.zswap_max is not None)
+        self.zswap_limited = tuple(group for group in self.lineage if group.zswap_max is not None)
 
     def may_zswap(self, pages: int = 0) -> bool:
         """``obj_cgroup_may_zswap()``, after *pages* more that did not compress at all."""
-        for group in self._zswap_limited:
+        for group in self.zswap_limited:
             most = group.zswap_max
             if most is not None and group.zswap_bytes // PAGE_SIZE + pages >= most // PAGE_SIZE:
                 return False

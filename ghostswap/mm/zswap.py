@@ -97,7 +97,8 @@ class Zswap(Writeback):
         if self._stale_first:
             self.invalidate(slot)
         memcg, counters = self.cgroups[cgroup], self.counters
-        if not checked and not memcg.may_zswap() and not self._shrink_memcg(cgroup):
+        is_limited = memcg.zswap_limited and not checked
+        if is_limited and not memcg.may_zswap() and not self._shrink_memcg(cgroup):
             counters.refused_cgroup += 1
             return self._reject(slot)
         if not checked and (self._full or self._pool_pages >= self._full_pages):
