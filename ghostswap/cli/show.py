@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tables and lists on the terminal, fit for narrow screens, pipes and NO_COLOR."""
+"""Tables and lists on the terminal, fit for narrow screens, pipes and NO_COLOR.
+
+rich is imported by what prints, for a run that prints JSON has no use for it.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
-
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from ghostswap.units import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 #: Narrower than this a table becomes a list: a row a paragraph, a line a cell.
 NARROW = 60
@@ -23,6 +25,8 @@ _UNBOUNDED = 4096
 @cache
 def console() -> Console:
     """The console that results are printed on."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else _UNBOUNDED
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
@@ -41,16 +45,22 @@ def put(renderable: RenderableType) -> None:
 
 def heading(text: str) -> None:
     """A line that names what follows."""
+    from rich.text import Text
+
     put(Text(printable(text), style="bold"))
 
 
 def paragraph(text: str) -> None:
     """Plain words, folded to the terminal."""
+    from rich.text import Text
+
     put(Text(printable(text)))
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Print pairs of name and value, values aligned and wrapped beside their names."""
+    from rich.table import Table
+
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -72,6 +82,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
                 (f"  {name}", cell) for name, cell in zip(columns[1:], others, strict=True) if cell
             )
         return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for name in columns:
         grid.add_column(name, justify="right" if name in right else "left", overflow="fold")
