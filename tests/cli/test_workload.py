@@ -210,6 +210,7 @@ def test_json_has_the_documented_keys_and_no_others(run: Run, tmp_path: Path) ->
         (*work, "--design", "zram"),
         (),
         ("--classes", "--verify"),
+        ("--folio-order", "4"),
         ("--design", "zram"),
         None,
     ):
