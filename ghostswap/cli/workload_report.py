@@ -51,9 +51,9 @@ _CHARGED = {
     1: "version 1: compressed bytes count against no limit",
     2: "version 2: compressed bytes in zswap count against the limit, those in zram do not",
 }
-NOT_REPEATABLE = (
-    "the kernel does not take the same pages twice, for timing decides as well; 'ghostswap simulate"
-    " --band' gives the range, 'man ghostswap-simulate' how near the model comes"
+_NOT_REPEATABLE = (
+    "the kernel does not take the same pages twice, for timing decides as well;"
+    " {}, 'man ghostswap-simulate' how near the model comes"
 )
 
 
@@ -188,12 +188,15 @@ class WorkloadReport:
         killed = [group.name for group in outcome.groups if group.killed]
         if killed:
             rows.append(("out of memory", f"{', '.join(killed)}: killed, as the kernel would"))
-        return rows + host_facts(self.host, self.measured)
+        return rows + host_facts(self.host, self.measured, with_band=bool(self.band))
 
 
-def why(host: Host) -> tuple[str, ...]:
+def why(host: Host, *, with_band: bool = False) -> tuple[str, ...]:
     """Reasons why the kernel would not show the same numbers."""
-    return (NOT_REPEATABLE,) if host.policy == "kernel" else ()
+    if host.policy != "kernel":
+        return ()
+    where = "in parentheses is" if with_band else "'ghostswap simulate --band' gives"
+    return (_NOT_REPEATABLE.format(f"{where} the range"),)
 
 
 def host_json(host: Host, measured: Measured) -> dict[str, Any]:
@@ -218,10 +221,10 @@ def host_json(host: Host, measured: Measured) -> dict[str, Any]:
     }
 
 
-def host_facts(host: Host, measured: Measured) -> list[tuple[str, str]]:
+def host_facts(host: Host, measured: Measured, *, with_band: bool = False) -> list[tuple[str, str]]:
     """The same for a person, in the end."""
     rows = [lengths_fact(measured.error)]
-    rows += (("not repeatable", f"estimate: {reason}") for reason in why(host))
+    rows += (("not repeatable", f"estimate: {reason}") for reason in why(host, with_band=with_band))
     return rows
 
 
