@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ghostswap.area.bounds import MAX_PAGES, MIN_PAGES
-from ghostswap.cli.options import F, Number, Size, Words, mem_total
+from ghostswap.cli.options import F, Integer, Number, Size, Words, mem_total
 from ghostswap.errors import UsageError
 from ghostswap.mm import codecs, kernels
 from ghostswap.pages.source import PAGE_SIZE
@@ -138,7 +138,7 @@ def host_options(function: F) -> F:
         ),
         click.option(
             "--cpus",
-            type=click.IntRange(1, 8192),
+            type=Integer(1, 8192),
             default=1,
             metavar="CPUS",
             help="CPUs that take slots in turn, each from clusters of its own; 1.",
@@ -152,14 +152,14 @@ def host_options(function: F) -> F:
         ),
         click.option(
             "--flush-every",
-            type=click.IntRange(min=0),
+            type=Integer(min=0),
             metavar="FAULTS",
             help="Faults between two flushes of the statistics of cgroups that reclaim goes by (2 s"
             " of them), 0 where they are always fresh; by default as the kernel was seen to do.",
         ),
         click.option(
             "--kernel-pages",
-            type=click.IntRange(min=0, max=1 << 20),
+            type=Integer(min=0, max=1 << 20),
             metavar="PAGES",
             help="Pages that the kernel takes for a process beside page tables; 11, and 26 on 6.1.",
         ),

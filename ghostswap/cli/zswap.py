@@ -66,7 +66,7 @@ def zswap_options(function: F) -> F:
     )
     order = click.option(
         "--folio-order",
-        type=click.IntRange(0, PMD_ORDER),
+        type=Integer(0, PMD_ORDER),
         default=0,
         metavar="ORDER",
         help="Swap out folios of 2 to this power pages, where an area is a device; 0.",
