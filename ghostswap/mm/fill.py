@@ -190,14 +190,13 @@ class Fill:
         elif zswap.store_folio(slot, compressed):
             self._histogram.update(compressed)
             folios.stored += 1
-        elif self._swap.area_of(slot).type == "full" and zswap.cgroups[0].may_write_back():
+        elif self._can_write(slot):
             self._disk += pages
             folios.written += 1
         else:
             self._kept += pages
             folios.kept += 1
-        if self._worker is not Worker.LATE and self._waiting is None:
-            self._run_worker()
+        self._run_worker()
         return True
 
     def _swap_out(self, length: int) -> None:
@@ -212,17 +211,21 @@ class Fill:
             self._histogram[length] += 1
             if self._witness is not None:
                 self._witness.stored(slot)
-        elif self._swap.area_of(slot).type == "full" and self.zswap.cgroups[0].may_write_back():
+        elif self._can_write(slot):
             self._disk += 1
             if self._witness is not None:
                 self._witness.written(slot)
         else:  # nowhere to write it: back on the active list, in the swap cache with its slot
             self._kept += 1
-        if self._worker is not Worker.LATE and self._waiting is None:
-            self._run_worker()
+        self._run_worker()
+
+    def _can_write(self, slot: int) -> bool:
+        """Whether what zswap refuses may be written to the disk behind *slot*, if there is one."""
+        return self._swap.can_write(slot) and self.zswap.cgroups[0].may_write_back()
 
     def _run_worker(self) -> None:
-        if not self.zswap.shrink_queued:
+        is_due = self._worker is not Worker.LATE and self._waiting is None
+        if not (is_due and self.zswap.shrink_queued):
             return
         worker = self.zswap.shrink_worker()
         for _ in worker:

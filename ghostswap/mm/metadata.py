@@ -21,10 +21,8 @@ from ghostswap.area.slot_maps import SLOT_MAPS
 from ghostswap.errors import UsageError
 from ghostswap.mm import kernels
 from ghostswap.mm.size_class import ZS_HANDLE_SIZE
+from ghostswap.mm.slotmap import SWAPFILE_CLUSTER
 from ghostswap.units import printable
-
-#: Slots of a cluster (``SWAPFILE_CLUSTER`` in mm/swap.h): tables of slots are allocated for one.
-SWAPFILE_CLUSTER = 512
 
 #: Where pages live: compressed in memory (zswap's pool, or zram's), or on disk.
 Backend = Literal["zswap", "disk"]

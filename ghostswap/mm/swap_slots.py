@@ -58,7 +58,7 @@ class ExactSwapSpace(SwapSpace):
         self._isolated = tuple(slots for slots in self.maps if isinstance(slots, IsolatedClusters))
         self._first_slots = [0, *accumulate(slots.max for slots in self.maps[:-1])]
         self._cpus = cpus
-        self._taken = 0
+        self._asked = 0  # allocations that named no CPU
         self._nr_swap_pages = sum(slots.pages for slots in self.maps)
         # Areas that have a free slot, by priority (plist swap_avail_head).
         self._avail = [number for equals in self._equals for number in equals.numbers]
@@ -76,8 +76,8 @@ class ExactSwapSpace(SwapSpace):
         the folio is to be split.
         """
         if cpu is None:
-            cpu = self._taken // SWAP_CLUSTER_MAX % self._cpus
-            self._taken += 1
+            cpu = self._asked // SWAP_CLUSTER_MAX % self._cpus
+            self._asked += 1
         if not self.rules.slots_cache:
             slot = self._alloc_fast(mask, cpu, order) or self._alloc_slow(mask, cpu, order)
         elif order or mask != ALL_TIERS or not self._check_cache_active():

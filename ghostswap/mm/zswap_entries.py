@@ -185,9 +185,7 @@ class Entries:
         if length == PAGE_SIZE:
             counters.stored_incompressible_pages += 1
         self._pool_pages = self._pool.pages
-        for group in self.cgroups[cgroup].lineage:
-            group.zswapped += 1
-            group.zswap_bytes += length
+        self.cgroups[cgroup].charge_zswap(1, length)
 
     def _free_entry(self, slot: int, is_evicted: bool = False) -> None:
         """``zswap_entry_free()``
@@ -211,9 +209,7 @@ class Entries:
         else:
             counters.same_filled_pages -= 1
         self._pool_pages = self._pool.pages
-        for group in self.cgroups[cgroup].lineage:
-            group.zswapped -= 1
-            group.zswap_bytes -= length
+        self.cgroups[cgroup].charge_zswap(-1, -length)
 
     # list_lru
 

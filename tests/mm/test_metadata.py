@@ -13,7 +13,8 @@ from ghostswap.area import rules
 from ghostswap.area.slot_maps import SLOT_MAPS
 from ghostswap.errors import UsageError
 from ghostswap.mm import kernels, metadata
-from ghostswap.mm.metadata import DESIGNS, SWAPFILE_CLUSTER
+from ghostswap.mm.metadata import DESIGNS
+from ghostswap.mm.slotmap import SWAPFILE_CLUSTER
 
 MIB = 1 << 20
 TIB_SLOTS = 1 << 28  # of 4 KiB
