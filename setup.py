@@ -6,8 +6,8 @@ from setuptools import Extension, setup
 setup(
     ext_modules=[
         Extension(
-            "ghostswap.mm._codecs",
-            ["ghostswap/mm/_codecs.c"],
+            "ghostswap.codecs._codecs",
+            ["ghostswap/codecs/_codecs.c"],
             define_macros=[("Py_LIMITED_API", "0x030b0000")],
             extra_compile_args=["-O3"],
             py_limited_api=True,

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from ghostswap.mm import codecs
+from ghostswap import codecs
 
 PAGE_SIZE = 4096
 PAGES = 4096  # of each corpus at most; the same few pages again and again would train the predictor

@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from typing import Literal, TypeVar
 
-from ghostswap.mm.host import Group, Host
-from ghostswap.mm.replay import Replay
 from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.pages.trace import open_trace
+from ghostswap.study.host import Group, Host
+from ghostswap.study.replay import Replay
 
 PAGES, TOUCHES = 200_000, 2_000_000
 FULL_PAGES, FULL_TOUCHES = 1_000_000, 10_000_000

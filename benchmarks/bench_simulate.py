@@ -22,8 +22,8 @@ from itertools import islice
 
 from bench_codecs import PAGE_SIZE, library
 
-from ghostswap.mm import codecs
-from ghostswap.mm.measure import measure
+from ghostswap import codecs
+from ghostswap.codecs.measure import measure
 from ghostswap.pages import open_source
 
 PAGES = (1 << 30) // PAGE_SIZE

@@ -17,14 +17,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from ghostswap.area import rules
-from ghostswap.cli.undo import kernel_lock, undoing, unstopped
+from ghostswap import codecs, kernels
+from ghostswap.area.judge import rules
+from ghostswap.codecs.measure import measure
 from ghostswap.errors import GhostswapError
-from ghostswap.mm import codecs, kernels
-from ghostswap.mm.live_zram import live_zram
-from ghostswap.mm.measure import measure
-from ghostswap.mm.zram_fill import ZramFill
+from ghostswap.live.undo import kernel_lock, undoing, unstopped
+from ghostswap.live.zram import live_zram
 from ghostswap.pages import open_source
+from ghostswap.study.zram_fill import ZramFill
 
 PAGE_SIZE = 4096
 BYTES = 256 << 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The house: imports point one way, and each library lives in its room."""
+"""The house: every arrow between its rooms points down, and each library lives in its room."""
 
 from __future__ import annotations
 
@@ -12,17 +12,62 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ghostswap"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = {"cli", "mm", "area", "pages"}
-#: Which rooms a room may look into, beside itself.
-BELOW = {"cli": {"mm", "area", "pages"}, "mm": {"area", "pages"}, "area": set(), "pages": set()}
+#: The rooms from the top down. A room may look into those below it that its row names; the ground
+#: (modules right in ghostswap/) is open to all.
+MAY_IMPORT: dict[str, str] = {
+    "cli/app": "cli/terminal",
+    "cli/commands": "cli/reports cli/options cli/terminal claims live study designs codecs"
+    " mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels pages"
+    " area/disk area/make area/judge area/header area/target",
+    "cli/reports": "cli/options cli/terminal claims live study designs codecs mm/zpool mm/swap"
+    " kernels pages area/disk area/judge area/header area/target",
+    "cli/options": "cli/terminal study designs codecs mm/swap mm/zram kernels pages area/header"
+    " area/target",
+    "cli/terminal": "area/target",
+    "claims": "study designs codecs mm/swap kernels pages",
+    "live": "study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages area/make area/judge"
+    " area/header area/target",
+    "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
+    " pages area/header area/target",
+    "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels pages",
+    "codecs": "mm/zpool kernels pages",
+    "mm/vmscan": "mm/memcontrol mm/swap kernels",
+    "mm/zswap": "mm/memcontrol mm/zpool kernels",
+    "mm/zram": "mm/zpool kernels",
+    "mm/memcontrol": "mm/swap",
+    "mm/swap": "kernels",
+    "mm/zpool": "kernels",
+    "kernels": "",
+    "pages": "",
+    "area/make": "area/judge area/header area/target",
+    "area/disk": "area/header area/target",
+    "area/judge": "area/header area/target kernels",
+    "area/header": "area/target",
+    "area/target": "",
+}
 #: Which files may import a library that is kept in its place.
 PLACES = {
     "click": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",
-    "construct": lambda path: (
-        str(path) in ("area/layout.py", "area/disk_layout.py", "area/header.py", "pages/core.py")
-    ),
+    "construct": lambda path: path.parts[0] == "pages" or path.parts[0] == "area",
 }
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of the module in the file at *path*."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+
+
+NAMES = {module_of(path) for path in MODULES}
+
+
+def room_of(name: str) -> str | None:
+    """The room of module *name*; ``None`` for the ground and for the doors of a storey."""
+    parts = name.split(".")[1:]
+    fitting = ["/".join(parts[:2]), "/".join(parts[:1])]
+    return next((room for room in fitting if room in MAY_IMPORT), None)
 
 
 def imported(path: Path) -> set[str]:
@@ -33,20 +78,51 @@ def imported(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide where they point"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found.add(name if name in NAMES else str(node.module))
     return found
+
+
+def test_the_rooms_are_a_tower() -> None:
+    rooms = list(MAY_IMPORT)
+    for room, below in MAY_IMPORT.items():
+        for other in below.split():
+            assert rooms.index(other) > rooms.index(room), f"{room} looks up to {other}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path: Path) -> None:
     own = path.relative_to(PACKAGE)
-    room = own.parts[0] if own.parts[0] in ROOMS else None
-    for name in imported(path):
-        head, *rest = name.split(".")
-        if head == "ghostswap" and rest[0] in ROOMS and room is not None:
-            assert rest[0] == room or rest[0] in BELOW[room], f"{own} imports {name}"
+    name = module_of(path)
+    room = room_of(name)
+    for other in imported(path):
+        head, _, rest = other.partition(".")
         if head in PLACES:
-            assert PLACES[head](own), f"{own} imports {name}"
+            assert PLACES[head](own), f"{own} imports {head}"
+        if head != "ghostswap" or other == name:
+            continue
+        goal = room_of(other)
+        if room is None:
+            door = own.parts == ("__main__.py",) and other == "ghostswap.cli.app"
+            assert goal is None or door, f"the ground ({own}) imports {other}"
+        elif goal not in (None, room):
+            assert goal in MAY_IMPORT[room].split(), f"{own} imports {other}"
+        else:
+            assert rest or other == "ghostswap"
+
+
+def test_every_room_has_a_door_that_says_what_lives_there() -> None:
+    for folder in {path.parent for path in MODULES}:
+        lines = (ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or "").split(
+            "\n"
+        )
+        assert 1 <= len(lines) <= 6, f"{folder}: {len(lines)} lines"
+
+
+def test_a_room_can_be_seen_at_once() -> None:
+    for folder in {path.parent for path in MODULES}:
+        assert len([path for path in MODULES if path.parent == folder]) <= 14, folder
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, needs_root
 
-from ghostswap.mm.codec_routes import COMPILED
+from ghostswap.codecs.algorithms import COMPILED
 
 README = (ROOT / "README.md").read_text()
 

@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 
 from ghostswap import __version__
-from ghostswap.cli.talk import complain
+from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
 
 #: name -> what it does. The command is ``command`` in the module of that name beside this one.
@@ -46,7 +46,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"ghostswap.cli.{cmd_name}").command
+        command = import_module(f"ghostswap.cli.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ghostswap.mm.swapfile import ALL_TIERS
+from ghostswap.mm.swap.in_order import ALL_TIERS
 from ghostswap.pages.source import PAGE_SIZE
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ghostswap.mm.kernels import Kernel
-from ghostswap.mm.zsmalloc import Pool
+from ghostswap.kernels import Kernel
+from ghostswap.mm.zpool.zsmalloc import Pool
 from ghostswap.pages.source import PAGE_SIZE
 
 #: What ``writeback`` may be told to take.

@@ -19,8 +19,8 @@ import pytest
 from conftest import ROOT, Run
 
 from ghostswap import __version__
-from ghostswap.cli import completion
 from ghostswap.cli.app import COMMANDS, cli
+from ghostswap.cli.commands import completion
 
 COMPLETIONS = {"bash": "ghostswap", "zsh": "_ghostswap", "fish": "ghostswap.fish"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from ghostswap.area.header import Header
+from ghostswap.area.header.header import Header
 
 NAMES = ["\x1b[2J\x07", "a\nb", "\u202eevil", "\u0085x", "-dash", "n" * 255, "bad\udcff\udc9b"]
 LABEL = b"\x1b]0;x\x07\n\x9b\xe2\x80\xae\xff"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from strace import Strace, obey_interrupts
+from support.strace import Strace, obey_interrupts
 
 
 @pytest.fixture(scope="session")

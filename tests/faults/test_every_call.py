@@ -19,9 +19,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from strace import Call, Done, Strace, names
+from support.strace import Call, Done, Strace, names
 
-from ghostswap.area.header import Header
+from ghostswap.area.header.header import Header
 
 UUID = "4c08e1cd-3c82-46bf-a55b-0c3270d6dfeb"
 SIZE = 256 << 10

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, needs_root
-from strace import Done, Strace
+from support.strace import Done, Strace
 
-from ghostswap.area.header import parse
+from ghostswap.area.header.header import parse
 
 SIZE = 256 << 10
 FIRST, SECOND = "4c08e1cd-3c82-46bf-a55b-0c3270d6dfeb", "9d9c1f5e-7a07-4d6c-8a0e-3f3ad7b0c0de"

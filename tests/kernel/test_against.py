@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 from conftest import Run, needs_root
-from corpora import CORPORA
+from support.corpora import CORPORA
 
 from ghostswap.cli import app
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The running kernel allocates what :mod:`ghostswap.mm.metadata` says, structure by structure."""
+"""The running kernel allocates what ghostswap.designs.metadata says, structure by structure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import Run, needs_root
 
-from ghostswap.area import rules
-from ghostswap.mm.metadata import DESIGNS
+from ghostswap.area.judge import rules
+from ghostswap.designs.metadata import DESIGNS
 
 pytestmark = needs_root
 

@@ -23,12 +23,13 @@ from typing import Any
 import pytest
 from conftest import needs_root
 
-from ghostswap.area import rules
-from ghostswap.mm import designs, kernels
-from ghostswap.mm.designs import Parameters
+from ghostswap import kernels
+from ghostswap.area.judge import rules
+from ghostswap.designs import table as designs
+from ghostswap.designs.table import Parameters
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swapfile import SwapInfo
-from ghostswap.mm.vmscan import Group, Memory
+from ghostswap.mm.swap.in_order import SwapInfo
+from ghostswap.mm.vmscan.memory import Group, Memory
 
 PAGES = 8192
 TOUCHES = 48_000

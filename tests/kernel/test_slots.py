@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 from conftest import needs_root
-from live_swapon import PAGE, loop
+from support.swapon import PAGE, loop
 
-from ghostswap.area import rules
-from ghostswap.area.header import NATIVE, Header, pack_badpages
-from ghostswap.mm.slotmap import RULES
-from ghostswap.mm.swap_slots import ExactSwapSpace
-from ghostswap.mm.swapfile import SwapInfo
+from ghostswap.area.header.header import NATIVE, Header, pack_badpages
+from ghostswap.area.judge import rules
+from ghostswap.mm.swap.in_order import SwapInfo
+from ghostswap.mm.swap.slot_map import RULES
+from ghostswap.mm.swap.swapfile import ExactSwapSpace
 
 SWAP_FLAG_PREFER, SWAP_FLAG_DISCARD, SWAP_FLAG_DISCARD_PAGES = 0x8000, 0x10000, 0x40000
 MADV_PAGEOUT = 21

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from conftest import load_case, needs_root
-from live_swapon import PAGE, Swapon, loop, predicted, swapon, this_kernel
+from support.swapon import PAGE, Swapon, loop, predicted, swapon, this_kernel
 
-from ghostswap.area.header import Header, pack_badpages, parse_as
-from ghostswap.area.layout import ByteOrder
+from ghostswap.area.header.header import Header, pack_badpages, parse_as
+from ghostswap.area.header.layout import ByteOrder
 
 BLKFLSBUF, LOOP_SET_CAPACITY = 0x1261, 0x4C07
 RANDOM_AREAS = 2000

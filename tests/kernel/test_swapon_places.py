@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 from conftest import needs_root
-from filesystems import mounted
-from live_swapon import (
+from support.filesystems import mounted
+from support.swapon import (
     PAGE,
     Answer,
     Swapon,
@@ -30,8 +30,8 @@ from live_swapon import (
     this_kernel,
 )
 
-from ghostswap.area.header import NATIVE, Header
-from ghostswap.area.subject import judge_paths
+from ghostswap.area.header.header import NATIVE, Header
+from ghostswap.area.judge.subject import judge_paths
 
 Compare = Callable[..., Answer]
 PAGES = 64

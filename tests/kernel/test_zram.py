@@ -12,14 +12,14 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from conftest import needs_root
-from corpora import CORPORA
+from support.corpora import CORPORA
 
-from ghostswap.area import rules
+from ghostswap import codecs, kernels
+from ghostswap.area.judge import rules
 from ghostswap.errors import GhostswapError
-from ghostswap.mm import codecs, kernels
-from ghostswap.mm.live_zram import live_zram
-from ghostswap.mm.zram_fill import ZramFill
+from ghostswap.live.zram import live_zram
 from ghostswap.pages import open_source
+from ghostswap.study.zram_fill import ZramFill
 
 PAGE = 4096
 MIB = 1 << 20

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 from conftest import load_case
-from corpora import CORPORA
 from hypothesis import given
 from hypothesis import strategies as st
+from support.corpora import CORPORA
 
+from ghostswap import codecs, kernels
+from ghostswap.codecs import REFUSED
 from ghostswap.errors import GhostswapError
-from ghostswap.mm import codecs, kernels
-from ghostswap.mm.codecs import REFUSED
 from ghostswap.mm.zram import Zram
-from ghostswap.mm.zram_fill import ZERO, Zeromap, ZramFill
+from ghostswap.study.zram_fill import ZERO, Zeromap, ZramFill
 
 PAGE = 4096
 NEW = kernels.get("6.12")

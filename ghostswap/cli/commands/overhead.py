@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``ghostswap overhead``: what each design keeps in memory for its slots, by how many are used."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from ghostswap import kernels
+from ghostswap.area.header.bounds import MAX_PAGES
+from ghostswap.cli.terminal.args import Command
+from ghostswap.cli.terminal.options import Size, bytes_option, json_option
+from ghostswap.designs.metadata import DESIGNS
+from ghostswap.errors import UsageError
+from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.units import format_size, printable
+
+_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+
+
+class _Percents(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
+    """Percentages separated by commas, each once."""
+
+    name = "percents"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Fraction, ...]:
+        if isinstance(value, tuple):
+            return value
+        found: dict[Fraction, None] = {}
+        for word in value.split(","):
+            match = _PERCENT.fullmatch(word.strip())
+            if match is None or Fraction(match[0]) > 100:
+                self.fail(
+                    f'"{printable(word)}" is no percentage from 0 to 100; write them as 0,12.5,100,'
+                    " with six decimals at most",
+                    param,
+                    ctx,
+                )
+            found[Fraction(match[0])] = None
+        return tuple(found)
+
+
+@click.command("overhead", cls=Command)
+@click.option(
+    "--size",
+    type=Size(),
+    required=True,
+    metavar="SIZE",
+    help="How much swap there is, used or not: a slot for each 4096 bytes.",
+)
+@click.option(
+    "--used",
+    type=_Percents(),
+    default="0,25,50,75,100",
+    metavar="PERCENT[,PERCENT]...",
+    help="How much of it is used; 0,25,50,75,100 by default.",
+)
+@click.option(
+    "--design",
+    "names",
+    type=click.Choice(list(DESIGNS)),
+    multiple=True,
+    help="Only this design; may be given more than once.",
+)
+@click.option(
+    "--kernel",
+    type=click.Choice(kernels.RELEASES),
+    default="6.18",
+    help="Whose classic, ghost and zram; 6.18 by default.",
+)
+@click.option(
+    "--entries",
+    is_flag=True,
+    help="Also count what the published tables leave out: zswap's entries, zsmalloc's handles.",
+)
+@click.option(
+    "--fields",
+    "with_fields",
+    is_flag=True,
+    help="Also print what each design keeps, field by field, gross and net.",
+)
+@bytes_option
+@json_option
+def command(
+    size: int,
+    used: tuple[Fraction, ...],
+    names: tuple[str, ...],
+    kernel: str,
+    entries: bool,
+    with_fields: bool,
+    raw: bool,
+    as_json: bool,
+) -> None:
+    """Print the memory that swap takes for itself, by design and by use.
+
+    This is what the kernel keeps beside the pages: maps of the slots, swap cache, trees,
+    descriptors. The tables that were published with virtual swap come out cell by cell.
+    """
+    from ghostswap.cli.reports.overhead_report import Report
+
+    designs = tuple(DESIGNS[name] for name in dict.fromkeys(names or DESIGNS))
+    report = Report(_slots(size), used, designs, kernel, entries)
+    if as_json:
+        report.emit_json(with_fields)
+    else:
+        report.print(with_fields, raw)
+
+
+def _slots(size: int) -> int:
+    slots, rest = divmod(size, PAGE_SIZE)
+    if slots > MAX_PAGES:
+        raise UsageError(
+            f"{format_size(size)} have more slots than the kernel can count in one area",
+            f"--size {MAX_PAGES * PAGE_SIZE}, one page less than 16T, is the most",
+        )
+    if not slots:
+        raise UsageError(
+            f"{size} bytes of swap have no slot", f"--size {PAGE_SIZE} has one, 32G has 8388608"
+        )
+    if rest:
+        raise UsageError(
+            f"{size} bytes are no whole number of {PAGE_SIZE} byte pages",
+            f"--size {size - rest} and --size {size - rest + PAGE_SIZE} are",
+        )
+    return slots

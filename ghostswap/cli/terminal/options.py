@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options and value types that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ghostswap.cli.terminal.talk import note
+from ghostswap.errors import UsageError
+from ghostswap.units import parse_size
+
+if TYPE_CHECKING:
+    from ghostswap.area.target.target import LockMode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What --lock and LOCK_BLOCK_DEVICE may say.
+_LOCK_MODES: dict[str, LockMode] = {
+    **dict.fromkeys(("yes", "1"), "yes"),
+    **dict.fromkeys(("no", "0"), "no"),
+    "nonblock": "nonblock",
+}
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
+    """A size in bytes with util-linux's suffixes.
+
+    :param least: smaller ones are refused.
+    """
+
+    name = "size"
+
+    def __init__(self, least: int = 0) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            size = parse_size(value)
+        except UsageError as error:
+            self.fail(f"{error.message}; {error.hint}" if error.hint else error.message, param, ctx)
+        if size < self.least:
+            self.fail(f"{value!r} is too small; write {self.least} or more", param, ctx)
+        return size
+
+
+class Integer(click.IntRange):
+    """A whole number from a range, which click would name as what one that is none should be."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """The same of any number."""
+
+    name = "number"
+
+
+class Words(click.ParamType):  # type: ignore[type-arg]
+    """Any text, with words that are worth completing.
+
+    :ivar paths: whether it may be a path as well.
+    """
+
+    name = "text"
+
+    def __init__(self, *words: str, paths: bool = False) -> None:
+        self.words = words
+        self.paths = paths
+
+
+class _Lock(Words):
+    """Whether to lock, as util-linux takes it."""
+
+    name = "mode"
+
+    def __init__(self) -> None:
+        super().__init__(*_LOCK_MODES)
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> LockMode:
+        try:
+            return _LOCK_MODES[value.lower()]
+        except KeyError:
+            raise UsageError(
+                f"unknown lock mode {value!r}",
+                "--lock and LOCK_BLOCK_DEVICE take yes, no, nonblock, 1 or 0",
+            ) from None
+
+
+#: ``bare`` of a :class:`~ghostswap.cli.terminal.args.Command` that has :func:`lock_option`.
+BARE_LOCK = {"--lock": "yes"}
+
+
+def lock_option(function: F) -> F:
+    """``--lock[=MODE]``: whether to lock what is about to be written to."""
+    return click.option(
+        "--lock",
+        metavar="MODE",
+        type=_Lock(),
+        envvar="LOCK_BLOCK_DEVICE",
+        default="yes",
+        help="Keep others out of an existing TARGET: yes (wait for them), no, or nonblock.",
+    )(function)
+
+
+def note_waiting(path: str) -> None:
+    """Say what a command with :func:`lock_option` is waiting for."""
+    note(f"waiting for whoever has locked {path}; --lock=nonblock does not wait")
+
+
+def json_option(function: F) -> F:
+    """``--json``: the result as JSON on stdout, in place of the text."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print the result as JSON, in place of the text."
+    )(function)
+
+
+def bytes_option(function: F) -> F:
+    """``--bytes``: sizes as plain numbers of bytes."""
+    return click.option("--bytes", "raw", is_flag=True, help="Print sizes in bytes, not in KiB.")(
+        function
+    )
+
+
+def ram_option(function: F) -> F:
+    """``--ram SIZE``: the memory of the machine in question."""
+    return click.option(
+        "--ram",
+        type=Size(least=1),
+        metavar="SIZE",
+        help="Memory of the machine in question; by default this one's.",
+    )(function)
+
+
+def mem_total() -> int:
+    """``MemTotal`` of this machine in bytes.
+
+    :raises UsageError: where /proc/meminfo does not tell.
+    """
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemTotal:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    raise UsageError("/proc/meminfo does not tell this machine's memory", "give it with --ram SIZE")
+
+
+def system_page_size() -> int:
+    """``PAGE_SIZE`` of the running kernel."""
+    return os.sysconf("SC_PAGE_SIZE")

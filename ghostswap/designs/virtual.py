@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Virtual swap: a slot that is only a number; behind it zero, zswap or a place on disk.
+
+Modelled: mm/vswap.h and what goes with it, as posted (vswap v6 and its swap table edition, 2026,
+not merged), over Linux 6.18's zswap. A place on disk is taken when a page is written, not before,
+and only that is charged to ``memory.swap.max``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+
+from ghostswap.designs.backend import NO_COPY, ORIGINS, Redraws, Swapping
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.in_order import SwapSpace
+from ghostswap.mm.vmscan.pageout import ACTIVATE, DISK, FREED, WRITING, ZERO, ZSWAP, Origin, Out
+from ghostswap.mm.zswap.zswap import Zswap
+
+_NO_SLOT = -1
+
+
+class VirtualPlaces:
+    """Where a zswap over virtual slots writes back to; a :class:`~ghostswap.mm.zswap.zswap.Places`.
+
+    :ivar has_ghost: whatever zswap holds can be written back, if there is a place on disk.
+    """
+
+    has_ghost = False
+
+    def __init__(self, pages: int, swap: SwapSpace, cgroups: Sequence[Cgroup]) -> None:
+        self.physical = array("i", [_NO_SLOT]) * pages  # by page, its slot on disk
+        self.cgroup_of = array("H", [0]) * pages
+        self._swap = swap
+        self._cgroups = cgroups
+
+    def may_shrink(self) -> bool:
+        """True: the worker is queued as ever, and fails where there is no slot on disk."""
+        return True
+
+    def has_places(self) -> bool:
+        """Whether a slot on disk is free: the shrinker bails out where none is (v6 15/22)."""
+        return self._swap.has_room()
+
+    def can_write(self, slot: int) -> bool:
+        """Take a place for the page of *slot*, which is the page's number; whether there is one."""
+        return self.alloc(slot, self.cgroup_of[slot])
+
+    def alloc(self, page: int, cgroup: int) -> bool:
+        """Take a slot on disk for *page*, charged to *cgroup*; whether there is one."""
+        memcg = self._cgroups[cgroup]
+        if not memcg.try_charge_swap():
+            return False
+        slot = self._swap.alloc(memcg.swap_tiers)
+        if slot is None:
+            memcg.charge_swap(-1)
+            return False
+        self.physical[page] = slot
+        self.cgroup_of[page] = cgroup
+        return True
+
+    def free(self, page: int) -> None:
+        """Give *page*'s slot on disk back, if it has one."""
+        slot = self.physical[page]
+        if slot >= 0:
+            self._swap.free(slot)
+            self._cgroups[self.cgroup_of[page]].charge_swap(-1)
+            self.physical[page] = _NO_SLOT
+
+
+class VirtualSwap(Swapping):
+    """Virtual slots, one for each page and numbered as the pages are."""
+
+    charges_slots = False
+
+    def __init__(
+        self,
+        lengths: array[int],
+        swap: SwapSpace,
+        places: VirtualPlaces,
+        zswap: Zswap,
+        cgroups: Sequence[Cgroup],
+        redraws: Redraws = (),
+    ) -> None:
+        super().__init__(lengths, zswap, cgroups, redraws)
+        self._swap = swap
+        self._places = places
+
+    def _swap_out(self, page: int, cgroup: int, length: int) -> Out:
+        assert self._zswap is not None
+        self._places.free(page)  # the copy there is stale
+        self._places.cgroup_of[page] = cgroup
+        if length == 0:
+            self.vmstat.swpout_zero += 1
+            self._copy[page] = ZERO
+            return FREED
+        if self._zswap.store(page, length, cgroup):
+            self._copy[page] = ZSWAP
+            return FREED
+        if not self._cgroups[cgroup].may_write_back():
+            self.refused[cgroup] += 1
+            return ACTIVATE
+        if not self._places.alloc(page, cgroup):
+            self.no_slot[cgroup] += 1
+            return ACTIVATE
+        self.slots_at_swap_out += 1
+        self._write(page)
+        return WRITING
+
+    def swap_in(self, page: int, cgroup: int) -> Origin:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        assert self._zswap is not None
+        origin = ORIGINS[self._copy[page]]
+        self.swap_ins[cgroup][origin] += 1
+        if origin is ZSWAP:
+            self._zswap.load(page)
+            self._copy[page] = NO_COPY
+        elif origin is ZERO:
+            self.vmstat.swpin_zero += 1
+        else:
+            self.vmstat.pswpin += 1
+            self._cgroups[cgroup].nr_disk_swapins += 1
+            if self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
+                self._places.free(page)
+                self._copy[page] = NO_COPY
+        return origin
+
+    def has_room(self) -> bool:
+        """See :class:`~ghostswap.designs.backend.Swapping`: there are always virtual slots."""
+        return True
+
+    def forget(self, pages: Iterable[int]) -> None:
+        """See :class:`~ghostswap.designs.backend.Swapping`."""
+        assert self._zswap is not None
+        for page in pages:
+            self._kept[page] = 0
+            self._zswap.invalidate(page)
+            self._places.free(page)
+            self._copy[page] = NO_COPY
+
+    def can_write_back(self, page: int) -> bool:  # noqa: ARG002  # all are alike
+        """See :class:`~ghostswap.designs.backend.Swapping`: wherever a disk is or comes to be."""
+        return True
+
+    def _written_back(self, slot: int) -> None:
+        self.slots_at_writeback += 1
+        self._write(slot)
+        self.on_writeback(slot, self._places.cgroup_of[slot])
+
+    def _write(self, slot: int) -> None:
+        self._swap.written(self._places.physical[slot])
+        self.vmstat.pswpout += 1
+        self._copy[slot] = DISK

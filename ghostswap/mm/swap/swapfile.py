@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The slots of all areas as a kernel's CPUs get them: ``folio_alloc_swap()``."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable
+from itertools import accumulate
+
+from ghostswap.mm.swap import clusters
+from ghostswap.mm.swap.clusters import IsolatedClusters
+from ghostswap.mm.swap.in_order import ALL_TIERS, SwapInfo, SwapSpace
+from ghostswap.mm.swap.slot_map import PMD_ORDER, RULES, SlotRules, SlotStat
+from ghostswap.mm.vmscan.lruvec import SWAP_CLUSTER_MAX
+
+SWAP_BATCH = 64
+# include/linux/swap_slots.h: in slots of the cache, per CPU
+_THRESHOLD_ACTIVATE = 5
+_THRESHOLD_DEACTIVATE = 2
+
+
+class ExactSwapSpace(SwapSpace):
+    """All areas of a machine, with the very slots that the kernel of *rules* gives.
+
+    A slot's number in its area is its page there, the header being page 0.
+
+    :param areas: in the order of swapon, all with ``pages``.
+    :param cpus: that swap; they are numbered from 0. Where an allocation names none, each has its
+        turn for as many slots as one reclaim wants.
+    :param seed: of what the kernel draws.
+    :ivar maps: the slots of each area.
+    :raises ValueError: for an area without size, or with bad pages beyond its end.
+    """
+
+    def __init__(
+        self,
+        areas: Iterable[SwapInfo],
+        rules: SlotRules = RULES["6.18"],
+        *,
+        cpus: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(areas, rules)
+        self.maps = tuple(
+            clusters.create(
+                area.pages or 0,
+                rules,
+                rotational=area.seeks,
+                cpus=cpus,
+                discard=area.discard,
+                blkdev=area.blkdev,
+                badpages=area.badpages,
+                seed=seed + number,
+            )
+            for number, area in enumerate(self.areas)
+        )
+        self._isolated = tuple(slots for slots in self.maps if isinstance(slots, IsolatedClusters))
+        self._first_slots = [0, *accumulate(slots.max for slots in self.maps[:-1])]
+        self._cpus = cpus
+        self._asked = 0  # allocations that named no CPU
+        self._nr_swap_pages = sum(slots.pages for slots in self.maps)
+        # Areas that have a free slot, by priority (plist swap_avail_head).
+        self._avail = [number for equals in self._equals for number in equals.numbers]
+        # percpu_swap_cluster
+        self._current: list[list[int | None]] = [[None] * (PMD_ORDER + 1) for _ in range(cpus)]
+        # mm/swap_slots.c
+        self._is_cache_active = False
+        self._cached: list[deque[int]] = [deque() for _ in range(cpus)]
+        self._kept_back: list[list[int]] = [[] for _ in range(cpus)]
+
+    def alloc(self, mask: int = ALL_TIERS, cpu: int | None = None, order: int = 0) -> int | None:
+        """Take 2 to the *order* slots in a row; the first.
+
+        ``None`` where there are none, which is counted, and with *order* says no more than that
+        the folio is to be split.
+        """
+        if cpu is None:
+            cpu = self._asked // SWAP_CLUSTER_MAX % self._cpus
+            self._asked += 1
+        if not self.rules.slots_cache:
+            slot = self._alloc_fast(mask, cpu, order) or self._alloc_slow(mask, cpu, order)
+        elif order or mask != ALL_TIERS or not self._check_cache_active():
+            slot = next(iter(self._get_swap_pages(1, mask, cpu, order)), None)
+        else:
+            slot = self._alloc_cached(cpu)
+        if slot is None and not order:
+            self._refuse(mask)
+        return slot
+
+    def alloc_run(self, count: int, room: int = 0, *, folio: bool = False) -> int | None:  # noqa: ARG002
+        """None: the kernel gives slots one by one."""
+        return None
+
+    def free(self, slot: int, cpu: int = 0) -> None:
+        """Give *slot*, which is taken, back; some kernels keep it until there are more."""
+        kept = self._kept_back[cpu]
+        if self.rules.slots_kept_back and self._is_cache_active:
+            if len(kept) == self.rules.slots_kept_back:
+                for other in kept:
+                    self._free(other)
+                kept.clear()
+            kept.append(slot)
+        else:
+            self._free(slot)
+
+    def slots(self) -> tuple[SlotStat | None, ...]:
+        """How the slots of each area lie."""
+        return tuple(slots.stat() for slots in self.maps)
+
+    def _free(self, slot: int) -> None:
+        number = bisect_right(self._first_slots, slot) - 1
+        area, slots = self.areas[number], self.maps[number]
+        if slots.inuse_pages == slots.pages:
+            self._add_to_avail(number)
+        slots.free(slot - self._first_slots[number])
+        area.inuse_pages -= 1
+        self.inuse_pages -= 1
+        self._nr_swap_pages += 1
+
+    # The list of areas
+
+    def _add_to_avail(self, number: int) -> None:
+        """``plist_add()``: after those of equal priority."""
+        place = bisect_right(self._avail, -self._prio(number), key=lambda n: -self._prio(n))
+        self._avail.insert(place, number)
+
+    def _requeue(self, number: int) -> None:
+        """``plist_requeue()``: behind those of equal priority."""
+        self._avail.remove(number)
+        self._add_to_avail(number)
+
+    def _took(self, number: int, nr_pages: int) -> None:
+        slots = self.maps[number]
+        self.areas[number].inuse_pages += nr_pages
+        self.inuse_pages += nr_pages
+        self._nr_swap_pages -= nr_pages
+        if slots.inuse_pages == slots.pages:
+            self._avail.remove(number)
+
+    # Since 6.15: each CPU has one current cluster, of whichever area
+
+    def _alloc_fast(self, mask: int, cpu: int, order: int) -> int | None:
+        number = self._current[cpu][order]
+        if number is None or not self.areas[number].tier_mask & mask:
+            return None
+        offset = self._isolated[number].alloc_fast(cpu, order)
+        if not offset:
+            return None
+        self._took(number, 1 << order)
+        return self._first_slots[number] + offset
+
+    def _alloc_slow(self, mask: int, cpu: int, order: int) -> int | None:
+        for number in tuple(self._avail):
+            if not self.areas[number].tier_mask & mask:
+                continue
+            self._requeue(number)
+            slots = self._isolated[number]
+            offset = slots.alloc_slow(cpu, order)
+            if not slots.rotational:
+                self._current[cpu][order] = number
+            if offset:
+                self._took(number, 1 << order)
+                return self._first_slots[number] + offset
+            if order:
+                return None
+        return None
+
+    # Until 6.14: each CPU takes a batch of slots
+
+    def _get_swap_pages(self, wanted: int, mask: int, cpu: int, order: int = 0) -> list[int]:
+        """``get_swap_pages()``: slots of one area."""
+        wanted = min(wanted, SWAP_BATCH, self._nr_swap_pages >> order)
+        if wanted <= 0:
+            return []
+        for number in tuple(self._avail):
+            if not self.areas[number].tier_mask & mask:
+                continue
+            self._requeue(number)
+            taken = self.maps[number].alloc_slots(wanted, cpu, order)
+            if taken:
+                self._took(number, len(taken) << order)
+                first = self._first_slots[number]
+                return [first + offset for offset in taken]
+            if order:
+                return []
+        return []
+
+    def _alloc_cached(self, cpu: int) -> int | None:
+        cached = self._cached[cpu]
+        if not cached:
+            cached.extend(self._get_swap_pages(self.rules.slots_cache, ALL_TIERS, cpu))
+        return cached.popleft() if cached else None
+
+    def _check_cache_active(self) -> bool:
+        """``check_cache_active()``: no CPU hoards slots when they are few."""
+        unit = self._cpus * self.rules.slots_cache
+        if self._is_cache_active:
+            if self._nr_swap_pages < _THRESHOLD_DEACTIVATE * unit:
+                self._is_cache_active = False
+                for kept in (*self._cached, *self._kept_back):
+                    for slot in kept:
+                        self._free(slot)
+                    kept.clear()
+        elif self._nr_swap_pages > _THRESHOLD_ACTIVATE * unit:
+            self._is_cache_active = True
+        return self._is_cache_active

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory under limits: what is charged to whom at a fault, and who has to give pages for it.
+
+After ``do_swap_page()`` (mm/memory.c) and ``try_charge_memcg()`` (mm/memcontrol.c), Linux 6.1 to
+6.18. Which pages go is for :mod:`ghostswap.mm.vmscan.two_lists` to say, or for
+:mod:`ghostswap.mm.vmscan.exact_lru`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
+from typing import Literal, Protocol
+
+from ghostswap import kernels
+from ghostswap.errors import UsageError
+from ghostswap.kernels.reclaim import RULES
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.vmscan.exact_lru import ExactLru
+from ghostswap.mm.vmscan.lruvec import EVICTED, UNMAPPED, YOUNG, Events, Fault, Lruvec, Pages
+from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing
+from ghostswap.mm.vmscan.two_lists import TwoLists
+from ghostswap.pages.source import PAGE_SIZE
+
+MAX_RECLAIM_RETRIES = 16
+MEM_CGROUP_ID_MAX = 0xFFFF
+PTRS_PER_PTE = 512
+
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A cgroup with processes, and the numbers of their pages: so many from *first* on."""
+
+    cgroup: Cgroup
+    first: int
+    pages: int
+
+
+class _Policy(Protocol):
+    """Which pages leave."""
+
+    def touch(
+        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault
+    ) -> None: ...
+    def add(self, page: int, lruvec: Lruvec) -> None: ...
+    def write_back(self, page: int, lruvec: Lruvec) -> None: ...
+    def coldest_first(self, lruvec: Lruvec) -> Iterator[int]: ...
+    def forget(self, lruvec: Lruvec) -> None: ...
+    def try_to_free_pages(self, target: Lruvec) -> int: ...
+
+
+class _Killed(Exception):
+    """The group that faults is gone."""
+
+
+class Memory:
+    """The memory of *groups*, under the limits of their cgroups and of the machine.
+
+    :param kernel: a name that :func:`ghostswap.kernels.get` knows.
+    :param groups: known by their positions here; one a cgroup. Pages are numbers over all of them.
+    :param backing: where pages go that leave, and where they come back from.
+    :param policy: ``kernel`` for its two lists, ``lru`` for exact LRU.
+    :param cgroup_version: 2 charges bytes in zswap to their group, 1 does not.
+    :param kernel_pages: charged to each group from the start, by default as many as *kernel*
+        takes; page tables come on top.
+    :param flush_every: faults between two flushes of the cgroup statistics, on which the two lists
+        go by; 0 to flush at every reclaim, as if somebody were reading ``memory.stat`` all the
+        time; by default what *kernel* does. A kernel that flushes by the clock does not repeat itself: runs with some values give a band.
+    :param flush_first: faults before the first flush, by default as many.
+    :param has_swap: whether a slot is free in any area; by default one always is.
+    :param charges_slots: a page cannot leave without a slot that counts for ``memory.swap.max``.
+    :param ram: bytes for all groups and for
+    :param others: pages that nobody is charged for, as cgroup v1's zswap pool.
+    :param shrink_slab: called with a group and a priority when reclaim has scanned that group:
+        the place of zswap's shrinker.
+    :param on_kill: called with a group that is killed: its slots are free.
+    :param one_cpu: every process stays on one CPU, whose TLB is large. x86 clears accessed bits
+        without telling TLBs (``ptep_clear_flush_young()``), and a page that is unmapped takes all
+        other translations with it only where the process has been on another CPU
+        (``arch_tlbbatch_should_defer()``). So here a page that came in is not seen to be touched
+        again, but for its first write; elsewhere every touch is seen. Real processes lie between.
+    :ivar killed: by group, whether it has been killed for lack of memory.
+    :raises UsageError: there are more cgroups than a kernel can have.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        groups: Sequence[Group],
+        backing: Backing,
+        *,
+        policy: Literal["kernel", "lru"] = "kernel",
+        cgroup_version: int = 2,
+        kernel_pages: int | None = None,
+        flush_every: int | None = None,
+        flush_first: int | None = None,
+        has_swap: Callable[[], bool] = lambda: True,
+        charges_slots: bool = True,
+        ram: int | None = None,
+        others: Callable[[], int] = lambda: 0,
+        shrink_slab: Callable[[int, int], None] | None = None,
+        on_kill: Callable[[int], object] | None = None,
+        one_cpu: bool = False,
+    ) -> None:
+        row = kernels.get(kernel)
+        rules = RULES[row.name]
+        kernel_pages = rules.kernel_pages if kernel_pages is None else kernel_pages
+        self.groups = tuple(groups)
+        self.killed = [False] * len(self.groups)
+        exclusive = (ZSWAP, ZRAM)
+        self._leaves_no_copy = exclusive if row.exclusive_loads else (ZRAM,)
+        self._charges_zswap = cgroup_version == 2
+        self._swap_in = backing.swap_in
+        self._others = others
+        self._on_kill = on_kill
+        self._kernel_pages = kernel_pages
+        self._pages = Pages(max((group.first + group.pages for group in groups), default=0))
+        self._made = [0] * len(self.groups)
+        root = Cgroup(memory_max=ram)
+        by_cgroup = {root: Lruvec(root, None, 0)}
+        self._lruvec_of: list[Lruvec] = []
+        for number, group in enumerate(self.groups):
+            above = by_cgroup[root]
+            for cgroup in reversed(tuple(group.cgroup.lineage)):
+                if cgroup not in by_cgroup:
+                    by_cgroup[cgroup] = Lruvec(cgroup, above, len(by_cgroup))
+                above = by_cgroup[cgroup]
+            above.group = number
+            above.charge(kernel_pages)
+            self._lruvec_of.append(above)
+        if len(by_cgroup) > MEM_CGROUP_ID_MAX:
+            raise UsageError("too many cgroups", f"the kernel has {MEM_CGROUP_ID_MAX} at most")
+        self._limits = [
+            tuple(
+                (target, target.cgroup.memory_max // PAGE_SIZE)
+                for target in lruvec.lineage
+                if target.cgroup.memory_max is not None
+            )
+            for lruvec in self._lruvec_of
+        ]
+        # Exact LRU frees but the one page that is wanted.
+        self._leaves_room = [
+            policy == "kernel"
+            and all(below.group in (-1, number) for at, _ in limits for below in at.subtree())
+            for number, limits in enumerate(self._limits)
+        ]
+        self._room: list[float] = [0] * len(self.groups)
+        self._policy: _Policy
+        if policy == "lru":
+            self._policy = ExactLru(self._pages, backing, tuple(by_cgroup.values()))
+            return
+        every = rules.flush_every if flush_every is None else flush_every
+        self._policy = TwoLists(
+            rules,
+            self._pages,
+            backing,
+            tuple(by_cgroup.values()),
+            flush_every=every,
+            flush_first=every if flush_first is None else flush_first,
+            has_swap=has_swap,
+            charges_slots=charges_slots,
+            waits_for_writes=cgroup_version == 1,
+            shrink_slab=shrink_slab,
+            one_cpu=one_cpu,
+        )
+
+    # What processes do
+
+    def fill(self, group: int) -> None:
+        """Have *group* write all its pages, in order, for the first time."""
+        first, end = self.groups[group].first, self.groups[group].first + self.groups[group].pages
+        for start in range(first, end, _CHUNK):
+            pages = array("I", range(start, min(start + _CHUNK, end)))
+            self.touch(group, pages, b"\1" * len(pages))
+
+    def touch(self, group: int, pages: array[int], writes: bytes | None) -> None:
+        """Have *group* touch its *pages* in order, until it is killed.
+
+        :param writes: not 0 for each touch that is a write; ``None`` if none is.
+        """
+        if not self.killed[group]:
+            with suppress(_Killed):
+                self._policy.touch(self._lruvec_of[group], pages, writes, self._fault)
+
+    def write_back(self, page: int, group: int) -> None:
+        """Have *page* of *group* in memory once more, while zswap writes it to disk."""
+        self._policy.write_back(page, self._lruvec_of[group])
+
+    # What there is to know
+
+    def events(self, group: int) -> Events:
+        """The counters of *group*, which go on changing."""
+        return self._lruvec_of[group].events
+
+    def resident(self, group: int) -> int:
+        """How many pages of *group* are in memory."""
+        return self._lruvec_of[group].resident
+
+    @property
+    def is_mapped(self) -> bytearray:
+        """By page, not 0 while its process has it in memory; to be looked at only."""
+        return self._pages.pte
+
+    def coldest_first(self, group: int) -> Iterator[int]:
+        """The pages of *group* that are in memory, as the LRU has them."""
+        return self._policy.coldest_first(self._lruvec_of[group])
+
+    # Faults
+
+    def _fault(self, page: int, lruvec: Lruvec) -> None:
+        """``do_swap_page()``, or ``do_anonymous_page()`` for a page that never was."""
+        lruvec.events.pgfault += 1
+        pages = self._pages
+        if pages.flags[page] & UNMAPPED:
+            self._map_cached(page)
+            return
+        group = lruvec.group
+        if self._room[group]:
+            self._room[group] -= 1
+        else:
+            self._room[group] = self._make_room(lruvec)
+            if pages.flags[page] & UNMAPPED:  # zswap has just written it
+                self._map_cached(page)
+                return
+        for cgroup in lruvec.charged:
+            cgroup.memory_pages += 1
+        lruvec.resident += 1
+        if pages.flags[page] & EVICTED:
+            lruvec.events.pgmajfault += 1
+            self._policy.add(page, lruvec)
+            # With no copy left behind, a page is as good as written to.
+            pages.dirty[page] = self._swap_in(page, group) in self._leaves_no_copy
+        else:
+            self._make(lruvec)
+            pages.dirty[page] = 1
+            self._policy.add(page, lruvec)
+
+    def _make_room(self, lruvec: Lruvec) -> float:
+        """Have limits let *lruvec* have a page; how many more, before they need be looked at again.
+
+        What is used grows by faults, and shrinks by all else: so where nobody shares its limits.
+        """
+        limits = self._limits[lruvec.group]
+        for target, limit in limits:
+            if self._usage(target) >= limit:
+                self._reclaim(target, limit, lruvec)
+        if not self._leaves_room[lruvec.group]:
+            return 0
+        return min((limit - self._usage(target) - 1 for target, limit in limits), default=inf)
+
+    def _map_cached(self, page: int) -> None:
+        """Map *page* again, which the swap cache still has."""
+        self._pages.flags[page] &= ~UNMAPPED
+        self._pages.pte[page] = YOUNG
+
+    def _make(self, lruvec: Lruvec) -> None:
+        """Count a new page; each 512 take a page table."""
+        if self._made[lruvec.group] % PTRS_PER_PTE == 0:
+            lruvec.charge(1)
+            self._room[lruvec.group] = max(self._room[lruvec.group] - 1, 0)
+        self._made[lruvec.group] += 1
+
+    def _usage(self, lruvec: Lruvec) -> int:
+        """``memory.current`` in pages; of the root, of the whole machine."""
+        if lruvec.index == 0:
+            return lruvec.cgroup.memory_pages + self._others()
+        zswap_bytes = lruvec.cgroup.zswap_bytes if self._charges_zswap else 0
+        return lruvec.cgroup.memory_pages + (zswap_bytes + PAGE_SIZE - 1) // PAGE_SIZE
+
+    def _reclaim(self, target: Lruvec, limit: int, faulting: Lruvec) -> None:
+        """``try_charge_memcg()``: get *target* below its *limit*, if need be by the OOM killer.
+
+        :raises _Killed: it was *faulting* that had to go.
+        """
+        # The first failure has the CPUs' stocks drained, and does not count.
+        retries = MAX_RECLAIM_RETRIES + 1
+        while True:
+            nr_reclaimed = self._policy.try_to_free_pages(target)
+            if self._usage(target) < limit:
+                return
+            if nr_reclaimed:
+                continue
+            retries -= 1
+            if retries < 0:
+                self._out_of_memory(target, faulting)
+                retries = MAX_RECLAIM_RETRIES
+
+    def _out_of_memory(self, target: Lruvec, faulting: Lruvec) -> None:
+        """``out_of_memory()``: kill the group below *target* that has the most pages."""
+        alive = (
+            lruvec
+            for lruvec in target.subtree()
+            if lruvec.group >= 0 and not self.killed[lruvec.group]
+        )
+        victim = max(alive, key=lambda lruvec: self._made[lruvec.group])
+        group = self.groups[victim.group]
+        self.killed[victim.group] = True
+        self._policy.forget(victim)
+        self._pages.pte[group.first : group.first + group.pages] = bytes(group.pages)
+        tables = -(-self._made[victim.group] // PTRS_PER_PTE)
+        victim.charge(-(victim.resident + self._kernel_pages + tables))
+        victim.resident = 0
+        if self._on_kill is not None:
+            self._on_kill(victim.group)
+        if victim is faulting:
+            raise _Killed

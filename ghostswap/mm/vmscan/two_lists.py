@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's choice of pages to reclaim: an inactive and an active list, without MGLRU.
+
+After mm/vmscan.c, mm/workingset.c and mm/swap.c of Linux 6.1 and 6.12, anonymous pages only.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
+
+from ghostswap.kernels.reclaim import Rules
+from ghostswap.mm.vmscan.lruvec import (
+    EVICTED,
+    OLD,
+    REFERENCED,
+    SWAP_CLUSTER_MAX,
+    UNMAPPED,
+    WORKINGSET,
+    YOUNG,
+    Fault,
+    Lruvec,
+    Pages,
+)
+from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing
+
+# A shadow is the age of the lruvec that evicted the page, its index (16 bits, as the kernel has
+# for a cgroup), and WORKINGSET as one bit.
+_INDEX_MASK = 0xFFFF
+_AGE_SHIFT = 17
+_AGE = 1 << _AGE_SHIFT
+
+DEF_PRIORITY = 12
+SWAPPINESS = 60
+MAX_SWAPPINESS = 200
+
+#: The time that a write to disk takes, in pages that reclaim visits meanwhile; and what it takes
+#: to come to a list. As on a virtual disk (6.12): with them as many pages are under way, and as
+#: many come back before they are there, as were recorded.
+WRITE_TIME = 360
+WALK_TIME = 50
+
+
+class TwoLists:
+    """Which pages leave: those that nobody touched on their way down the inactive list.
+
+    :param lruvecs: all there are, by index; the first is the root's.
+    :param flush_every: faults between two flushes of the statistics, 0 to flush as needed.
+    :param flush_first: faults before the first.
+    :param has_swap: whether any slot of the machine is free.
+    :param charges_slots: a page cannot leave without a slot that is charged to its group.
+    :param waits_for_writes: cgroup v1: reclaim waits for a write that it comes across.
+    :param shrink_slab: called with a group and a priority when reclaim has been through its
+        lists; what it shrinks flushes the statistics, as zswap's shrinker does.
+    :param one_cpu: as for :class:`ghostswap.mm.vmscan.memory.Memory`.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        pages: Pages,
+        backing: Backing,
+        lruvecs: Sequence[Lruvec],
+        *,
+        flush_every: int,
+        flush_first: int,
+        has_swap: Callable[[], bool],
+        charges_slots: bool,
+        waits_for_writes: bool,
+        shrink_slab: Callable[[int, int], None] | None,
+        one_cpu: bool,
+    ) -> None:
+        self._rules = rules
+        self._pages = pages
+        self._swap_out = backing.swap_out
+        self._lruvecs = lruvecs
+        self._flush_every = flush_every
+        self._to_flush: float = flush_first if flush_every else inf
+        self._has_swap = has_swap
+        self._charges_slots = charges_slots
+        self._waits_for_writes = waits_for_writes
+        self._shrink_slab = shrink_slab
+        self._one_cpu = one_cpu
+        self._batch: list[tuple[deque[int], int]] = []  # lists, and the pages that go to them
+        self._clock = 0
+        self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
+        self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
+        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker.
+        self._is_fresh = [
+            not flush_every
+            or shrink_slab is not None
+            or (not waits_for_writes and any(above.cgroup.zswap_max for above in lruvec.lineage))
+            for lruvec in lruvecs
+        ]
+
+    # What processes do
+
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
+        """Touch *pages* of *lruvec* in order; *fault* maps one that is not."""
+        pte, dirty = self._pages.pte, self._pages.dirty
+        if self._one_cpu:
+            self._touch_translated(lruvec, pages, writes, fault)
+        elif writes is None:
+            for page in pages:
+                if pte[page]:
+                    pte[page] = YOUNG
+                else:
+                    fault(page, lruvec)
+        else:
+            for page, write in zip(pages, writes, strict=True):
+                if pte[page]:
+                    pte[page] = YOUNG
+                else:
+                    fault(page, lruvec)
+                if write:
+                    dirty[page] = 1
+
+    def _touch_translated(
+        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault
+    ) -> None:
+        """Touch pages that the TLB has, if they are there: only a first write looks at the PTE."""
+        pte, dirty = self._pages.pte, self._pages.dirty
+        for page, write in zip(pages, writes or bytes(len(pages)), strict=True):
+            if not pte[page]:
+                fault(page, lruvec)
+            if write and not dirty[page]:
+                dirty[page] = 1
+                pte[page] = YOUNG
+
+    def add(self, page: int, lruvec: Lruvec) -> None:
+        """Put *page*, new or brought back, on its list: the active one if it went too early.
+
+        ``workingset_refault()`` and ``folio_add_lru()``.
+        """
+        self._to_flush -= 1
+        if self._to_flush <= 0:
+            self._flush_late()
+        pages = self._pages
+        is_active = pages.flags[page] & EVICTED and self._workingset_refault(page, lruvec)
+        pages.pte[page] = YOUNG
+        self._batch.append((lruvec.active if is_active else lruvec.inactive, page))
+        if len(self._batch) == self._rules.pagevec_size:
+            self._lru_add_drain()
+
+    def _flush_late(self) -> None:
+        """``flush_memcg_stats_dwork()``, going by faults instead of the time."""
+        self._to_flush = self._flush_every
+        self._lruvecs[0].flush_stats()
+
+    def _workingset_refault(self, page: int, lruvec: Lruvec) -> bool:
+        """``workingset_refault()`` of *page*, which is in memory again; whether it is active."""
+        pages, events = self._pages, lruvec.events
+        pages.flags[page] = 0
+        events.workingset_refault_anon += 1
+        shadow = pages.shadow[page]
+        evictor = self._lruvecs[shadow >> 1 & _INDEX_MASK]
+        distance = evictor.nonresident_age - (shadow >> _AGE_SHIFT)
+        if distance > evictor.state.active or not self._may_swap(evictor):
+            return False
+        lruvec.age_nonresident(1)
+        events.workingset_activate_anon += 1
+        if shadow & 1:
+            pages.flags[page] = WORKINGSET
+            lruvec.note_cost(1, 0)
+            events.workingset_restore_anon += 1
+        return True
+
+    def write_back(self, page: int, lruvec: Lruvec) -> None:
+        """``zswap_writeback_entry()`` brings *page* to memory to write it; then it goes first.
+
+        That it may be active until then is no matter (``lru_move_tail()``).
+        """
+        if self._pages.flags[page] & EVICTED:
+            self._workingset_refault(page, lruvec)
+            self._pages.flags[page] |= UNMAPPED
+            self._pages.dirty[page] = 0
+            lruvec.writing.append((page, self._clock + WRITE_TIME))
+            lruvec.resident += 1
+            lruvec.charge(1)
+
+    def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
+        """Pages of *lruvec* itself in the order in which reclaim comes to them."""
+        yield from lruvec.inactive
+        yield from (page for page, _ in lruvec.writing)
+        yield from (page for pages, page in self._batch if pages is lruvec.inactive)
+        yield from lruvec.active
+        yield from (page for pages, page in self._batch if pages is lruvec.active)
+
+    def forget(self, lruvec: Lruvec) -> None:
+        """The processes of *lruvec* are gone."""
+        self._lru_add_drain()
+        lruvec.inactive.clear()
+        lruvec.active.clear()
+        lruvec.writing.clear()
+
+    # What reclaim does
+
+    def try_to_free_pages(self, target: Lruvec) -> int:
+        """``do_try_to_free_pages()`` below *target*: how many are free."""
+        full_walk = not self._rules.partial_walks
+        force_deactivate = False
+        while True:
+            nr_reclaimed = 0
+            skipped_deactivate = False
+            for priority in range(DEF_PRIORITY, -1, -1):
+                freed, skipped = self._shrink_node(target, priority, force_deactivate, full_walk)
+                nr_reclaimed += freed
+                skipped_deactivate |= skipped
+                if nr_reclaimed >= SWAP_CLUSTER_MAX:
+                    break
+            target.refaults = target.state.activations
+            if nr_reclaimed:
+                return nr_reclaimed
+            if not full_walk:
+                full_walk = True
+            elif skipped_deactivate and not force_deactivate:
+                force_deactivate = True
+            else:
+                return 0
+
+    def _shrink_node(
+        self, target: Lruvec, priority: int, force_deactivate: bool, full_walk: bool
+    ) -> tuple[int, bool]:
+        if self._is_fresh[target.index]:
+            target.flush_stats()
+        may_deactivate = (
+            force_deactivate
+            or target.state.activations != target.refaults
+            or target.is_inactive_low()
+        )
+        nr_reclaimed = 0
+        skipped_deactivate = False
+        for lruvec in self._walk(target, full_walk):
+            freed, skipped = self._shrink_lruvec(lruvec, target, priority, may_deactivate)
+            nr_reclaimed += freed
+            skipped_deactivate |= skipped
+            if self._shrink_slab is not None and lruvec.group >= 0:
+                self._shrink_slab(lruvec.group, priority)
+            if not full_walk and nr_reclaimed >= SWAP_CLUSTER_MAX:
+                break
+        return nr_reclaimed, skipped_deactivate
+
+    def _walk(self, target: Lruvec, full_walk: bool) -> Iterator[Lruvec]:
+        """``mem_cgroup_iter()``: all below *target*, or those that are left of the last walk."""
+        subtree = self._subtrees[target.index]
+        start = 0 if full_walk else self._positions[target.index]
+        for position in range(start, len(subtree)):
+            if not full_walk:
+                self._positions[target.index] = (position + 1) % len(subtree)
+            yield subtree[position]
+
+    def _shrink_lruvec(
+        self, lruvec: Lruvec, target: Lruvec, priority: int, may_deactivate: bool
+    ) -> tuple[int, bool]:
+        self._clock += WALK_TIME
+        if not self._may_swap(lruvec):
+            return 0, False
+        nr_inactive, nr_active = self._get_scan_count(lruvec, target, priority)
+        nr_reclaimed = 0
+        skipped_deactivate = False
+        while nr_inactive and nr_reclaimed < SWAP_CLUSTER_MAX:
+            nr_to_scan = min(nr_inactive, SWAP_CLUSTER_MAX)
+            nr_inactive -= nr_to_scan
+            nr_reclaimed += self._shrink_inactive_list(nr_to_scan, lruvec, target)
+            if nr_active:
+                nr_to_scan = min(nr_active, SWAP_CLUSTER_MAX)
+                nr_active -= nr_to_scan
+                if may_deactivate:
+                    self._shrink_active_list(nr_to_scan, lruvec)
+                else:
+                    skipped_deactivate = True
+        if lruvec.is_inactive_low():
+            self._shrink_active_list(SWAP_CLUSTER_MAX, lruvec)
+        return nr_reclaimed, skipped_deactivate
+
+    def _may_swap(self, lruvec: Lruvec) -> bool:
+        """``can_reclaim_anon_pages()``"""
+        return (not self._charges_slots or lruvec.cgroup.has_swap()) and self._has_swap()
+
+    @staticmethod
+    def _get_scan_count(lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:
+        """``get_scan_count()``: how much of the inactive and of the active list to scan.
+
+        File pages get their share, too, although there are none.
+        """
+        nr_inactive = len(lruvec.inactive) + len(lruvec.writing) >> priority
+        nr_active = len(lruvec.active) >> priority
+        if priority == 0:
+            return nr_inactive, nr_active
+        cost = target.anon_cost
+        ap = SWAPPINESS * (3 * cost + 1) // (2 * cost + 1)
+        fp = (MAX_SWAPPINESS - SWAPPINESS) * (3 * cost + 1) // (cost + 1)
+        return nr_inactive * ap // (ap + fp), nr_active * ap // (ap + fp)
+
+    def _shrink_active_list(self, nr_to_scan: int, lruvec: Lruvec) -> None:
+        self._lru_add_drain()
+        take, put = lruvec.active.popleft, lruvec.inactive.append
+        pte, flags = self._pages.pte, self._pages.flags
+        nr_taken = min(nr_to_scan, len(lruvec.active))
+        for _ in range(nr_taken):
+            page = take()
+            if pte[page]:  # not one that was met on its way to disk
+                pte[page] = OLD
+            flags[page] |= WORKINGSET
+            put(page)
+        lruvec.events.pgrefill += nr_taken
+        lruvec.events.pgdeactivate += nr_taken
+
+    def _shrink_inactive_list(self, nr_to_scan: int, lruvec: Lruvec, target: Lruvec) -> int:
+        """``shrink_inactive_list()`` and ``shrink_folio_list()``"""
+        self._lru_add_drain()
+        self._end_writeback(lruvec)
+        nr_taken = min(nr_to_scan, len(lruvec.inactive))
+        if not nr_taken:
+            self._meet_writeback(nr_to_scan, lruvec)
+            return 0
+        pages, swap_out, group = self._pages, self._swap_out, lruvec.group
+        pte, dirty, flags, shadow = pages.pte, pages.dirty, pages.flags, pages.shadow
+        take, keep, activate = lruvec.inactive.popleft, lruvec.inactive.append, lruvec.active.append
+        due = self._clock + WRITE_TIME
+        evictor = target.nonresident_age << _AGE_SHIFT | target.index << 1  # pack_shadow()
+        nr_active = len(lruvec.active)
+        nr_pageout = nr_reclaimed = 0
+        for visit in range(nr_taken):
+            page = take()
+            flag = flags[page]
+            if pte[page] == YOUNG:
+                pte[page] = OLD
+                if flag & REFERENCED:
+                    activate(page)
+                else:
+                    flags[page] = flag | REFERENCED
+                    keep(page)
+                continue
+            out = swap_out(page, group, dirty[page] == 1)
+            if out is FREED:
+                nr_pageout += dirty[page]
+                shadow[page] = evictor | (flag & WORKINGSET != 0)
+                evictor += _AGE
+                nr_reclaimed += 1
+                flags[page] = EVICTED
+                pte[page] = 0
+            elif out is WRITING:
+                nr_pageout += 1
+                flags[page] = flag & ~REFERENCED | UNMAPPED
+                pte[page] = dirty[page] = 0
+                lruvec.writing.append((page, due + visit))
+            else:
+                flags[page] = flag & ~REFERENCED
+                activate(page)
+        self._clock += nr_taken
+        nr_activated = len(lruvec.active) - nr_active
+        target.age_nonresident(nr_reclaimed)
+        lruvec.age_nonresident(nr_activated)
+        lruvec.note_cost(nr_pageout, nr_taken - nr_reclaimed)
+        lruvec.resident -= nr_reclaimed
+        lruvec.charge(-nr_reclaimed)
+        lruvec.events.pgscan += nr_taken
+        lruvec.events.pgsteal += nr_reclaimed
+        lruvec.events.pgactivate += nr_activated
+        return nr_reclaimed
+
+    def _end_writeback(self, lruvec: Lruvec) -> None:
+        """``folio_rotate_reclaimable()``: pages that have been written are the next to go."""
+        writing = lruvec.writing
+        while writing and writing[0][1] <= self._clock:
+            lruvec.inactive.appendleft(writing.popleft()[0])
+
+    def _meet_writeback(self, nr_to_scan: int, lruvec: Lruvec) -> None:
+        """Nothing but pages under writeback is left to scan."""
+        nr_met = min(nr_to_scan, len(lruvec.writing))
+        for _ in range(nr_met):
+            page, due = lruvec.writing.popleft()
+            if self._waits_for_writes:
+                self._clock = max(self._clock, due)
+                lruvec.inactive.append(page)
+            else:
+                lruvec.active.append(page)
+        lruvec.events.pgscan += nr_met
+        if not self._waits_for_writes:
+            lruvec.events.pgactivate += nr_met
+            lruvec.age_nonresident(nr_met)
+
+    def _lru_add_drain(self) -> None:
+        for pages, page in self._batch:
+            pages.append(page)
+        self._batch.clear()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The allocators behind one zswap: of the type asked for, and as many as the kernel makes."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from ghostswap.kernels import Kernel
+from ghostswap.mm.zpool import z3fold, zbud, zsmalloc
+from ghostswap.mm.zpool.size_class import Filling, size_classes
+from ghostswap.mm.zpool.zsmalloc import ClassStat
+
+Pool = zsmalloc.Pool | zbud.Pool | z3fold.Pool
+
+TYPES: Mapping[str, type[Pool]] = MappingProxyType(
+    {"zsmalloc": zsmalloc.Pool, "zbud": zbud.Pool, "z3fold": z3fold.Pool}
+)
+
+
+def create(kernel: Kernel, zpool: str, seed: int) -> Pool | ManyPools:
+    """``zswap_pool_create()``.
+
+    :param zpool: one of ``kernel.zpools``.
+    :param seed: of the choice among many pools.
+    """
+    pools = [TYPES[zpool](rules=kernel.zsmalloc) for _ in range(kernel.nr_zpools)]
+    return pools[0] if len(pools) == 1 else ManyPools(pools, seed)
+
+
+class _Lots:
+    """Which pool the next object goes to: the kernel hashes its address, here lots are drawn."""
+
+    def __init__(self, nr_zpools: int, seed: int) -> None:
+        self._numbers = range(nr_zpools)
+        self._random = random.Random(seed)
+
+    def draw(self, count: int) -> list[int]:
+        """The next *count* lots: the same ones whether drawn at once or one by one."""
+        return self._random.choices(self._numbers, k=count)
+
+
+class ManyPools:
+    """``ZSWAP_NR_ZPOOLS`` allocators (6.6) as one; an :class:`~ghostswap.mm.zpool.api.Allocator`.
+
+    :ivar pages: pages that they hold together.
+    """
+
+    def __init__(self, pools: Sequence[Pool], seed: int) -> None:
+        self.pages = 0
+        self._pools = pools
+        self._lots = _Lots(len(pools), seed)
+
+    def malloc(self, length: int) -> int:
+        """Place an object of *length* bytes; handle and errors as the pool's own."""
+        (number,) = self._lots.draw(1)
+        pool = self._pools[number]
+        before = pool.pages
+        handle = pool.malloc(length)
+        self.pages += pool.pages - before
+        return handle * len(self._pools) + number
+
+    def free(self, handle: int) -> None:
+        """Give the object's room back."""
+        inner, number = divmod(handle, len(self._pools))
+        pool = self._pools[number]
+        before = pool.pages
+        pool.free(inner)
+        self.pages += pool.pages - before
+
+    def classes(self) -> tuple[ClassStat, ...]:
+        """Take stock of every size class, over all pools."""
+        stocks = [pool.classes() for pool in self._pools if isinstance(pool, zsmalloc.Pool)]
+        return tuple(sum(same[1:], same[0]) for same in zip(*stocks, strict=True))
+
+
+class Fillings:
+    """As many pages as :func:`create`'s zsmalloc would hold, while objects are only stored."""
+
+    def __init__(self, kernel: Kernel, seed: int) -> None:
+        classes = size_classes(rules=kernel.zsmalloc)
+        self.largest_zspage = max(c.pages_per_zspage for c in classes)
+        self._fillings = [Filling(classes) for _ in range(kernel.nr_zpools)]
+        self._lots = _Lots(kernel.nr_zpools, seed)
+
+    @property
+    def pages(self) -> int:
+        """Pages that they hold together."""
+        return sum(filling.pages for filling in self._fillings)
+
+    def store(self, lengths: Iterable[int]) -> None:
+        """Store an object of each length, in order."""
+        if len(self._fillings) == 1:
+            self._fillings[0].store_all(lengths)
+        else:
+            lengths = tuple(lengths)
+            lots = self._lots.draw(len(lengths))
+            for (number, length), count in Counter(zip(lots, lengths, strict=True)).items():
+                self._fillings[number].store(length, count)
