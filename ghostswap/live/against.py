@@ -26,8 +26,9 @@ from ghostswap.live.zram import live_zram
 from ghostswap.live.zswap import check_zswap, live_zswap, parameter
 from ghostswap.mm.swap.in_order import SwapInfo, SwapSpace
 from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
-from ghostswap.pages.source import PAGE_SIZE, Source
+from ghostswap.pages.source import Source
 from ghostswap.study.fill import Fill
 from ghostswap.study.zram_fill import ZramFill
 from ghostswap.units import format_size

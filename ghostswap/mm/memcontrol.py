@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ghostswap.mm.swap.in_order import ALL_TIERS
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.mm.swap.swap_info import ALL_TIERS
+from ghostswap.page import PAGE_SIZE
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +93,11 @@ class Cgroup:
             if group.swap_pages * 2 >= most:
                 return True
         return False
+
+    @property
+    def is_swap_limited(self) -> bool:
+        """Whether some group up to the root has a ``memory.swap.max``."""
+        return bool(self._swap_limits)
 
     def has_swap(self) -> bool:
         """``mem_cgroup_get_nr_swap_pages()``: whether any slot may still be taken."""

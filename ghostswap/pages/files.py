@@ -16,7 +16,8 @@ from collections.abc import Iterable
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.filetypes import check_type
-from ghostswap.pages.source import PAGE_SIZE, Skipped
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Skipped
 
 _PIPE_IT = "give - as the source and connect it to standard input"
 

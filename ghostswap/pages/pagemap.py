@@ -14,7 +14,7 @@ import struct
 from array import array
 from collections.abc import Callable
 
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 #: Look through addresses from *start* to *end* (of /proc/PID/pagemap opened as *fd*) for at most
 #: *max_pages* anonymous pages in memory; return runs of them, and where the walk ended.

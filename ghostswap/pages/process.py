@@ -17,8 +17,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import pagemap
-from ghostswap.pages.source import PAGE_SIZE, Skipped
+from ghostswap.pages.source import Skipped
 
 _REFUSALS = frozenset({errno.EACCES, errno.EPERM})
 

@@ -7,9 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-#: Bytes in a page of every source (x86-64; other page sizes come with their kernels).
-PAGE_SIZE = 4096
-
 
 @dataclass(frozen=True, slots=True)
 class Skipped:

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from ghostswap.errors import GhostswapError
-from ghostswap.pages.source import PAGE_SIZE, Source
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Source
 
 NOBODY = 65534
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import pagemap
 from ghostswap.pages.process import MineSource, ProcessSource, parse_smaps
-from ghostswap.pages.source import PAGE_SIZE
 
 ReadAll = Callable[..., list[bytes]]
 Child = subprocess.Popen[str]

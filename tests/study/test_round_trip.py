@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ghostswap.study.zram_fill import ZERO, Zeromap, ZramFill
 from support.corpora import CORPORA
 
 from ghostswap import codecs, kernels
@@ -18,9 +19,8 @@ from ghostswap.area.target.target import open_target
 from ghostswap.errors import GhostswapError
 from ghostswap.mm.swap.in_order import SwapInfo, SwapSpace
 from ghostswap.mm.zswap.zswap import Zswap
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.study.round_trip import Difference, Disk, Store, ZramVerifier, ZswapVerifier
-from ghostswap.study.zram_fill import ZERO, Zeromap, ZramFill
 
 RAM = 100 * 1024 * PAGE_SIZE
 Damage = Callable[[int, bytes], bytes]

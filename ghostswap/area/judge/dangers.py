@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from ghostswap.area.header import suspend
 from ghostswap.area.header.header import PAGE_SIZES, SIGNATURES, Header, find_page_size, parse_as
 from ghostswap.area.header.layout import MAGIC_SIZE
-from ghostswap.area.judge.rules import Area, Kernel, Machine, Verdict
+from ghostswap.area.judge.rules import Area, Machine, Verdict
 from ghostswap.area.target import target
 from ghostswap.area.target.target import Target
+from ghostswap.kernels.rules import Kernel
 from ghostswap.units import format_size, printable
 
 #: /proc/swaps counts KiB in 32 bits.
@@ -112,7 +113,7 @@ def _memory(seen: Seen, head: Header) -> Iterator[Danger]:
     slots = head.last_page + 1
     judged = zip(seen.kernels, seen.verdicts, strict=True)
     needed = max(
-        (int(slots * k.slot_bytes) for k, verdict in judged if verdict.accepted), default=0
+        (int(slots * k.metadata.slot_bytes) for k, verdict in judged if verdict.accepted), default=0
     )
     if needed <= seen.machine.ram // _MEMORY_SHARE:
         return

@@ -3,16 +3,17 @@
 
 Modelled: ``SYSCALL_DEFINE2(swapon)``, ``read_swap_header`` and ``setup_swap_map`` in
 mm/swapfile.c, Linux 6.1 to 6.18, and the ghost swapfile RFC
-(20251121-ghost-v1-1-cfc0efcf3855@kernel.org). A kernel is a row of :data:`KERNELS`. What depends on
-the file and its file system comes with the :class:`Area`, from subject.py and filesystems.py.
+(20251121-ghost-v1-1-cfc0efcf3855@kernel.org). Which checks a kernel makes, in which order, is in
+its row of :mod:`ghostswap.kernels`. What depends on the file and its file system comes with the
+:class:`Area`, from subject.py and filesystems.py.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from types import MappingProxyType
 
 from ghostswap.area.header.header import (
     NATIVE,
@@ -23,8 +24,8 @@ from ghostswap.area.header.header import (
     parse_as,
 )
 from ghostswap.area.header.layout import ByteOrder
-from ghostswap.area.judge.slot_maps import SLOT_MAPS
 from ghostswap.area.target.target import Kind
+from ghostswap.kernels.rules import Check, Kernel
 from ghostswap.units import format_size
 
 _FLAGS_VALID = 0x8000 | 0x7FFF | 0x10000 | 0x20000 | 0x40000  # SWAP_FLAGS_VALID
@@ -119,7 +120,7 @@ class _Case:
 
     @property
     def is_ghost(self) -> bool:
-        return self.kernel.ghost and self.area.size == self.machine.page_size
+        return self.kernel.swapon.ghost and self.area.size == self.machine.page_size
 
     @property
     def maxpages(self) -> int:
@@ -138,33 +139,14 @@ class _Case:
 _Check = Callable[[_Case], Refusal | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """What differs between kernels in swapon(2).
-
-    :ivar checks: its checks in its order; the first that refuses decides.
-    :ivar ghost: takes a file of exactly one page as a ghost swapfile.
-    """
-
-    name: str
-    checks: tuple[_Check, ...]
-    ghost: bool = False
-    released: bool = True
-
-    @property
-    def slot_bytes(self) -> Fraction:
-        """Memory that it allocates for each slot, used or not."""
-        return sum(SLOT_MAPS[self.name].values(), Fraction())
-
-
 def judge(area: Area, kernel: Kernel, machine: Machine, flags: int = 0) -> Verdict:
     """What swapon(2) of *kernel* on *machine* would answer for *area*.
 
     :param flags: the second argument of swapon(2).
     """
     case = _Case(area, machine, kernel, machine.parse(area.start), flags)
-    for check in kernel.checks:
-        refusal = check(case)
+    for check in kernel.swapon.checks:
+        refusal = _CHECKS[check](case)
         if refusal is not None:
             return Verdict(kernel.name, None, refusal)
     # swap_show() prints pages * PAGE_SIZE / 1024 in 32 bits, so Size wraps at 4 TiB.
@@ -316,7 +298,7 @@ def _memory(case: _Case) -> Refusal | None:
             " mode:0xdc0(GFP_KERNEL|__GFP_ZERO), nodemask=(null)",
             "ENOMEM",
         )
-    needed = int(slots * case.kernel.slot_bytes)
+    needed = int(slots * case.kernel.metadata.slot_bytes)
     if needed > ram:
         return Refusal(
             f"swapon allocates {format_size(needed)} for {slots} slots, and the machine has"
@@ -355,46 +337,21 @@ def _anything_left(case: _Case) -> Refusal | None:
     )
 
 
-_OPENING = (_valid_flags, _opening)
-_HEADER = (
-    _signature,
-    _swapped_bad_pages,
-    _version,
-    _last_page,
-    _area_size,
-    _bad_pages_on_file,
-    _bad_page_count,
+_CHECKS: Mapping[Check, _Check] = MappingProxyType(
+    {
+        Check.FLAGS: _valid_flags,
+        Check.OPENING: _opening,
+        Check.ENCRYPTED: _encrypted,
+        Check.SIGNATURE: _signature,
+        Check.SWAPPED_BAD_PAGES: _swapped_bad_pages,
+        Check.VERSION: _version,
+        Check.LAST_PAGE: _last_page,
+        Check.AREA_SIZE: _area_size,
+        Check.BAD_PAGES_ON_FILE: _bad_pages_on_file,
+        Check.BAD_PAGE_COUNT: _bad_page_count,
+        Check.MEMORY: _memory,
+        Check.BAD_PAGE_ENTRIES: _bad_page_entries,
+        Check.ACTIVATION: _activation,
+        Check.ANYTHING_LEFT: _anything_left,
+    }
 )
-_MAP_FIRST = (*_HEADER, _memory, _bad_page_entries, _activation, _anything_left)
-_EXTENTS_FIRST = (*_HEADER, _activation, _memory, _bad_page_entries, _anything_left)
-
-#: The kernels known, oldest first. As of 6.1.192, 6.12.117 and 6.18.44: earlier ones did not know
-#: _encrypted, and the first of 6.12 had the map first. 6.6 is not recorded, and taken to be between
-#: its neighbours.
-KERNELS = {
-    kernel.name: kernel
-    for kernel in (
-        Kernel("6.1", (*_OPENING, _encrypted, *_MAP_FIRST)),
-        Kernel("6.6", (*_OPENING, _encrypted, *_MAP_FIRST)),
-        Kernel("6.12", (*_OPENING, _encrypted, *_EXTENTS_FIRST)),
-        Kernel("6.18", (*_OPENING, *_EXTENTS_FIRST)),
-        Kernel("ghost", (*_OPENING, *_EXTENTS_FIRST), ghost=True, released=False),
-    )
-}
-
-
-def nearest(release: str) -> tuple[Kernel, bool]:
-    """The kernel whose rules a machine with *release* (``uname -r``) follows.
-
-    :return: the newest released row that is not newer, and whether it is that very version.
-    """
-    wanted = _number(release)
-    known = [kernel for kernel in KERNELS.values() if kernel.released]
-    fitting = [kernel for kernel in known if _number(kernel.name) <= wanted]
-    chosen = fitting[-1] if fitting else known[0]
-    return chosen, _number(chosen.name) == wanted
-
-
-def _number(release: str) -> tuple[int, ...]:
-    parts = release.split("-")[0].split(".")[:2]
-    return tuple(int(part) for part in parts if part.isdigit())

@@ -16,11 +16,12 @@ from ghostswap.area.header import header
 from ghostswap.area.judge import dangers, filesystems, rules
 from ghostswap.area.judge.dangers import Danger
 from ghostswap.area.judge.filesystems import Mapped
-from ghostswap.area.judge.rules import Area, Kernel, Machine, Refusal, Verdict
+from ghostswap.area.judge.rules import Area, Machine, Refusal, Verdict
 from ghostswap.area.target import target
 from ghostswap.area.target.inode import InodeFlag, inode_flags
 from ghostswap.area.target.target import Target
 from ghostswap.errors import TargetError
+from ghostswap.kernels.rules import Kernel
 
 #: What a target may stand for, so that an image is judged as what it will become.
 AreaKind = Literal["file", "block", "tmpfs"]

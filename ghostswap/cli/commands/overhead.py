@@ -15,7 +15,7 @@ from ghostswap.cli.terminal.args import Command
 from ghostswap.cli.terminal.options import Size, bytes_option, json_option
 from ghostswap.designs.metadata import DESIGNS
 from ghostswap.errors import UsageError
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.units import format_size, printable
 
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")

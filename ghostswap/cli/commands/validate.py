@@ -20,11 +20,13 @@ from ghostswap.cli.terminal.options import (
 )
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.errors import EMPTY
+from ghostswap.kernels import KERNELS, RELEASES, nearest
 
 if TYPE_CHECKING:
     from ghostswap.area.header.layout import ByteOrder
-    from ghostswap.area.judge.rules import Kernel, Machine
+    from ghostswap.area.judge.rules import Machine
     from ghostswap.area.judge.subject import AreaKind, Judgement
+    from ghostswap.kernels.rules import Kernel
 
 
 @click.command("validate", cls=Command)
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
     "-k",
     "--kernel",
     "kernels",
-    type=Words("6.1", "6.6", "6.12", "6.18", "ghost", "all"),
+    type=Words(*KERNELS, "all"),
     metavar="NAME[,NAME]",
     multiple=True,
-    help="Kernels that judge: 6.1, 6.6, 6.12, 6.18, ghost (with the ghost swapfile RFC), or all;"
+    help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all;"
     " by default the running one.",
 )
 @click.option(
@@ -102,8 +104,6 @@ def command(
 
 
 def _choose(names: tuple[str, ...]) -> list[Kernel]:
-    from ghostswap.area.judge.rules import KERNELS, nearest
-
     wanted = dict.fromkeys(name.strip() for group in names for name in group.split(","))
     if not wanted:
         release = os.uname().release

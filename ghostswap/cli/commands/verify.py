@@ -16,7 +16,8 @@ from ghostswap.cli.terminal.talk import note
 from ghostswap.codecs.measure import CHUNK_PAGES, Lengths
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.mm.swap.in_order import SwapInfo
-from ghostswap.pages.source import PAGE_SIZE, Source
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Source
 from ghostswap.study.round_trip import Disk
 
 

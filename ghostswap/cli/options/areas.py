@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ghostswap.errors import TargetError, UsageError
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.units import printable
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ghostswap import codecs, kernels
 from ghostswap.area.header.bounds import MAX_PAGES, MIN_PAGES
 from ghostswap.cli.terminal.options import F, Integer, Number, Size, Words, mem_total
 from ghostswap.errors import UsageError
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.units import printable
 
 if TYPE_CHECKING:

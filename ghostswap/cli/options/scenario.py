@@ -21,8 +21,8 @@ from ghostswap.designs import table as designs
 from ghostswap.errors import UsageError
 from ghostswap.kernels import Kernel, Reclaim
 from ghostswap.mm.swap.tiers import Tiers
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import SYNTHETIC, open_source
-from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.pages.trace import open_trace, split_spec
 from ghostswap.study.host import Area, Group, Host
 

@@ -12,7 +12,7 @@ import click
 from ghostswap import codecs, kernels
 from ghostswap.cli.terminal.options import F, Integer, Size
 from ghostswap.errors import UsageError
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 if TYPE_CHECKING:
     from ghostswap.cli.options.task import Task

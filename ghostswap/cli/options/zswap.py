@@ -13,7 +13,7 @@ from ghostswap import codecs, kernels
 from ghostswap.cli.terminal.options import F, Integer, Size, mem_total, ram_option
 from ghostswap.errors import UsageError
 from ghostswap.mm.swap.slot_map import PMD_ORDER
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 if TYPE_CHECKING:
     from ghostswap.cli.options.task import Task

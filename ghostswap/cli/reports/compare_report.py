@@ -19,7 +19,7 @@ from ghostswap.cli.reports.workload_report import (
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.designs import table as designs
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.study import unit_costs
 from ghostswap.study.comparison import ROWS, Contender, Row, best
 from ghostswap.study.host import Group, Host

@@ -14,7 +14,7 @@ from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json
 from ghostswap.designs import metadata
 from ghostswap.designs.metadata import DESIGNS, Backend, Design, Field, Metadata
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.units import format_size
 
 _CLASSIC = DESIGNS["classic"]

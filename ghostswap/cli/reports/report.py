@@ -11,7 +11,8 @@ from ghostswap.cli.reports.classes import Classes
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.kernels import DEBUGFS, VMSTAT
-from ghostswap.pages.source import PAGE_SIZE, Source
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Source
 from ghostswap.study.band import Band
 from ghostswap.study.fill import Result
 

@@ -30,7 +30,7 @@ from ghostswap.codecs.lengths import SAME
 from ghostswap.designs import table as designs
 from ghostswap.designs import transfer
 from ghostswap.kernels import DEBUGFS, VMSTAT
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.study.band import Band
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import GroupOutcome, Outcome

@@ -23,7 +23,8 @@ from ghostswap.cli.reports.report import (
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json
 from ghostswap.kernels import VMSTAT
-from ghostswap.pages.source import PAGE_SIZE, Source
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Source
 from ghostswap.study.zram_fill import ZramResult
 
 if TYPE_CHECKING:

@@ -10,13 +10,14 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ghostswap.codecs import REFUSED
-from ghostswap.kernels import Filled, Kernel, Reclaim
+from ghostswap.kernels.rules import Kernel, Reclaim
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zpool import pools as zpools
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
 _ABSENT = -1
+#: Pages that need none: of the zeromap, and those that are kept as a word.
+_NO_OBJECT = (ZEROS, SAME)
 #: Notes between two looks at how many of them count.
 _TIDY_EVERY = 4096
 
@@ -85,13 +86,12 @@ class Entries:
         self._cgroup_of = array("H")
         self._referenced = bytearray()
         self._noted = array("I")
-        self._has_zeromap = kernel.zswap_filled is Filled.ZERO
-        self._has_pool_lru = kernel.reclaim is Reclaim.ZPOOL
+        self._has_pool_lru = kernel.zswap.reclaim is Reclaim.ZPOOL
         self._slot_by_handle: dict[int, int] = {}  # where the allocator has the list
         # Lists of entries, coldest first. Whatever comes to the warm end is noted behind all other
         # notes, and of an entry's notes only the last one counts; those before *first* do not.
         numbers = range(len(self.cgroups))
-        has_memcg_lru = kernel.reclaim is Reclaim.MEMCG_LRU
+        has_memcg_lru = kernel.zswap.reclaim is Reclaim.MEMCG_LRU
         self._list_of = tuple(numbers) if has_memcg_lru else (0,) * len(numbers)  # by cgroup
         lists = len(set(self._list_of))
         self._notes = [array("I") for _ in range(lists)]
@@ -115,12 +115,11 @@ class Entries:
         """Store, but put the entries off; *lengths* are the codec's."""
         assert self._filling is not None
         objects: Sequence[int] = lengths
-        filled = lengths.count(0)
-        if filled or REFUSED in lengths:
-            objects = [min(length, PAGE_SIZE) for length in lengths if length]
+        same_filled = lengths.count(SAME)
+        if same_filled or ZEROS in lengths or INCOMPRESSIBLE in lengths:
+            objects = [min(length, PAGE_SIZE) for length in lengths if length not in _NO_OBJECT]
         self._filling.store(objects)
         self._pool_pages = self._filling.pages
-        same_filled = 0 if self._has_zeromap else filled
         stored = len(objects) + same_filled
         self.cgroups[cgroup].charge_zswap(stored, sum(objects))
         self.counters.stored_pages += stored
@@ -148,11 +147,11 @@ class Entries:
                 group.zswapped = group.zswap_bytes = 0
         for run in self._put_off:
             for slot, length in enumerate(run.lengths, run.slot):
-                if length:
+                if length == SAME:
+                    self._link_entry(slot, 0, 0, run.cgroup)
+                elif length != ZEROS:
                     length = min(length, PAGE_SIZE)
                     self._link_entry(slot, length, self._pool.malloc(length), run.cgroup)
-                elif not self._has_zeromap:
-                    self._link_entry(slot, 0, 0, run.cgroup)
         self._put_off.clear()
 
     def _make_room(self) -> None:

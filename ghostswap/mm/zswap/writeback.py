@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import Protocol
 
-from ghostswap.kernels import Kernel, Reclaim
+from ghostswap.kernels.rules import Kernel, Reclaim
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zpool.api import Evictable
 from ghostswap.mm.zswap.entries import Entries
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 MAX_RECLAIM_RETRIES = 16
 _POOL = 0  # the one list, where cgroups have none
@@ -73,7 +73,7 @@ class Writeback(Entries):
         """
         self.shrink_queued = False
         self._make_entries()
-        match self.kernel.reclaim:
+        match self.kernel.zswap.reclaim:
             case Reclaim.ZPOOL:
                 return self._shrink_zpool()
             case Reclaim.POOL_LRU:
@@ -123,7 +123,7 @@ class Writeback(Entries):
 
     def _can_shrink(self, cgroup: int) -> bool:
         """Whether *cgroup* has entries that may be written back."""
-        if self.kernel.reclaim is not Reclaim.MEMCG_LRU:
+        if self.kernel.zswap.reclaim is not Reclaim.MEMCG_LRU:
             return False  # cgroups have no lists
         self._make_entries()
         return self._nr_items[cgroup] > 0 and self.cgroups[cgroup].may_write_back()

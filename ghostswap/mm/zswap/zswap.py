@@ -12,13 +12,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from ghostswap.codecs import REFUSED
-from ghostswap.kernels import Kernel
+from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zpool.api import Evictable, TooLarge
 from ghostswap.mm.zpool.zsmalloc import ClassStat
 from ghostswap.mm.zswap.writeback import Places, Writeback
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME
+
+#: The module parameters as the kernel sets them.
+MAX_POOL_PERCENT = 20
+ACCEPT_THRESHOLD_PERCENT = 90
 
 
 class Zswap(Writeback):
@@ -27,7 +30,7 @@ class Zswap(Writeback):
     :param ram: ``MemTotal`` in bytes.
     :param swap: what the slots belong to.
     :param max_pool_percent: the module parameter of that name; so *accept_threshold_percent*.
-    :param zpool: likewise: one of ``kernel.zpools``, by default its first.
+    :param zpool: likewise: one of ``kernel.zswap.zpools``, by default its first.
     :param cgroups: a store names its own by the position here; the first stands for all else.
     :param seed: of what addresses decide in the kernel, where there is more than one allocator.
     :ivar counters: gauges and counters; those that *kernel* shows are in :meth:`debugfs`.
@@ -38,8 +41,8 @@ class Zswap(Writeback):
         kernel: Kernel,
         ram: int,
         swap: Places,
-        max_pool_percent: int = 20,
-        accept_threshold_percent: int = 90,
+        max_pool_percent: int = MAX_POOL_PERCENT,
+        accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT,
         *,
         zpool: str | None = None,
         cgroups: Sequence[Cgroup] = (),
@@ -47,17 +50,17 @@ class Zswap(Writeback):
     ) -> None:
         totalram = ram // PAGE_SIZE
         self.max_pages = totalram * max_pool_percent // 100
-        if kernel.limit_is_allowed:
+        if kernel.zswap.limit_is_allowed:
             self._full_pages = self.max_pages + 1
             accept = totalram * accept_threshold_percent // 100 * max_pool_percent // 100
             accept_pages = accept - 1
         else:
             self._full_pages = self.max_pages
             accept_pages = self.max_pages * accept_threshold_percent // 100
-        super().__init__(kernel, zpool or kernel.zpools[0], cgroups, seed, swap, accept_pages)
+        super().__init__(kernel, zpool or kernel.zswap.zpools[0], cgroups, seed, swap, accept_pages)
         self._full = False
-        self._exclusive_loads = kernel.exclusive_loads
-        self._stale_first = kernel.stale_first
+        self._exclusive_loads = kernel.zswap.exclusive_loads
+        self._stale_first = kernel.zswap.stale_first
 
     @property
     def pool_pages(self) -> int:
@@ -67,7 +70,7 @@ class Zswap(Writeback):
     def debugfs(self) -> dict[str, int]:
         """/sys/kernel/debug/zswap, a file a key."""
         self.counters.pool_total_size = self._pool_pages * PAGE_SIZE
-        return {name: getattr(self.counters, name) for name in self.kernel.debugfs}
+        return {name: getattr(self.counters, name) for name in self.kernel.zswap.debugfs}
 
     def own(self) -> dict[str, int]:
         """What no kernel shows: its limits in pages, refusals by them, and second chances."""
@@ -90,7 +93,7 @@ class Zswap(Writeback):
 
         A page that is not taken leaves no entry behind, and may have queued the shrink worker.
 
-        :param length: what the codec's ``lengths`` say of the page; 0 for a same-filled one.
+        :param length: zswap's view of the page (:mod:`ghostswap.page`), not ``ZEROS``.
         :param cgroup: whose page it is.
         :param checked: its folio has been held against the limits already.
         """
@@ -107,16 +110,18 @@ class Zswap(Writeback):
                 is_hit = counters.pool_limit_hit > hits
                 counters.refused_full += not is_hit
                 return self._reject(slot, is_hit)
-        if length >= PAGE_SIZE:
+        if length >= PAGE_SIZE and length != SAME:
             length = self._compress(length, memcg)
-            if length == REFUSED:
+            if length == INCOMPRESSIBLE:
                 counters.reject_compress_fail += 1
                 return self._reject(slot)
         if self._filling is not None:
-            if slot > self._highest and (length or not self._has_zeromap):
+            if slot > self._highest:
                 self._fill(slot, array("H", (length,)), cgroup)
                 return True
             self._make_entries()
+        if length == SAME:
+            length = 0
         try:
             handle = self._pool.malloc(length) if length else 0
         except TooLarge:
@@ -133,7 +138,7 @@ class Zswap(Writeback):
 
     def store_folio(self, slot: int, lengths: Sequence[int], cgroup: int = 0) -> bool:
         """``zswap_store()`` of a folio of several pages: whether all were taken, or none."""
-        if not self.kernel.stores_folios:
+        if not self.kernel.zswap.stores_folios:
             return False
         for number, length in enumerate(lengths):
             if not self.store(slot + number, length, cgroup, checked=number > 0):
@@ -161,9 +166,9 @@ class Zswap(Writeback):
 
     def _compress(self, length: int, memcg: Cgroup) -> int:
         """``zswap_compress()``: how much of a page goes to the allocator, if it is not refused."""
-        if length < PAGE_SIZE or not self.kernel.stores_incompressible:
+        if length < PAGE_SIZE or not self.kernel.zswap.stores_incompressible:
             return length
-        return PAGE_SIZE if memcg.may_write_back() else REFUSED
+        return PAGE_SIZE if memcg.may_write_back() else INCOMPRESSIBLE
 
     def load(self, slot: int) -> bool:
         """``zswap_load()``: bring the page of *slot* back; whether it is here to be brought."""
@@ -189,7 +194,7 @@ class Zswap(Writeback):
 
     def takes(self, length: int, cgroup: int = 0) -> bool:
         """Whether a page that compresses to *length* is stored while the limits are far."""
-        return self._compress(length, self.cgroups[cgroup]) != REFUSED
+        return self._compress(length, self.cgroups[cgroup]) != INCOMPRESSIBLE
 
     def store_run(self, slot: int, lengths: array[int], cgroup: int = 0) -> None:
         """Store a page of each length that zswap takes, where :meth:`is_far_from_limits`.

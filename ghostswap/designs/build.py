@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A design, built from its parts for one machine and its pages."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ghostswap.codecs.views import for_zram, for_zswap
+from ghostswap.designs.backend import Backend, Pages, Redraws, Witness, Worker
+from ghostswap.designs.slotted import Slotted
+from ghostswap.designs.table import Design
+from ghostswap.designs.virtual import VirtualPlaces, VirtualSwap
+from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Kernel
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.in_order import InOrderSpace
+from ghostswap.mm.swap.space import SwapSpace
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.mm.swap.swapfile import ExactSwapSpace
+from ghostswap.mm.swap.tiers import Tiers
+from ghostswap.mm.vmscan.pageout import Mapper
+from ghostswap.mm.zram import Zram
+from ghostswap.mm.zswap.zswap import ACCEPT_THRESHOLD_PERCENT, MAX_POOL_PERCENT, Zswap
+from ghostswap.page import PAGE_SIZE
+
+#: zram's usual priority as a swap area, above all that swapon gives by itself.
+ZRAM_PRIO = 100
+
+View = Callable[[array[int]], array[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a machine's administrator sets: zswap's module parameters, zram's attributes, areas.
+
+    :ivar ram: ``MemTotal`` in bytes, which ``max_pool_percent`` is of.
+    :ivar zpool: one of the kernel's; its own choice where ``None``.
+    :ivar size: bytes of an area that is imagined, its header included; as large as need be where
+        ``None``, and 0 for no area at all.
+    :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
+    :ivar cpus: that take slots in turn.
+    :ivar seed: of whatever addresses decide in the kernel.
+    :ivar zram_disksize: in bytes; as *size* where ``None``.
+    :ivar zram_mem_limit: in bytes, 0 for none.
+    :ivar zram_backing_dev: bytes of zram's backing device, 0 for none.
+    :ivar zram_writeback_limit: pages, ``None`` for no limit.
+    :ivar zram_is_device: pages are written to zram as to any block device: no zeromap.
+    """
+
+    ram: int
+    max_pool_percent: int = MAX_POOL_PERCENT
+    accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT
+    zpool: str | None = None
+    size: int | None = None
+    tiers: str = ""
+    cpus: int = 1
+    seed: int = 0
+    zram_disksize: int | None = None
+    zram_mem_limit: int = 0
+    zram_backing_dev: int = 0
+    zram_writeback_limit: int | None = None
+    zram_is_device: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The pages that a design is for.
+
+    :ivar measured: by page, in the alphabet of :mod:`ghostswap.page`.
+    :ivar cgroups: by number.
+    :ivar mapper: who has them in memory.
+    :ivar redraws: by cgroup, page -> what it measures after it was written to.
+    :ivar witness: who is told where each goes.
+    :ivar worker: when zswap's shrink worker runs.
+    """
+
+    measured: array[int]
+    cgroups: Sequence[Cgroup]
+    mapper: Mapper
+    redraws: Redraws = ()
+    witness: Witness | None = None
+    worker: Worker = Worker.AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A design, ready for pages.
+
+    :ivar view: measures -> what their keeper gets to see.
+    """
+
+    backend: Backend
+    view: View
+    swap: SwapSpace
+    tiers: Tiers
+    zswap: Zswap | None = None
+    zram: Zram | None = None
+
+
+def build(
+    design: Design,
+    asked: Kernel,
+    contents: Contents,
+    areas: Sequence[SwapArea],
+    parameters: Parameters,
+    *,
+    in_order: bool = False,
+) -> Parts:
+    """Build *design* over *areas*, or over what it imagines where it lacks one.
+
+    :param asked: the kernel that is wanted; some designs have another one's zswap.
+    :param in_order: for pages that are stored once, in order: slots are counted, not placed, and
+        an imagined area of no size is as large as need be.
+    :raises TierError: where the kernel would not take the tiers.
+    :raises UsageError: where *asked* could not have the design.
+    """
+    design.check(asked)
+    kernel = design.kernel(asked)
+    view: View = partial(for_zswap, kernel)
+    if design.is_zram:
+        view = partial(for_zram, kernel, zeromap=not parameters.zram_is_device)
+    pages = Pages(
+        view(contents.measured),
+        contents.cgroups,
+        contents.mapper,
+        [redraw and partial(_redraw, view, redraw) for redraw in contents.redraws],
+        contents.witness,
+        contents.worker,
+    )
+    number = len(contents.measured)
+    on = _areas(design, areas, number, parameters, in_order=in_order)
+    # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
+    swap: SwapSpace
+    if in_order or design.device is not None:
+        swap = InOrderSpace(on, kernel.swap)
+    else:
+        swap = ExactSwapSpace(on, kernel.swap, cpus=parameters.cpus, seed=parameters.seed)
+    tiers = Tiers(swap.areas)
+    tiers.write(parameters.tiers)
+    zram = None
+    if design.is_zram:
+        zram = Zram(kernel, parameters.zram_mem_limit, parameters.zram_writeback_limit)
+    if not design.has_zswap:
+        has_backing_dev = parameters.zram_backing_dev > 0
+        backend = Slotted(kernel, pages, swap, None, zram, has_backing_dev=has_backing_dev)
+        return Parts(backend, view, swap, tiers, zram=zram)
+    places = VirtualPlaces(number, swap, contents.cgroups) if design.is_virtual else None
+    zswap = Zswap(
+        kernel,
+        parameters.ram,
+        places or swap,
+        parameters.max_pool_percent,
+        parameters.accept_threshold_percent,
+        zpool=None if design.base else parameters.zpool,
+        cgroups=contents.cgroups,
+        seed=parameters.seed,
+    )
+    if places is not None:
+        return Parts(VirtualSwap(pages, swap, places, zswap), view, swap, tiers, zswap)
+    return Parts(Slotted(kernel, pages, swap, zswap), view, swap, tiers, zswap)
+
+
+def _areas(
+    design: Design,
+    areas: Sequence[SwapArea],
+    pages: int,
+    parameters: Parameters,
+    *,
+    in_order: bool,
+) -> list[SwapArea]:
+    """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
+    of_use = [area for area in areas if design.can_use(area)]
+    if design.is_zram:
+        return [*_with_slots(_zram_area(pages, parameters, in_order=in_order)), *of_use]
+    if design.area is None or parameters.size == 0 or not design.lacks_area(of_use):
+        return of_use
+    above = max((area.prio + 1 for area in of_use if area.prio is not None), default=None)
+    if design.device is not None:
+        device = parameters.size or max(pages * PAGE_SIZE, design.per_ram * parameters.ram)
+        size = -(-device // (SWAPFILE_CLUSTER * PAGE_SIZE)) * SWAPFILE_CLUSTER
+        return [SwapArea(design.device, design.area, size, above), *of_use]
+    imagined = SwapArea("(imagined)", design.area, prio=above)
+    if parameters.size is not None:
+        imagined = replace(imagined, pages=parameters.size // PAGE_SIZE - 1)
+    elif in_order and not of_use:
+        # A full one is a partition, which can have folios in one piece.
+        return [replace(imagined, blkdev=design.area == "full")]
+    else:
+        imagined = replace(imagined, pages=pages)
+    return [*_with_slots(imagined), *of_use]
+
+
+def _zram_area(pages: int, parameters: Parameters, *, in_order: bool) -> SwapArea:
+    sizes = (parameters.zram_disksize, parameters.size)
+    disksize = next((size for size in sizes if size is not None), None)
+    if disksize is not None:
+        slots: int | None = disksize // PAGE_SIZE - 1
+    else:
+        slots = None if in_order else pages
+    return SwapArea("zram0", "zram", slots, ZRAM_PRIO)
+
+
+def _with_slots(area: SwapArea) -> list[SwapArea]:
+    """*area*; none where it would be no more than a header, which swapon refuses."""
+    return [area] if area.pages is None or area.pages > 0 else []
+
+
+def _redraw(view: View, redraw: Callable[[int], int], page: int) -> int:
+    return view(array("H", (redraw(page),)))[0]
