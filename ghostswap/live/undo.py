@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+from ghostswap import signals
 from ghostswap.errors import TargetError
 
 #: Whoever holds a flock(2) on it has the kernel's swap to himself; ghostswap's tests do as well.
 #: /run is root's, so that nobody else can make the file or hold it.
 LOCK = "/run/ghostswap.lock"
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 @contextmanager
@@ -43,25 +43,15 @@ def kernel_lock(waiting: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def undoing() -> Iterator[ExitStack]:
     """A stack of what is to be undone; no signal that asks to stop cuts the undoing short."""
-    handlers = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    handlers = {number: signal.signal(number, _interrupt) for number in signals.ENDING}
     undo = ExitStack()
     try:
         yield undo
     finally:
-        with unstopped():
+        with signals.held():
             undo.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def unstopped() -> Iterator[None]:
-    """Put off signals that ask to stop: for a change and the note of how to undo it."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

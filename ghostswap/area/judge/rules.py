@@ -24,6 +24,7 @@ from ghostswap.area.header.header import (
     parse_as,
 )
 from ghostswap.area.header.layout import ByteOrder
+from ghostswap.area.judge.refusal import Refusal
 from ghostswap.area.target.target import Kind
 from ghostswap.kernels.rules import Check, Kernel
 from ghostswap.units import format_size
@@ -76,20 +77,6 @@ class Machine:
     def parse(self, start: bytes) -> Header:
         """Read a header as this machine does, whatever its magic."""
         return parse_as(start, self.page_size, self.byte_order)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a check refuses.
-
-    :ivar errno: what swapon(2) sets, ``None`` where the caller does not live to see it.
-    :ivar log: the line in the kernel log, ``None`` where the kernel says nothing.
-    """
-
-    reason: str
-    cure: str
-    log: str | None = None
-    errno: str | None = "EINVAL"
 
 
 @dataclass(frozen=True, slots=True)
