@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from ghostswap import kernels
 from ghostswap.area.header.header import NATIVE, Header
-from ghostswap.area.judge import rules
 from ghostswap.area.judge.rules import Machine
 from ghostswap.area.judge.subject import Court, judge_paths
 from ghostswap.area.target import target
@@ -43,7 +43,7 @@ def this_kernel() -> Court:
 
     Skips the test where it is none that we know.
     """
-    kernel, known = rules.nearest(os.uname().release)
+    kernel, known = kernels.nearest(os.uname().release)
     if not known:
         pytest.skip(f"no rules for Linux {os.uname().release}")
     ram = os.sysconf("SC_PHYS_PAGES") * PAGE

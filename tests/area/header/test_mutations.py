@@ -9,7 +9,8 @@ import resource
 from ghostswap.area.header import explain, header, suspend
 from ghostswap.area.header.header import Header, NotSwapError
 from ghostswap.area.judge import rules
-from ghostswap.area.judge.rules import KERNELS, Area, Machine, judge
+from ghostswap.area.judge.rules import Area, Machine, judge
+from ghostswap.kernels import KERNELS
 
 MUTATIONS = 200_000
 #: Where a change makes a difference; the rest of the page is names and padding.

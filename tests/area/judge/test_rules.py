@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from conftest import load_case
 
+from ghostswap import kernels
 from ghostswap.area.header.header import PAGE_SIZES, Header
 from ghostswap.area.header.layout import ByteOrder
-from ghostswap.area.judge import filesystems, rules
-from ghostswap.area.judge.rules import KERNELS, Area, Machine, Refusal, judge
+from ghostswap.area.judge import filesystems
+from ghostswap.area.judge.rules import Area, Machine, Refusal, judge
+from ghostswap.kernels import KERNELS
 
 ROWS = load_case("swapon.json.xz")
 GUEST = Machine(ram=1 << 30)
@@ -163,5 +165,5 @@ def test_pages_that_the_file_system_does_not_find_are_not_counted() -> None:
 def test_a_release_is_judged_by_the_newest_known_kernel_not_newer(
     release: str, name: str, known: bool
 ) -> None:
-    kernel, exact = rules.nearest(release)
+    kernel, exact = kernels.nearest(release)
     assert (kernel.name, exact) == (name, known)

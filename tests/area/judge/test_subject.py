@@ -10,8 +10,9 @@ import pytest
 from conftest import needs_root
 
 from ghostswap.area.header.header import Header
-from ghostswap.area.judge.rules import KERNELS, Machine
+from ghostswap.area.judge.rules import Machine
 from ghostswap.area.judge.subject import AreaKind, Court, Judgement, judge_paths
+from ghostswap.kernels import KERNELS
 
 KERNEL = KERNELS["6.18"]
 MACHINE = Machine(ram=1 << 30, byte_order="little")
