@@ -28,7 +28,8 @@ from ghostswap.page import PAGE_SIZE
 #: zram's usual priority as a swap area, above all that swapon gives by itself.
 ZRAM_PRIO = 100
 
-View = Callable[[array[int]], array[int]]
+#: Measures -> what their keeper gets to see.
+View = Callable[["array[int]"], "array[int]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Parameters:
     :ivar zpool: one of the kernel's; its own choice where ``None``.
     :ivar size: bytes of an area that is imagined, its header included; as large as need be where
         ``None``, and 0 for no area at all.
+    :ivar zswap_enabled: zswap stands before the rest; as the design has it where ``None``.
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
     :ivar cpus: that take slots in turn.
     :ivar seed: of whatever addresses decide in the kernel.
@@ -54,6 +56,7 @@ class Parameters:
     accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT
     zpool: str | None = None
     size: int | None = None
+    zswap_enabled: bool | None = None
     tiers: str = ""
     cpus: int = 1
     seed: int = 0
@@ -142,7 +145,10 @@ def build(
     zram = None
     if design.is_zram:
         zram = Zram(kernel, parameters.zram_mem_limit, parameters.zram_writeback_limit)
-    if not design.has_zswap:
+    has_zswap = design.has_zswap
+    if parameters.zswap_enabled is not None:
+        has_zswap = parameters.zswap_enabled
+    if not has_zswap:
         has_backing_dev = parameters.zram_backing_dev > 0
         backend = Slotted(kernel, pages, swap, None, zram, has_backing_dev=has_backing_dev)
         return Parts(backend, view, swap, tiers, zram=zram)

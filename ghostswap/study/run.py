@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Studies run from end to end: memory measured, traces opened, runs repeated where chance has it."""
+"""Studies run from end to end: traces opened, runs repeated where the kernel has chance in it."""
 
 from __future__ import annotations
 

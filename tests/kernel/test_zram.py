@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from conftest import needs_root
 from support.corpora import CORPORA
+from support.machine import filling
 
 from ghostswap import codecs, kernels
-from ghostswap.area.judge import rules
 from ghostswap.errors import GhostswapError
+from ghostswap.kernels.rules import Kernel
 from ghostswap.live.zram import live_zram
 from ghostswap.pages import open_source
-from ghostswap.study.zram_fill import ZramFill
 
 PAGE = 4096
 MIB = 1 << 20
@@ -124,11 +124,11 @@ def aligned(data: bytes) -> Iterator[memoryview]:
             yield view
 
 
-def this_kernel() -> kernels.Kernel:
-    nearest, known = rules.nearest(os.uname().release)
+def this_kernel() -> Kernel:
+    nearest, known = kernels.nearest(os.uname().release)
     if not known:
         pytest.skip(f"no rules for Linux {os.uname().release}")
-    return kernels.get(nearest.name)
+    return nearest
 
 
 def both(
@@ -145,10 +145,13 @@ def both(
         view = stack.enter_context(aligned(data))
         refused = device.fill([view], singly=singly)
         counted = device.counters()
-        fill = ZramFill(kernel, mem_limit)
-        fill.swap_out(codec.lengths(view))
-        assert len(refused) == fill.result().kept_pages
-        ours = {name: fill.result().zram[name] for name in counted}
+        fill = filling(
+            kernel.name, [], design="zram", zram_is_device=True, zram_mem_limit=mem_limit
+        )
+        fill.add(codec.measure(view))
+        outcome = fill.outcome()
+        assert len(refused) == outcome.kept_pages
+        ours = {name: outcome.zram[name] for name in counted}
         return ours, counted, device.holds([view], refused)
 
 

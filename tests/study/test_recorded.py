@@ -20,15 +20,10 @@ from typing import Any
 import pytest
 from conftest import load_case
 
-from ghostswap import kernels
-from ghostswap.designs.slotted import SwapState
-from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swap.in_order import SwapInfo
-from ghostswap.mm.swap.slot_map import RULES
-from ghostswap.mm.swap.swapfile import ExactSwapSpace
-from ghostswap.mm.vmscan.memory import Group, Memory
-from ghostswap.mm.vmscan.shrinker import Shrinker
-from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.study.band import Timing
+from ghostswap.study.host import Group, Host
+from ghostswap.study.machine import Machine
 
 RAM = 256 << 20
 SLOTS = 3 * 4096
@@ -94,43 +89,37 @@ def _replay(row_json: str, flush_every: int, flush_first: int, one_cpu: bool) ->
     row = json.loads(row_json)
     job, pages = row["job"], row["pages"]
     limits = {key: int(job[key]) * pages // 100 * 4096 for key in ("zmax", "smax") if key in job}
-    cgroup = Cgroup(
+    kinds = AREAS[job.get("area", "disk")]
+    prios = (5, 5) if job.get("area") == "equal" else (10, 5)
+    areas = [SwapArea(kind, kind, SLOTS, prio) for kind, prio in zip(kinds, prios, strict=False)]
+    group = Group(
+        "process",
+        source="recorded",
         memory_max=row["memory_max"],
         zswap_max=limits.get("zmax"),
         swap_max=limits.get("smax"),
         zswap_writeback=row["kernel"] == "6.1" or job.get("wb") != "0",
     )
-    kernel, kinds = kernels.get(row["kernel"]), AREAS[job.get("area", "disk")]
-    prios = (5, 5) if job.get("area") == "equal" else (10, 5)
-    areas = [SwapInfo(kind, kind, SLOTS, prio) for kind, prio in zip(kinds, prios, strict=False)]
-    swap = ExactSwapSpace(areas, RULES[kernel.name])
-    zswap = Zswap(kernel, RAM, swap, cgroups=[cgroup]) if job["zswap"] == "1" else None
-    state = SwapState(kernel, array("H", lengths()), swap, zswap, [cgroup])
-    memory = Memory(
-        row["kernel"],
-        [Group(cgroup, 0, pages)],
-        state,
-        flush_every=flush_every,
-        flush_first=flush_first,
-        has_swap=state.has_room,
-        one_cpu=one_cpu,
-        shrink_slab=shrinker(zswap) if job.get("shr") == "1" and row["kernel"] != "6.1" else None,
+    host = Host(
+        RAM,
+        groups=(group,),
+        kernel=row["kernel"],
+        design="ghost" if "ghost" in kinds else "classic",
+        zswap_enabled=job["zswap"] == "1",
+        shrinker_enabled=job.get("shr") == "1" and row["kernel"] != "6.1",
     )
-    state.resident = memory.is_mapped
-    state.on_writeback = memory.write_back
+    timing = Timing(flush_every, flush_first, one_cpu)
+    measured = array("H", lengths())[:pages]
+    machine = Machine(host, [measured], areas, timing)
+    memory, parts = machine.under_limits()
+    vmstat, zswap = parts.backend.vmstat, parts.zswap
     memory.fill(0)
-    swapped = state.vmstat.pswpout + (zswap.counters.zswpout if zswap else 0)
+    swapped = vmstat.pswpout + (zswap.counters.zswpout if zswap else 0)
     if memory.killed[0]:
         return Run(0, 0, swapped)
     touches = trace(job["trace"])
     memory.touch(0, touches, bytes(page & 1 for page in touches))
     return Run(1 if memory.killed[0] else 2, memory.events(0).pgmajfault, swapped)
-
-
-def shrinker(zswap: Zswap | None) -> Any:
-    assert zswap is not None
-    slab = Shrinker(zswap.shrinker_count, zswap.shrinker_scan)
-    return lambda _group, priority: slab.shrink(priority)
 
 
 def rows(phase: int) -> list[Any]:
