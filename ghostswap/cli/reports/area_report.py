@@ -210,7 +210,7 @@ def gather(target: Target, found: Inspection, *, data: bool) -> AreaReport:
         active=active,
         summary=summary,
         resume=resume.find(target, found, summary),
-        views=probers.views(found),
+        views=probers.views(target, found),
         contents=contents,
     )
 
