@@ -165,7 +165,7 @@ def inspect(target: Target, offset: int = 0, partition: Partition | None = None)
     if partition is not None:
         offset = partition.start
     if offset and offset >= target.size:
-        raise TargetError(target.path, f"offset {offset} is not in it: it has {target.size} bytes")
+        raise outside(target, offset)
     size = target.size - offset
     if partition is not None:
         size = min(size, partition.size)
@@ -191,6 +191,11 @@ def inspect(target: Target, offset: int = 0, partition: Partition | None = None)
         hibernation=hibernation,
         partition=partition,
     )
+
+
+def outside(target: Target, offset: int) -> TargetError:
+    """The error for an *offset* behind the end."""
+    return TargetError(target.path, f"offset {offset} is not in it: it has {target.size} bytes")
 
 
 def _header(target: Target, start: bytes) -> Header:
