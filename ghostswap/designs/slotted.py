@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ghostswap.designs.backend import NO_COPY, ORIGINS, Backend, Pages
+from ghostswap.designs.backend import NO_COPY, ORIGINS, Backend, Contents, View
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
@@ -60,21 +60,27 @@ class Slotted(Backend):
     """Slots of *swap*, taken when a page leaves and kept while it is out.
 
     :param zram: the device that the area of type ``zram`` is.
+    :param zram_view: what that device gets to see of pages; as *view* where ``None``.
     :param has_backing_dev: whether that device has one.
     """
 
     def __init__(
         self,
         kernel: Kernel,
-        pages: Pages,
+        contents: Contents,
+        view: View,
         swap: SwapSpace,
         zswap: Zswap | None,
         zram: Zram | None = None,
         *,
+        zram_view: View | None = None,
         has_backing_dev: bool = False,
     ) -> None:
-        super().__init__(pages, zswap)
-        number = len(pages.views)
+        super().__init__(contents, view, zswap)
+        number = len(contents.measured)
+        # What zswap lets go of is compressed again by zram, which sees it otherwise.
+        self._zram_view = zram_view
+        self._behind = self._views if zram_view is None else zram_view(contents.measured)
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._swap = swap
         self._zram = zram
@@ -107,7 +113,7 @@ class Slotted(Backend):
         area, offset = self._swap.locate(slot)
         if self._zram is not None and self._swap.areas[area].type == "zram":
             self.vmstat.pswpout += 1
-            if self._zram.write(offset, view):
+            if self._zram.write(offset, self._behind[page]):
                 self._copy[page] = ZRAM
                 if self._has_witness:
                     self._witness.stored(page)
@@ -164,11 +170,18 @@ class Slotted(Backend):
         types = {area.type for area in self._swap.areas}
         return super()._stuck(is_mapped) if types != {"full"} else 0
 
-    def extend(self, views: array[int]) -> int:
+    def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._slot.extend([_NO_SLOT] * len(views))
-        self._cgroup_of.frombytes(bytes(len(views) * self._cgroup_of.itemsize))
-        return super().extend(views)
+        self._slot.extend([_NO_SLOT] * len(measured))
+        self._cgroup_of.frombytes(bytes(len(measured) * self._cgroup_of.itemsize))
+        if self._zram_view is not None:
+            self._behind.extend(self._zram_view(measured))
+        return super().extend(measured)
+
+    def _see(self, page: int, measure: int) -> None:
+        super()._see(page, measure)
+        if self._zram_view is not None:
+            self._behind[page] = self._zram_view(array("H", (measure,)))[0]
 
     def has_room(self) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
@@ -244,11 +257,16 @@ class Slotted(Backend):
         self._swap.free(slot)
 
     def _written(self, slot: int) -> None:
-        self._swap.written(slot)
+        page, place = self._page[slot], DISK
         self.vmstat.pswpout += 1
-        page = self._page[slot]
+        if self._zram is not None and self._is_zram(slot):
+            # zswap wrote it, for what passes zswap by is written as it leaves.
+            self._zram.write(self._swap.locate(slot)[1], self._behind[page])
+            place = ZRAM
+        else:
+            self._swap.written(slot)
         if self._slot[page] == slot:  # else it was freed, and its entry kept back with it
-            self._copy[page] = DISK
+            self._copy[page] = place
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)

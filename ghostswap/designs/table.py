@@ -74,7 +74,7 @@ class Design:
 
     @property
     def is_zram(self) -> bool:
-        """Whether it is a device in memory, in place of zswap."""
+        """Whether it is a swap area in compressed memory."""
         return self.moves is Moves.TABLE
 
     def is_on(self, kernel: Kernel) -> bool:
@@ -241,6 +241,16 @@ DESIGNS = _rows(
         sized=False,
         base="6.18",
         needs_memcg_lru=True,
+    ),
+    Design(
+        "zswap-zram",
+        _MERGED,
+        "zswap over a swap area in compressed memory, which is compressing twice",
+        None,
+        lambda rules: (_ZRAM_TABLE, *_classic(rules)),
+        moves=Moves.TABLE,
+        backends=("zswap",),
+        counted=False,
     ),
     Design(
         "zram",

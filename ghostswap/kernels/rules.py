@@ -217,7 +217,8 @@ class Per(Enum):
     SLOT = "slot"  # of the area that is on, used or not
     CLUSTER = "cluster"  # of that area, used or not
     USED = "used slot"  # wherever its page is, the zeromap included
-    ZSWAP = "page in zswap"  # or in zram
+    POOL = "compressed page"  # in zswap or in zram
+    ZSWAP = "page in zswap"
     DISK = "page on disk"
 
 
