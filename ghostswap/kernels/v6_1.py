@@ -71,6 +71,7 @@ KERNEL = Kernel(
         slots_kept_back=0,
         slots_returned=64,
         rations_first=False,
+        default_prio=None,
     ),
     zsmalloc=ZsmallocRules(
         max_chain_size=4,
