@@ -11,7 +11,8 @@ from conftest import load_case
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostswap.mm.zpool.api import Evictable, TooLarge, z3fold, zbud
+from ghostswap.mm.zpool import z3fold, zbud
+from ghostswap.mm.zpool.api import Evictable, TooLarge
 
 PAGE_SIZE = 4096
 BOTH: dict[str, type[zbud.Pool | z3fold.Pool]] = {"zbud": zbud.Pool, "z3fold": z3fold.Pool}
