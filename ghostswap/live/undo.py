@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+from ghostswap.errors import TargetError
+
 #: Whoever holds a flock(2) on it has the kernel's swap to himself; ghostswap's tests do as well.
-LOCK = "/tmp/ghostswap-kernel.lock"
+#: /run is root's, so that nobody else can make the file or hold it.
+LOCK = "/run/ghostswap.lock"
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -20,11 +23,12 @@ def kernel_lock(waiting: Callable[[], None]) -> Iterator[None]:
     """Have the kernel to oneself.
 
     :param waiting: called before waiting for whoever has it.
+    :raises TargetError: where :data:`LOCK` cannot be opened, which takes root.
     """
     try:
-        fd = os.open(LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        fd = os.open(LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fd = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise TargetError.from_os(LOCK, error, "cannot lock the kernel's swap") from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
