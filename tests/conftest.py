@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -65,6 +66,13 @@ def kernel_lock() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def libcachesim() -> ModuleType:
+    """The oracle for exact LRU, whose wheel needs GLib of the system."""
+    module: ModuleType = pytest.importorskip("libcachesim", exc_type=ImportError)
+    return module
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give what asks the running kernel to one worker: the lock would keep the others waiting."""
     if not config.pluginmanager.hasplugin("xdist"):
@@ -76,4 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+needs_mkfs_ext4 = pytest.mark.skipif(
+    shutil.which("mkfs.ext4") is None, reason="mkfs.ext4 is not installed"
+)
 needs_mkswap = pytest.mark.skipif(shutil.which("mkswap") is None, reason="mkswap is not installed")
