@@ -17,6 +17,7 @@ from ghostswap.codecs.algorithms import (
     Lz4hc,
     Zstd,
 )
+from ghostswap.compiled import CODECS, obstacle
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.kernels import Filled
 from ghostswap.mm.zpool.size_class import huge_class_size, size_classes
@@ -67,10 +68,7 @@ def get(name: str, kernel: str = "6.12", design: str = "zswap") -> Codec:
             return Compiled(name, admission)
         case "lz4":
             return Lz4Frame(name, admission)
-    raise GhostswapError(
-        f"{name} needs ghostswap's compiled module, which is not here",
-        "install gcc and Python's headers (python3-dev), then reinstall ghostswap",
-    )
+    raise GhostswapError(f"{name} is had by ghostswap's compiled module only", obstacle(CODECS))
 
 
 def _listed(known: Iterable[str]) -> str:
