@@ -7,14 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCRATCH := $(VENV)/demo
 SUITE ?= bookworm
+.NOTPARALLEL:
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test fresh lint bench completions clean venv extras
+.PHONY: demo test fresh lint bench completions clean venv installed extras compiled
 
-demo: venv
-	rm -rf build  # setuptools would install what lies there of older trees
-	$(BIN)/pip install --quiet .
-	@$(COMPILED)
+demo: installed compiled
 	rm -rf $(SCRATCH) && mkdir -p $(SCRATCH)
 	$(BIN)/ghostswap mkswap --size 64G $(SCRATCH)/swap.ghost
 	$(BIN)/ghostswap inspect $(SCRATCH)/swap.ghost
@@ -22,8 +20,7 @@ demo: venv
 	$(BIN)/ghostswap simulate $(SCRATCH)/swap.ghost --pages mine
 
 # On all cores; what asks the running kernel goes one by one (tests/conftest.py).
-test: extras
-	@$(COMPILED)
+test: extras compiled
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -36,6 +33,10 @@ lint: extras
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+installed: venv
+	rm -rf build  # setuptools would install what lies there of older trees
+	$(BIN)/pip install --quiet .
 
 extras: venv
 	$(BIN)/pip install --quiet --editable '.[test]'
@@ -64,10 +65,11 @@ venv:
 	trap 'rm -rf $(VENV); exit 130' INT TERM HUP; \
 	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
-# Without what is compiled all works, but less exactly.
-COMPILED := $(BIN)/python -P -c 'import ghostswap.codecs._codecs' 2>/dev/null || \
-	echo 'note: no C compiler or no Python headers, so lengths of lz4 are estimates and lzo is not there:' \
-	'sudo apt install -y gcc python3-dev' >&2
+# All works without what is compiled, but less exactly.
+compiled:
+	@$(BIN)/python -P -c 'import ghostswap.codecs._codecs' 2>/dev/null || \
+	echo 'note: no compiler or no Python headers, so lengths of lz4 are estimates and lzo is not there:' \
+		'sudo apt install -y gcc python3-dev' >&2
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

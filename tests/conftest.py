@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +56,17 @@ def run(tmp_path: Path) -> Run:
         )
 
     return call
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the commands that tests run keep what Python compiles, also where nothing may be written
+    beside the modules: else each compiles all of ghostswap anew.
+    """
+    if sys.dont_write_bytecode:
+        cache = tempfile.mkdtemp(prefix="ghostswap-pycache-")
+        config.add_cleanup(lambda: shutil.rmtree(cache))
+        os.environ["PYTHONPYCACHEPREFIX"] = cache
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
 
 
 @pytest.fixture
