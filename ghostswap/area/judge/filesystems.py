@@ -19,7 +19,7 @@ from ghostswap.area.judge.refusal import Refusal
 from ghostswap.area.target import btrfs, extents
 from ghostswap.area.target.extents import Extent, ExtentFlag
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.mounts import mount_of
+from ghostswap.area.target.mounts import device_name
 from ghostswap.area.target.target import Target
 
 _ELSEWHERE = "put the area on ext4, xfs or btrfs, or on a block device of its own"
@@ -52,7 +52,7 @@ class Fault:
         if not reason:
             refuses = natures.of(target.fstype).refuses or _UNFIT
             reason = f"{target.fstype} cannot hold swap: {refuses}"
-        log = self.log and self.log.format(path=_d_path(target.fd), device=_device(target.fd))
+        log = self.log and self.log.format(path=_d_path(target.fd), device=device_name(target.fd))
         name = shlex.quote(target.path)
         return Refusal(reason, self.cure.format(name=name, size=target.size), log)
 
@@ -308,9 +308,3 @@ def _extent_fault(extent: Extent, rules: Activation) -> Fault | None:
 def _d_path(fd: int) -> str:
     """The path of an open file as the kernel prints it."""
     return os.readlink(f"/proc/self/fd/{fd}")
-
-
-def _device(fd: int) -> str:
-    """``s_id`` of the file system that holds an open file: its device's name, such as sda1."""
-    mount = mount_of(fd)
-    return os.path.basename(os.path.realpath(mount.source)) if mount else "?"
