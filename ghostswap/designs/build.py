@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
+from math import ceil
 
 from ghostswap.codecs.views import for_zram, for_zswap
 from ghostswap.designs.backend import Backend, Contents
 from ghostswap.designs.slotted import Slotted
 from ghostswap.designs.table import Design
 from ghostswap.designs.virtual import VirtualPlaces, VirtualSwap
+from ghostswap.errors import GhostswapError
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Kernel
 from ghostswap.mm.swap.in_order import InOrderSpace
 from ghostswap.mm.swap.space import SwapSpace
@@ -22,6 +25,7 @@ from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap.writeback import Places
 from ghostswap.mm.zswap.zswap import ACCEPT_THRESHOLD_PERCENT, MAX_POOL_PERCENT, Zswap
 from ghostswap.page import PAGE_SIZE
+from ghostswap.units import format_size
 
 #: zram's usual priority as a swap area, above all that swapon gives by itself.
 ZRAM_PRIO = 100
@@ -88,6 +92,7 @@ def build(
     :param in_order: for pages that are stored once, in order: slots are counted, not placed, and
         an imagined area of no size is as large as need be.
     :raises TierError: where the kernel would not take the tiers.
+    :raises GhostswapError: where the machine cannot hold the areas' tables.
     :raises UsageError: where *asked* could not have the design.
     """
     design.check(asked)
@@ -99,6 +104,7 @@ def build(
         swap = InOrderSpace(on, kernel.swap)
     else:
         swap = ExactSwapSpace(on, kernel.swap, cpus=parameters.cpus, seed=parameters.seed)
+    _check_memory(design, kernel, swap, parameters.ram)
     tiers = Tiers(swap.areas)
     tiers.write(parameters.tiers)
     has_zswap = design.has_zswap
@@ -141,6 +147,22 @@ def _zswap(
         cgroups=contents.cgroups,
         seed=parameters.seed,
     )
+
+
+def _check_memory(design: Design, kernel: Kernel, swap: SwapSpace, ram: int) -> None:
+    """Refuse areas whose slots' tables, which are allocated at once, the machine cannot hold."""
+    slots = sum(area.pages or 0 for area in swap.areas)
+    fields = design.fields(kernel.metadata)
+    slot_bytes = sum((field.slot_bytes for field in fields if field.is_static), Fraction())
+    needed = ceil(slots * slot_bytes)
+    if needed > ram:
+        most = int(ram / slot_bytes) * PAGE_SIZE
+        raise GhostswapError(
+            f"{design.name}: tables for {format_size(slots * PAGE_SIZE)} of slots take"
+            f" {format_size(needed)}, and the machine has {format_size(ram)}:"
+            ' "Cannot allocate memory"',
+            f"a machine of that size can have {format_size(most)} at most, and no page in it then",
+        )
 
 
 def _areas(
