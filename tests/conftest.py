@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         cache = tempfile.mkdtemp(prefix="ghostswap-pycache-")
         config.add_cleanup(lambda: shutil.rmtree(cache))
         os.environ["PYTHONPYCACHEPREFIX"] = cache
-        del os.environ["PYTHONDONTWRITEBYTECODE"]
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture
