@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ghostswap.designs.backend import NO_COPY, ORIGINS, Backend, Pages
+from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Pages
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
@@ -33,7 +33,6 @@ from ghostswap.mm.zram import WritebackMode, Zram
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
-_NO_SLOT = -1
 #: Pages that are looked at together: limits are far for so many, and nearer for more.
 _RUN = 1024
 
@@ -79,7 +78,7 @@ class Slotted(Backend):
         self._swap = swap
         self._zram = zram
         self._has_backing_dev = has_backing_dev
-        self._slot = array("i", [_NO_SLOT]) * number
+        self._slot = array("i", [NO_SLOT]) * number
         self._page = array("i")  # by slot
         self._cgroup_of = array("H", [0]) * number  # that the slot is charged to
         self._returned = SlotsReturn(kernel.swap.slots_returned)
@@ -106,7 +105,7 @@ class Slotted(Backend):
             return FREED
         area, offset = self._swap.locate(slot)
         if self._zram is not None and self._swap.areas[area].type == "zram":
-            self.vmstat.pswpout += 1
+            self._note_alone()
             if self._zram.write(offset, view):
                 self._copy[page] = ZRAM
                 if self._has_witness:
@@ -114,6 +113,7 @@ class Slotted(Backend):
                 return FREED
         elif self._can_write(slot, cgroup):
             self._written(slot)
+            self._note_write(slot)
             if self._has_witness:
                 self._witness.written(page, (area, offset))
             return WRITING
@@ -141,7 +141,7 @@ class Slotted(Backend):
             self.vmstat.swpin_zero += 1
             keeps_slot = self._zram is None or not self._is_zram(self._slot[page])
         else:
-            self.vmstat.pswpin += 1
+            self._note_read()
             if origin is DISK:
                 self._cgroups[cgroup].nr_disk_swapins += 1
             else:
@@ -166,7 +166,7 @@ class Slotted(Backend):
 
     def extend(self, views: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._slot.extend([_NO_SLOT] * len(views))
+        self._slot.extend([NO_SLOT] * len(views))
         self._cgroup_of.frombytes(bytes(len(views) * self._cgroup_of.itemsize))
         return super().extend(views)
 
@@ -190,12 +190,12 @@ class Slotted(Backend):
         """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""
         memcg = self._cgroups[cgroup]
         if not memcg.try_charge_swap():
-            return _NO_SLOT
+            return NO_SLOT
         slot = self._swap.alloc(memcg.swap_tiers)
         while slot is None:
             if not self._reclaim_cached():
                 memcg.charge_swap(-1)
-                return _NO_SLOT
+                return NO_SLOT
             slot = self._swap.alloc(memcg.swap_tiers)
         self._give(slot, page, cgroup)
         return slot
@@ -227,7 +227,7 @@ class Slotted(Backend):
     def _free(self, page: int) -> None:
         """``folio_free_swap()``: *page*, which is in memory, gives its slot back."""
         slot = self._slot[page]
-        self._slot[page] = _NO_SLOT
+        self._slot[page] = NO_SLOT
         self._copy[page] = NO_COPY
         self._cgroups[self._cgroup_of[page]].charge_swap(-1)
         for freed in self._returned.free(slot):
@@ -245,13 +245,13 @@ class Slotted(Backend):
 
     def _written(self, slot: int) -> None:
         self._swap.written(slot)
-        self.vmstat.pswpout += 1
         page = self._page[slot]
         if self._slot[page] == slot:  # else it was freed, and its entry kept back with it
             self._copy[page] = DISK
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)
+        self._note_alone()
         page = self._page[slot]
         if self._slot[page] == slot:
             self._mapper.write_back(page, self._cgroup_of[page])
@@ -294,7 +294,9 @@ class Slotted(Backend):
             self._zswap.store_run(slot, takes, cgroup)
         elif self._zram is not None:
             self._zram.write_run(self._swap.locate(slot)[1], takes)
-            self.vmstat.pswpout += len(takes) - takes.count(ZEROS)
+            written = len(takes) - takes.count(ZEROS)
+            self.vmstat.pswpout += written
+            self.vmstat.nrswpout += written
         self._note_run(slot, taken, takes, cgroup)
         return others
 
@@ -357,6 +359,7 @@ class Slotted(Backend):
         elif self._can_write(slot, 0):
             for page in pages:
                 self._written(self._slot[page])
+            self._note_write(slot, size)
             folios.written += 1
         else:
             self._kept[first : first + size] = b"\1" * size
