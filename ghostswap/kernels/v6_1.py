@@ -92,7 +92,7 @@ KERNEL = Kernel(
         exclusive_loads=False,
         stale_first=True,
         has_writeback_knob=False,
-        poor_compressors=(),
+        poor_compressors=("842",),
         counts_incompressible=False,
         debugfs=(
             "stored_pages",

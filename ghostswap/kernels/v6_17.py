@@ -34,7 +34,7 @@ KERNEL = replace(
         _6_12.zswap,
         stores_folios=True,  # 6.13
         zpools=("zsmalloc",),  # 6.15
-        poor_compressors=("deflate",),  # 6.16, crypto/deflate.c
+        poor_compressors=(*_6_12.zswap.poor_compressors, "deflate"),  # 6.16, crypto/deflate.c
         debugfs=(*_6_12.zswap.debugfs, "decompress_fail"),
     ),
     zram=replace(
