@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
+from ghostswap.study.zram_fill import ZramFill
+
 from ghostswap import codecs, kernels
 from ghostswap.area.judge import rules
 from ghostswap.codecs.measure import measure
@@ -24,7 +26,6 @@ from ghostswap.errors import GhostswapError
 from ghostswap.live.undo import kernel_lock, undoing, unstopped
 from ghostswap.live.zram import live_zram
 from ghostswap.pages import open_source
-from ghostswap.study.zram_fill import ZramFill
 
 PAGE_SIZE = 4096
 BYTES = 256 << 20

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import lzma
 import os
@@ -16,6 +15,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from ghostswap.live import undo
 
 ROOT = Path(__file__).parent.parent
 CASES = ROOT / "tests" / "cases"
@@ -58,9 +59,20 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def kernel_lock() -> Iterator[None]:
     """Hold the one kernel there is, for a test that changes its state."""
-    with open("/tmp/ghostswap-kernel.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    if os.geteuid():
+        pytest.skip("changes the running kernel, which needs root")
+    with undo.kernel_lock(lambda: None):
         yield
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give what asks the running kernel to one worker: the lock would keep the others waiting."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        locks = "kernel_lock" in getattr(item, "fixturenames", ())
+        if locks or item.path.is_relative_to(ROOT / "tests" / "kernel"):
+            item.add_marker(pytest.mark.xdist_group("kernel"))
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

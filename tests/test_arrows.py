@@ -37,13 +37,13 @@ MAY_IMPORT: dict[str, str] = {
     "mm/memcontrol": "mm/swap",
     "mm/swap": "kernels",
     "mm/zpool": "kernels",
-    "kernels": "",
     "pages": "",
     "area/make": "area/judge area/header area/target",
     "area/disk": "area/header area/target",
     "area/judge": "area/header area/target kernels",
     "area/header": "area/target",
     "area/target": "",
+    "kernels": "",
 }
 #: Which files may import a library that is kept in its place.
 PLACES = {

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Pages
+from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
@@ -59,21 +59,27 @@ class Slotted(Backend):
     """Slots of *swap*, taken when a page leaves and kept while it is out.
 
     :param zram: the device that the area of type ``zram`` is.
+    :param zram_view: what that device gets to see of pages; as *view* where ``None``.
     :param has_backing_dev: whether that device has one.
     """
 
     def __init__(
         self,
         kernel: Kernel,
-        pages: Pages,
+        contents: Contents,
+        view: View,
         swap: SwapSpace,
         zswap: Zswap | None,
         zram: Zram | None = None,
         *,
+        zram_view: View | None = None,
         has_backing_dev: bool = False,
     ) -> None:
-        super().__init__(pages, zswap)
-        number = len(pages.views)
+        super().__init__(contents, view, zswap)
+        number = len(contents.measured)
+        # What zswap lets go of is compressed again by zram, which sees it otherwise.
+        self._zram_view = zram_view
+        self._behind = self._views if zram_view is None else zram_view(contents.measured)
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._swap = swap
         self._zram = zram
@@ -106,7 +112,7 @@ class Slotted(Backend):
         area, offset = self._swap.locate(slot)
         if self._zram is not None and self._swap.areas[area].type == "zram":
             self._note_alone()
-            if self._zram.write(offset, view):
+            if self._zram.write(offset, self._behind[page]):
                 self._copy[page] = ZRAM
                 if self._has_witness:
                     self._witness.stored(page)
@@ -132,21 +138,19 @@ class Slotted(Backend):
         copy = self._copy[page]
         origin = ORIGINS[copy]
         self.swap_ins[cgroup][copy] += 1
-        keeps_slot = True
         if origin is ZSWAP and self._zswap is not None:
             self._zswap.load(self._slot[page])
             if self._exclusive_loads:
                 self._copy[page] = NO_COPY
         elif origin is ZERO:
             self.vmstat.swpin_zero += 1
-            keeps_slot = self._zram is None or not self._is_zram(self._slot[page])
         else:
             self._note_read()
             if origin is DISK:
                 self._cgroups[cgroup].nr_disk_swapins += 1
-            else:
-                keeps_slot = False  # SWP_SYNCHRONOUS_IO: it goes round the swap cache
-        if not keeps_slot or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
+        # Behind SWP_SYNCHRONOUS_IO it goes round the swap cache, or (7.1) leaves it at once.
+        is_synchronous = self._zram is not None and self._is_zram(self._slot[page])
+        if is_synchronous or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
             self._free(page)
         return origin
 
@@ -164,11 +168,18 @@ class Slotted(Backend):
         types = {area.type for area in self._swap.areas}
         return super()._stuck(is_mapped) if types != {"full"} else 0
 
-    def extend(self, views: array[int]) -> int:
+    def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._slot.extend([NO_SLOT] * len(views))
-        self._cgroup_of.frombytes(bytes(len(views) * self._cgroup_of.itemsize))
-        return super().extend(views)
+        self._slot.extend([NO_SLOT] * len(measured))
+        self._cgroup_of.frombytes(bytes(len(measured) * self._cgroup_of.itemsize))
+        if self._zram_view is not None:
+            self._behind.extend(self._zram_view(measured))
+        return super().extend(measured)
+
+    def _see(self, page: int, measure: int) -> None:
+        super()._see(page, measure)
+        if self._zram_view is not None:
+            self._behind[page] = self._zram_view(array("H", (measure,)))[0]
 
     def has_room(self) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
@@ -244,10 +255,15 @@ class Slotted(Backend):
         self._swap.free(slot)
 
     def _written(self, slot: int) -> None:
-        self._swap.written(slot)
-        page = self._page[slot]
+        page, place = self._page[slot], DISK
+        if self._zram is not None and self._is_zram(slot):
+            # zswap wrote it, for what passes zswap by is written as it leaves.
+            self._zram.write(self._swap.locate(slot)[1], self._behind[page])
+            place = ZRAM
+        else:
+            self._swap.written(slot)
         if self._slot[page] == slot:  # else it was freed, and its entry kept back with it
-            self._copy[page] = DISK
+            self._copy[page] = place
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)

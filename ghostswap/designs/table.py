@@ -74,7 +74,7 @@ class Design:
 
     @property
     def is_zram(self) -> bool:
-        """Whether it is a device in memory, in place of zswap."""
+        """Whether it is a swap area in compressed memory."""
         return self.moves is Moves.TABLE
 
     def is_on(self, kernel: Kernel) -> bool:
@@ -125,9 +125,12 @@ def _without_zswap(rules: MetadataRules) -> tuple[Field, ...]:
     return tuple(field for field in _classic(rules) if field.name not in _OF_ZSWAP)
 
 
+def _zram_table(rules: MetadataRules) -> Field:
+    return Field("zram table", rules.zram_entry, Per.SLOT)  # from disksize on
+
+
 def _zram(rules: MetadataRules) -> tuple[Field, ...]:
-    table = Field("zram table", rules.zram_entry, Per.SLOT)  # from disksize on
-    return (table, *_without_zswap(rules))
+    return (_zram_table(rules), *_without_zswap(rules))
 
 
 def _always(*fields: Field) -> Callable[[MetadataRules], tuple[Field, ...]]:
@@ -230,6 +233,16 @@ DESIGNS = _rows(
         sized=False,
         base="6.18",
         needs_memcg_lru=True,
+    ),
+    Design(
+        "zswap-zram",
+        _MERGED,
+        "zswap over a swap area in compressed memory, which is compressing twice",
+        None,
+        lambda rules: (_zram_table(rules), *_classic(rules)),
+        moves=Moves.TABLE,
+        backends=("zswap",),
+        counted=False,
     ),
     Design(
         "zram",

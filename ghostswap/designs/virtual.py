@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Pages
+from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.vmscan.pageout import ACTIVATE, DISK, FREED, WRITING, ZERO, ZSWAP, Origin, Out
@@ -74,12 +74,13 @@ class VirtualSwap(Backend):
 
     def __init__(
         self,
-        pages: Pages,
+        contents: Contents,
+        view: View,
         swap: SwapSpace,
         places: VirtualPlaces,
         zswap: Zswap,
     ) -> None:
-        super().__init__(pages, zswap)
+        super().__init__(contents, view, zswap)
         self._virtual_zswap = zswap
         self._swap = swap
         self._places = places
@@ -128,11 +129,11 @@ class VirtualSwap(Backend):
                 self._copy[page] = NO_COPY
         return origin
 
-    def extend(self, views: array[int]) -> int:
+    def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._places.physical.extend([NO_SLOT] * len(views))
-        self._places.cgroup_of.extend([0] * len(views))
-        return super().extend(views)
+        self._places.physical.extend([NO_SLOT] * len(measured))
+        self._places.cgroup_of.extend([0] * len(measured))
+        return super().extend(measured)
 
     def has_room(self) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: there are always virtual slots."""

@@ -32,6 +32,7 @@ class Check(Enum):
     BAD_PAGE_ENTRIES = "the entries of the bad page list"
     ACTIVATION = "what the file system finds"
     ANYTHING_LEFT = "whether a page is left"
+    BAD_SLOTS = "the bad pages one by one, and whether a page is left"  # 7.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class SwapRules:
         their data is kept with them: that is *slots_returned*.
     :ivar slots_returned: freed slots that are kept back with their data.
     :ivar rations_first: a search counts a slot against its ration before it looks at it.
+    :ivar default_prio: of each area that is given none (6.19); ``None`` where they get -2, -3 and
+        so on, in the order of swapon.
     """
 
     zeromap: bool
@@ -80,6 +83,7 @@ class SwapRules:
     slots_kept_back: int
     slots_returned: int
     rations_first: bool
+    default_prio: int | None
 
     def batch(self, rotational: bool) -> int:
         """Slots that an area gives before one of equal priority has its turn, if it is empty."""
@@ -230,7 +234,8 @@ class Per(Enum):
     SLOT = "slot"  # of the area that is on, used or not
     CLUSTER = "cluster"  # of that area, used or not
     USED = "used slot"  # wherever its page is, the zeromap included
-    ZSWAP = "page in zswap"  # or in zram
+    POOL = "compressed page"  # in zswap or in zram
+    ZSWAP = "page in zswap"
     DISK = "page on disk"
 
 

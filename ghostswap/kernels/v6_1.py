@@ -30,7 +30,7 @@ SWAP_CLUSTER_COLS = 32
 
 # A node of an XArray is 576 bytes for 64 slots; published figures count the 8 of its pointers.
 SWAP_CACHE = Field("swap cache", 9, Per.USED)
-HANDLE = Field("zsmalloc handle", 8, Per.ZSWAP, published=False)  # ZS_HANDLE_SIZE
+HANDLE = Field("zsmalloc handle", 8, Per.POOL, published=False)  # ZS_HANDLE_SIZE
 SWAP_MAP = Field("swap_map", 1, Per.SLOT)
 SWAP_CGROUP = Field("swap_cgroup", 2, Per.SLOT)
 
@@ -71,6 +71,7 @@ KERNEL = Kernel(
         slots_kept_back=0,
         slots_returned=64,
         rations_first=False,
+        default_prio=None,
     ),
     zsmalloc=ZsmallocRules(
         max_chain_size=4,

@@ -41,7 +41,9 @@ KERNEL = replace(
         _6_12.zram,
         writeback_step=64,  # 6.13
         attributes=tuple(
-            name for name in _6_12.zram.attributes if name != "max_comp_streams"  # 6.16
+            name
+            for name in _6_12.zram.attributes
+            if name != "max_comp_streams"  # 6.16
         ),
     ),
     zstd=replace(_6_12.zstd, version="1.5.7", zswap_hint=1 << 18),

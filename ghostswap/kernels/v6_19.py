@@ -12,6 +12,7 @@ _6_18 = v6_18.KERNEL
 KERNEL = replace(
     _6_18,
     name="6.19",
-    source="6.19.11, its source; 6.19.14 asked for priorities",
+    source="from its source, 6.19.11; the priority as 6.19.14 was seen to give it",
+    swap=replace(_6_18.swap, default_prio=-1),
     zram=replace(_6_18.zram, attributes=(*_6_18.zram.attributes, "writeback_batch_size")),
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import click
 
-from ghostswap import codecs, kernels
+from ghostswap import codecs, kernels, signals
 from ghostswap.area.judge import rules
 from ghostswap.cli.reports.report import SCHEMA, lengths_fact, print_skipped, source_json
 from ghostswap.cli.terminal import show
@@ -21,7 +21,7 @@ from ghostswap.cli.terminal.options import mem_total
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.codecs.measure import CHUNK_PAGES
 from ghostswap.errors import GhostswapError, UsageError
-from ghostswap.live.undo import kernel_lock, undoing, unstopped
+from ghostswap.live.undo import kernel_lock, undoing
 from ghostswap.live.zram import live_zram
 from ghostswap.live.zswap import check_zswap, live_zswap, parameter
 from ghostswap.mm.swap.in_order import SwapInfo, SwapSpace
@@ -270,7 +270,7 @@ def _zswap(
     undo: ExitStack,
 ) -> _Answer:
     pages = sum(chunk.pages for chunk in chunks)
-    with unstopped():
+    with signals.held():
         zswap = undo.enter_context(live_zswap(pages, scratch or tempfile.gettempdir()))
         for chunk in chunks:  # before swapoff, which then has nothing to bring back
             undo.callback(_close, chunk.memory)
@@ -302,7 +302,7 @@ def _zram(
     undo: ExitStack,
 ) -> _Answer:
     pages = sum(chunk.pages for chunk in chunks)
-    with unstopped():
+    with signals.held():
         device = undo.enter_context(live_zram(codec.name, max(pages, 1), mem_limit))
     fill = ZramFill(kernel, mem_limit)
     with ExitStack() as views:

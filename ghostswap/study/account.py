@@ -136,15 +136,19 @@ def _metadata(machine: Machine, parts: Parts, held: Held, clusters: int | None =
     areas, kernel = parts.swap.areas, machine.kernel.name
     own = [area for area in areas if not machine.design.is_zram or area.type == "zram"]
     used = sum(area.inuse_pages for area in areas)
-    # What zram keeps as a word has no handle.
-    compressed = held.compressed - (0 if parts.zram is None else parts.zram.mm_stat.same_pages)
+    in_zram = same = 0
+    if parts.zram is not None:
+        in_zram = parts.zram.mm_stat.orig_data_size // PAGE_SIZE - parts.zram.bd_stat.bd_count
+        same = parts.zram.mm_stat.same_pages  # which have no handle
+    in_pools = held.compressed - same
     taken = metadata.of(
         machine.design.name,
         kernel,
         slots=_slots(own),
-        zswap=compressed,
+        zswap=held.compressed - in_zram,
+        zram=in_zram - same,
         disk=held.disk,
-        zero=max(held.zero, used - compressed - held.disk),
+        zero=max(held.zero, used - in_pools - held.disk),
         clusters=clusters,
         entries=True,
     )

@@ -137,7 +137,8 @@ class Writeback(Entries):
 
     def _shrink_memcg(self, cgroup: int) -> bool:
         """``shrink_memcg()`` on a machine of one node: visit entries; whether any went."""
-        return any([self._visit(cgroup) for _ in range(self.kernel.zswap.writeback_step)])
+        visits = (self._visit(cgroup) for _ in range(self.kernel.zswap.writeback_step))
+        return sum(visits) > 0
 
     def _visit(self, cgroup: int) -> bool:
         """``shrink_memcg_cb()`` of the coldest entry, if there is one; whether it went."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 import pytest
+from conftest import load_case
 
 from ghostswap import kernels
 from ghostswap.mm.swap.in_order import InOrderSpace
@@ -38,6 +39,17 @@ def test_higher_priorities_first() -> None:
     )
     assert [area.prio for area in space.areas] == [-2, 7, -3, -1]
     assert turns(space, 10) == [("b", 2), ("d", 1), ("a", 3), ("c", 2), ("", 2)]
+
+
+def test_from_6_19_on_areas_without_a_priority_have_one_and_take_turns() -> None:
+    """As 7.1.13 and 7.3.4 showed it: -1 for whatever was given none."""
+    given = {row["prio"] for row in load_case("swapon.json.xz") if not row["flags"]}
+    assert given - {None} == {-1}
+    areas = [SwapArea("a", "full", 2000), SwapArea("b", "full", 2000), SwapArea("c", "full", 9, 5)]
+    for kernel in ("6.19", "7.1", "7.3"):
+        space = in_order(areas, kernel)
+        assert [area.prio for area in space.areas] == [-1, -1, 5]
+        assert turns(space, 9 + 1024) == [("c", 9), ("a", 512), ("b", 512)]
 
 
 @pytest.mark.parametrize(("kernel", "solid", "disk"), [("6.12", 64, 64), ("6.18", 512, 1)])
