@@ -23,7 +23,12 @@ from ghostswap.mm.swap.swapfile import ExactSwapSpace
 from ghostswap.mm.swap.tiers import Tiers
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap.writeback import Places
-from ghostswap.mm.zswap.zswap import ACCEPT_THRESHOLD_PERCENT, MAX_POOL_PERCENT, Zswap
+from ghostswap.mm.zswap.zswap import (
+    ACCEPT_THRESHOLD_PERCENT,
+    COMPRESSOR,
+    MAX_POOL_PERCENT,
+    Zswap,
+)
 from ghostswap.page import PAGE_SIZE
 from ghostswap.units import format_size
 
@@ -36,6 +41,7 @@ class Parameters:
     """What a machine's administrator sets: zswap's module parameters, zram's attributes, areas.
 
     :ivar ram: ``MemTotal`` in bytes, which ``max_pool_percent`` is of.
+    :ivar compressor: by the kernel's name.
     :ivar zpool: one of the kernel's; its own choice where ``None``.
     :ivar size: bytes of an area that is imagined, its header included; as large as need be where
         ``None``, and 0 for no area at all.
@@ -53,6 +59,7 @@ class Parameters:
     ram: int
     max_pool_percent: int = MAX_POOL_PERCENT
     accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT
+    compressor: str = COMPRESSOR
     zpool: str | None = None
     size: int | None = None
     zswap_enabled: bool | None = None
@@ -143,6 +150,7 @@ def _zswap(
         places,
         parameters.max_pool_percent,
         parameters.accept_threshold_percent,
+        compressor=parameters.compressor,
         zpool=None if design.base else parameters.zpool,
         cgroups=contents.cgroups,
         seed=parameters.seed,

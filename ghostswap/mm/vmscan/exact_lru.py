@@ -29,6 +29,7 @@ class ExactLru:
     def __init__(self, pages: Pages, backing: Backing, lruvecs: Sequence[Lruvec]) -> None:
         self._pages = pages
         self._swap_out = backing.swap_out
+        self._submit = backing.submit
         self._notes = [array("I") for _ in lruvecs]
         self._coldest = [0] * len(lruvecs)  # where to look for it: no note before this one counts
         self._last = array("I", bytes(4 * len(pages.pte)))  # by page, where its last note is
@@ -99,6 +100,7 @@ class ExactLru:
                 lruvec.resident -= 1
                 lruvec.charge(-1)
                 lruvec.events.pgsteal += 1
+                self._submit()
                 if was_refused:
                     self._tidy(lruvec)
                 return True

@@ -45,6 +45,7 @@ class Counters:
     reject_compress_fail: int = 0
     reject_compress_poor: int = 0
     written_back_pages: int = 0
+    decompress_fail: int = 0  # of no sound memory
     zswpin: int = 0
     zswpout: int = 0
     refused_cgroup: int = 0
@@ -121,10 +122,11 @@ class Entries:
         self._filling.store(objects)
         self._pool_pages = self._filling.pages
         stored = len(objects) + same_filled
-        self.cgroups[cgroup].charge_zswap(stored, sum(objects))
+        as_is = objects.count(PAGE_SIZE)
+        self.cgroups[cgroup].charge_zswap(stored, sum(objects), as_is)
         self.counters.stored_pages += stored
         self.counters.same_filled_pages += same_filled
-        self.counters.stored_incompressible_pages += objects.count(PAGE_SIZE)
+        self.counters.stored_incompressible_pages += as_is
         self.counters.zswpout += stored
         last = self._put_off[-1] if self._put_off else None
         if last is not None and (slot, cgroup) == (self._highest + 1, last.cgroup):
@@ -144,7 +146,7 @@ class Entries:
         gauges.stored_pages = gauges.same_filled_pages = gauges.stored_incompressible_pages = 0
         for memcg in self.cgroups:
             for group in memcg.lineage:
-                group.zswapped = group.zswap_bytes = 0
+                group.zswapped = group.zswap_bytes = group.zswap_incomp = 0
         for run in self._put_off:
             for slot, length in enumerate(run.lengths, run.slot):
                 if length == SAME:
@@ -181,10 +183,10 @@ class Entries:
             number = self._list_of[cgroup]
             self._nr_items[number] += 1
             self._note(slot, number)
-        if length == PAGE_SIZE:
-            counters.stored_incompressible_pages += 1
+        is_whole = length == PAGE_SIZE
+        counters.stored_incompressible_pages += is_whole
         self._pool_pages = self._pool.pages
-        self.cgroups[cgroup].charge_zswap(1, length)
+        self.cgroups[cgroup].charge_zswap(1, length, is_whole)
 
     def _free_entry(self, slot: int, is_evicted: bool = False) -> None:
         """``zswap_entry_free()``
@@ -203,12 +205,11 @@ class Entries:
                 self._nr_items[self._list_of[cgroup]] -= 1
             if not is_evicted:
                 self._pool.free(handle)
-            if length == PAGE_SIZE:
-                counters.stored_incompressible_pages -= 1
+            counters.stored_incompressible_pages -= length == PAGE_SIZE
         else:
             counters.same_filled_pages -= 1
         self._pool_pages = self._pool.pages
-        self.cgroups[cgroup].charge_zswap(-1, -length)
+        self.cgroups[cgroup].charge_zswap(-1, -length, -(length == PAGE_SIZE))
 
     # list_lru
 

@@ -115,9 +115,12 @@ class Writeback(Entries):
                 attempts = 0
             elif self._can_shrink(cgroup):
                 attempts += 1
-                if not self._has_second_chance(cgroup):
-                    yield
-                failures += not self._shrink_memcg(cgroup)
+                written = 0
+                for _ in range(self.kernel.zswap.writeback_step):
+                    if not written and not self._has_second_chance(cgroup):
+                        yield
+                    written += self._visit(cgroup)
+                failures += not written
             if failures == MAX_RECLAIM_RETRIES or self._pool_pages <= self.accept_pages:
                 return
 
@@ -133,7 +136,12 @@ class Writeback(Entries):
         return slot is not None and self._referenced[slot] == 1
 
     def _shrink_memcg(self, cgroup: int) -> bool:
-        """``shrink_memcg()`` on a machine of one node: visit one entry; whether it went."""
+        """``shrink_memcg()`` on a machine of one node: visit entries; whether any went."""
+        visits = (self._visit(cgroup) for _ in range(self.kernel.zswap.writeback_step))
+        return sum(visits) > 0
+
+    def _visit(self, cgroup: int) -> bool:
+        """``shrink_memcg_cb()`` of the coldest entry, if there is one; whether it went."""
         slot = self._coldest(cgroup) if self._can_shrink(cgroup) else None
         if slot is None:
             return False
@@ -179,5 +187,5 @@ class Writeback(Entries):
         """``zswap_shrinker_scan()``: visit so many of *cgroup*'s entries; how many were written."""
         before = self.counters.written_back_pages
         for _ in range(nr_to_scan):
-            self._shrink_memcg(cgroup)
+            self._visit(cgroup)
         return self.counters.written_back_pages - before

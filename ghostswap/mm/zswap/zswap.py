@@ -22,6 +22,8 @@ from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME
 #: The module parameters as the kernel sets them.
 MAX_POOL_PERCENT = 20
 ACCEPT_THRESHOLD_PERCENT = 90
+#: Not the kernel's, which is lzo, but what is most often chosen.
+COMPRESSOR = "lz4"
 
 
 class Zswap(Writeback):
@@ -30,6 +32,7 @@ class Zswap(Writeback):
     :param ram: ``MemTotal`` in bytes.
     :param swap: what the slots belong to.
     :param max_pool_percent: the module parameter of that name; so *accept_threshold_percent*.
+    :param compressor: likewise; pages come measured by it.
     :param zpool: likewise: one of ``kernel.zswap.zpools``, by default its first.
     :param cgroups: a store names its own by the position here; the first stands for all else.
     :param seed: of what addresses decide in the kernel, where there is more than one allocator.
@@ -44,6 +47,7 @@ class Zswap(Writeback):
         max_pool_percent: int = MAX_POOL_PERCENT,
         accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT,
         *,
+        compressor: str = COMPRESSOR,
         zpool: str | None = None,
         cgroups: Sequence[Cgroup] = (),
         seed: int = 0,
@@ -61,6 +65,7 @@ class Zswap(Writeback):
         self._full = False
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._stale_first = kernel.zswap.stale_first
+        self._says_no_space = compressor in kernel.zswap.poor_compressors
 
     @property
     def pool_pages(self) -> int:
@@ -111,9 +116,12 @@ class Zswap(Writeback):
                 counters.refused_full += not is_hit
                 return self._reject(slot, is_hit)
         if length >= PAGE_SIZE and length != SAME:
-            length = self._compress(length, memcg)
+            found, length = length, self._compress(length, memcg)
             if length == INCOMPRESSIBLE:
-                counters.reject_compress_fail += 1
+                if found == INCOMPRESSIBLE and self._says_no_space:
+                    counters.reject_compress_poor += 1
+                else:
+                    counters.reject_compress_fail += 1
                 return self._reject(slot)
         if self._filling is not None:
             if slot > self._highest:
