@@ -23,17 +23,17 @@ def open_source(spec: str) -> Source:
     """
     # A run needs one kind, and start-up is felt.
     if spec == "-":
-        from ghostswap.pages.files import StreamSource
+        from ghostswap.pages.dumps.telling import StreamSource
 
         return StreamSource()
     if spec == "mine":
-        from ghostswap.pages.process import MineSource
+        from ghostswap.pages.processes.process import MineSource
 
         return MineSource()
     if spec.startswith("pid:"):
         if not re.fullmatch("pid:[0-9]{1,10}", spec):
             raise UsageError(f"not a process: {spec!r}", "write pid: and its number, as pid:1234")
-        from ghostswap.pages.process import ProcessSource
+        from ghostswap.pages.processes.process import ProcessSource
 
         return ProcessSource(int(spec.removeprefix("pid:")))
     if spec.startswith(SYNTHETIC):
@@ -44,6 +44,6 @@ def open_source(spec: str) -> Source:
         raise UsageError(
             "a source of memory cannot be empty", "give a path, pid:N, mine, synthetic:... or -"
         )
-    from ghostswap.pages.files import FileSource
+    from ghostswap.pages.dumps.telling import open_file
 
-    return FileSource(spec)
+    return open_file(spec)

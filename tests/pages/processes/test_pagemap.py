@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ghostswap.pages import pagemap
+from ghostswap.pages.processes import pagemap
 from ghostswap.pages.source import PAGE_SIZE
 
 MAP_NORESERVE = 0x4000

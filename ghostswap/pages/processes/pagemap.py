@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which pages of a process are anonymous memory: PAGEMAP_SCAN, or entry by entry before Linux 6.7.
+"""Which pages of a process are anonymous memory: PAGEMAP_SCAN (Linux 6.7), or entry by entry.
 
 Both ways look at page tables that are there and touch nothing: Documentation/admin-guide/mm/
 pagemap.rst and fs/proc/task_mmu.c.
@@ -16,10 +16,12 @@ from collections.abc import Callable
 
 from ghostswap.pages.source import PAGE_SIZE
 
+#: Addresses from and to.
+Run = tuple[int, int]
 #: Look through addresses from *start* to *end* (of /proc/PID/pagemap opened as *fd*) for at most
 #: *max_pages* anonymous pages in memory; return runs of them, and where the walk ended.
 #: Of a process that has ended nothing is found.
-Walk = Callable[[int, int, int, int], tuple[list[tuple[int, int]], int]]
+Walk = Callable[[int, int, int, int], tuple[list[Run], int]]
 
 # include/uapi/linux/fs.h
 _PM_SCAN_ARG = struct.Struct("=12Q")  # struct pm_scan_arg
@@ -32,12 +34,14 @@ _PAGE_IS_PFNZERO = 1 << 5
 
 _REGIONS = 1024
 
+IN_SWAP = "in swap, where they stay"
+
 #: By bits 56 to 63 of an entry: is it present (63), neither swapped (62) nor file or shmem (61)?
 _ANONYMOUS = bytes(flags >> 5 == 0b100 for flags in range(256))
 _MAX_ENTRIES = 1 << 16
 
 
-def scan(fd: int, start: int, end: int, max_pages: int) -> tuple[list[tuple[int, int]], int]:
+def scan(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Run], int]:
     """Walk as :data:`Walk` says by ioctl PAGEMAP_SCAN, which passes over what is empty.
 
     The shared zero page, which only reading maps, is left out: it is never swapped.
@@ -73,15 +77,13 @@ def scan(fd: int, start: int, end: int, max_pages: int) -> tuple[list[tuple[int,
     return runs, max(walk_end, runs[-1][1] if runs else start)
 
 
-def read_entries(
-    fd: int, start: int, end: int, max_pages: int
-) -> tuple[list[tuple[int, int]], int]:
+def read_entries(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Run], int]:
     """Walk as :data:`Walk` says by reading the entries, eight bytes for every page.
 
     An entry does not tell the shared zero page from anonymous memory; it comes out as one more
     page of zeros.
     """
-    runs: list[tuple[int, int]] = []
+    runs: list[Run] = []
     entries = max_pages
     while start < end and not runs:
         entries = min(entries, (end - start) // PAGE_SIZE)
