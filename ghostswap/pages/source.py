@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from ghostswap.errors import TargetError
+
 #: Bytes in a page of every source (x86-64; other page sizes come with their kernels).
 PAGE_SIZE = 4096
 
@@ -159,6 +161,15 @@ class Account:
             f"{pages} page{'s' * (pages > 1)} in doubt: {why}" for why, pages in self.doubts.items()
         ]
         return [left.words for left in self.left] + doubts
+
+    def refuse_nothing(self, name: str) -> None:
+        """See that *name*, now read to its end, gave anything.
+
+        :raises TargetError: where all that should have been read was not.
+        """
+        missing = next((left for left in self.left if left.why in MISSING), None)
+        if missing and not self.read:
+            raise TargetError(name, missing.reason, missing.cure)
 
     def absorb(self, other: Account) -> None:
         """Add what *other* has."""

@@ -19,7 +19,6 @@ from ghostswap.pages.dumps.elf import (
     AT_SYSINFO_EHDR,
     PF_W,
     Core,
-    Layout,
     MappedFile,
     Segment,
     parse,
@@ -27,6 +26,7 @@ from ghostswap.pages.dumps.elf import (
 from ghostswap.pages.dumps.medium import FileMedium, Medium
 from ghostswap.pages.dumps.runs import Run, RunSource, pages_in
 from ghostswap.pages.dumps.sift import CleanPages, Zeros
+from ghostswap.pages.dumps.tables import Layout
 from ghostswap.pages.source import PAGE_SIZE, Account, Why
 
 PROCESS = "memory of a process"

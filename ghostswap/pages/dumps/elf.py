@@ -7,7 +7,6 @@ References: elf(5); fs/binfmt_elf.c and include/uapi/linux/elf.h, Linux 6.18; du
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,14 +14,14 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
-from construct import Bytes, Int16ub, Int16ul, Int32ub, Int32ul, Int64ub, Int64ul, Struct
+from construct import Bytes, Struct
 
 from ghostswap.errors import TargetError
 from ghostswap.pages.dumps.medium import Medium, read
+from ghostswap.pages.dumps.tables import Layout, numbers, row, rows
 
 _IDENT_SIZE = 16
 _HEAD_SIZE = 64
-_MAGIC = b"\x7fELF"
 _ET_CORE = 4
 _PT_LOAD, _PT_NOTE = 1, 4
 #: What e_phnum is where the number is in sh_info of the first section header.
@@ -37,13 +36,6 @@ _NT_FILE = 0x46494C45
 AT_SYSINFO_EHDR = 33
 #: Flags of a segment.
 PF_W = 2
-
-
-class Layout(NamedTuple):
-    """How the numbers of a file are written: 32 or 64 bits wide, the low byte first or not."""
-
-    bits: int
-    is_little: bool
 
 
 class Segment(NamedTuple):
@@ -107,7 +99,7 @@ class Core:
 @cache
 def elf_header(layout: Layout) -> Struct:
     """``Elf32_Ehdr`` or ``Elf64_Ehdr``."""
-    u16, u32, word = _numbers(layout)
+    u16, u32, _, word = numbers(layout)
     return Struct(
         "e_ident" / Bytes(_IDENT_SIZE),
         "e_type" / u16,
@@ -129,7 +121,7 @@ def elf_header(layout: Layout) -> Struct:
 @cache
 def program_header(layout: Layout) -> Struct:
     """``Elf32_Phdr`` or ``Elf64_Phdr``, of which p_flags lies elsewhere."""
-    _, u32, word = _numbers(layout)
+    _, u32, _, word = numbers(layout)
     flags = "p_flags" / u32
     wide = layout.bits == 64
     return Struct(
@@ -148,7 +140,7 @@ def program_header(layout: Layout) -> Struct:
 @cache
 def section_header(layout: Layout) -> Struct:
     """``Elf32_Shdr`` or ``Elf64_Shdr`` up to sh_info."""
-    _, u32, word = _numbers(layout)
+    _, u32, _, word = numbers(layout)
     return Struct(
         "sh_name" / u32,
         "sh_type" / u32,
@@ -164,37 +156,35 @@ def section_header(layout: Layout) -> Struct:
 @cache
 def note_header(layout: Layout) -> Struct:
     """``Elf32_Nhdr``, which is ``Elf64_Nhdr`` too."""
-    _, u32, _ = _numbers(layout)
+    u32 = numbers(layout).u32
     return Struct("n_namesz" / u32, "n_descsz" / u32, "n_type" / u32)
 
 
 @cache
 def file_note(layout: Layout) -> Struct:
     """The head of NT_FILE; ``count`` entries and as many names follow."""
-    _, _, word = _numbers(layout)
+    word = numbers(layout).word
     return Struct("count" / word, "page_size" / word)
 
 
 @cache
 def file_entry(layout: Layout) -> Struct:
     """An entry of NT_FILE, ``file_ofs`` in pages."""
-    _, _, word = _numbers(layout)
+    word = numbers(layout).word
     return Struct("start" / word, "end" / word, "file_ofs" / word)
 
 
 @cache
 def auxv_entry(layout: Layout) -> Struct:
     """An entry of the auxiliary vector, ``Elf32_auxv_t`` or ``Elf64_auxv_t``."""
-    _, _, word = _numbers(layout)
+    word = numbers(layout).word
     return Struct("a_type" / word, "a_val" / word)
 
 
 def layout_of(head: bytes) -> Layout | None:
-    """The layout of the core file that begins with *head*; ``None`` where it is none."""
-    if len(head) < _HEAD_SIZE or not head.startswith(_MAGIC):
-        return None
-    if head[4] not in (1, 2) or head[5] not in (1, 2):  # EI_CLASS, EI_DATA
-        return None
+    """The layout of the core file that begins with *head*, which is ELF; ``None`` where it is none."""
+    if len(head) < _HEAD_SIZE or head[4] not in (1, 2) or head[5] not in (1, 2):
+        return None  # EI_CLASS or EI_DATA is none
     layout = Layout(32 * head[4], head[5] == 1)
     return layout if elf_header(layout).parse(head).e_type == _ET_CORE else None
 
@@ -205,7 +195,7 @@ def parse(medium: Medium, layout: Layout) -> Core:
     :raises TargetError: where its headers are not those of a core file, or cannot be read.
     """
     header = elf_header(layout).parse(read(medium, 0, _HEAD_SIZE))
-    size = _row(program_header(layout)).size
+    size = row(program_header(layout)).size
     if header.e_phentsize != size:
         raise TargetError(
             medium.name, f"is a core file with program headers of {header.e_phentsize} bytes"
@@ -232,7 +222,7 @@ def _many(medium: Medium, layout: Layout, phoff: int, shoff: int) -> int:
         data = read(medium, shoff, section.sizeof())
         return int(section.parse(data).sh_info) if len(data) == section.sizeof() else 0
     # The section header comes last. The kernel writes notes right behind the program headers.
-    size = _row(program_header(layout)).size
+    size = row(program_header(layout)).size
     first = next(_segments(layout, read(medium, phoff, size), _PT_NOTE), None)
     return max(0, first.offset - phoff) // size if first else 0
 
@@ -251,18 +241,18 @@ def _read_notes(medium: Medium, layout: Layout, headers: bytes) -> Notes:
             if owner == b"CORE" and kind == _NT_FILE:
                 notes.files = sorted((*(notes.files or ()), *_mapped_files(layout, content)))
             elif owner == b"CORE" and kind == _NT_AUXV:
-                for key, value in _rows(auxv_entry(layout), content):
+                for key, value in rows(auxv_entry(layout), content):
                     notes.auxv[key] = value
     return notes
 
 
 def _split_notes(layout: Layout, data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     """The owner, type and content of each note."""
-    row = _row(note_header(layout))
+    head = row(note_header(layout))
     at = 0
-    while at + row.size <= len(data):
-        name_size, size, kind = row.unpack_from(data, at)
-        at += row.size
+    while at + head.size <= len(data):
+        name_size, size, kind = head.unpack_from(data, at)
+        at += head.size
         name = data[at : at + name_size].rstrip(b"\0")
         at += -(-name_size // 4) * 4
         yield name, kind, data[at : at + size]
@@ -270,15 +260,15 @@ def _split_notes(layout: Layout, data: bytes) -> Iterator[tuple[bytes, int, byte
 
 
 def _mapped_files(layout: Layout, note: bytes) -> Iterator[MappedFile]:
-    head = _row(file_note(layout))
+    head = row(file_note(layout))
     if len(note) < head.size:
         return
     count, page_size = head.unpack_from(note)
-    entry = _row(file_entry(layout))
+    entry = row(file_entry(layout))
     names_start = head.size + count * entry.size
     names = note[names_start:].split(b"\0")
     for (start, end, page), name in zip(
-        _rows(file_entry(layout), note[head.size : names_start]), names, strict=False
+        rows(file_entry(layout), note[head.size : names_start]), names, strict=False
     ):
         yield MappedFile(start, end, page * page_size, os.fsdecode(name))
 
@@ -290,24 +280,4 @@ def _segments(layout: Layout, headers: bytes, kind: int) -> Iterator[Segment]:
     table = program_header(layout)
     names = [part.name for part in table.subcons]
     pick = itemgetter(*map(names.index, _FIELDS))
-    return (Segment(*pick(row)) for row in _rows(table, headers) if row[0] == kind)
-
-
-def _numbers(layout: Layout) -> tuple[Struct, Struct, Struct]:
-    """Numbers of 16, of 32 and of as many bits as an address has."""
-    little = layout.is_little
-    u32 = Int32ul if little else Int32ub
-    u64 = Int64ul if little else Int64ub
-    return Int16ul if little else Int16ub, u32, u64 if layout.bits == 64 else u32
-
-
-@cache
-def _row(table: Struct) -> struct.Struct:
-    """The same for tables of a million rows, which Construct would take a minute for."""
-    codes = [part.subcon.fmtstr for part in table.subcons]
-    return struct.Struct(codes[0][0] + "".join(code[1:] for code in codes))
-
-
-def _rows(table: Struct, data: bytes) -> Iterator[tuple[int, ...]]:
-    row = _row(table)
-    return row.iter_unpack(data[: len(data) // row.size * row.size])
+    return (Segment(*pick(fields)) for fields in rows(table, headers) if fields[0] == kind)

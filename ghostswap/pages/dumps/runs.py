@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ghostswap.errors import TargetError
 from ghostswap.pages.dumps.medium import Medium
-from ghostswap.pages.source import MISSING, PAGE_SIZE, Account, Why
+from ghostswap.pages.source import PAGE_SIZE, Account, Why
 
 #: Moves the pages to keep to the front of a view, whose first byte was at an offset of the medium;
 #: returns their bytes.
@@ -87,7 +87,7 @@ class RunSource:
                 self._run = next(self._runs, None)
         self.account.read += filled // PAGE_SIZE
         if not filled:
-            self._refuse_nothing()
+            self.account.refuse_nothing(self._medium.name)
         return filled
 
     def _read(self, run: Run, room: memoryview) -> int:
@@ -156,13 +156,6 @@ class RunSource:
         pages = run.pages + sum(rest.pages for rest in self._runs)
         self.account.leave(why, pages, error.reason, error.hint)
         run.start = run.end
-
-    def _refuse_nothing(self) -> None:
-        if self.account.read:
-            return
-        for left in self.account.left:
-            if left.why in MISSING:
-                raise TargetError(self._medium.name, left.reason, left.cure)
 
     def __enter__(self) -> RunSource:
         return self

@@ -9,10 +9,14 @@ import stat
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages.dumps.files import RAW, RawSource
 from ghostswap.pages.dumps.medium import FileMedium, ForwardMedium, Medium, StreamMedium, read
+from ghostswap.pages.dumps.unpacked import FORMATS, UnpackedMedium
 from ghostswap.pages.source import PAGE_SIZE, Account, Source
 
 #: Enough for every format's first bytes.
 _HEAD_SIZE = PAGE_SIZE
+_ELF = b"\x7fELF"
+_KDUMP = b"KDUMP   "
+_FLATTENED = b"makedumpfile\0\0\0\0"
 
 
 def open_file(path: str) -> Source:
@@ -29,14 +33,24 @@ def open_file(path: str) -> Source:
 
 
 def tell(name: str, medium: Medium) -> Source:
-    """The source of the pages in *medium*, which it closes; *name* is the user's for it."""
-    from ghostswap.pages.dumps.unpacked import FORMATS, UnpackedMedium
+    """The source of the pages in *medium*, which it closes; *name* is the user's for it.
 
+    :raises TargetError: where they cannot be read, or are not what they begin like.
+    """
+    # A run needs one kind, and start-up is felt.
     head = _head(medium)
     for magic in FORMATS:
         if head.startswith(magic) and not isinstance(medium, UnpackedMedium):
             return tell(name, UnpackedMedium(medium, magic))
-    if head.startswith(b"\x7fELF"):
+    if head.startswith(_FLATTENED) and isinstance(medium, FileMedium):
+        from ghostswap.pages.dumps.flattened import FlattenedMedium
+
+        return tell(name, FlattenedMedium(medium))
+    if head.startswith(_KDUMP):
+        from ghostswap.pages.dumps.kdump import KdumpSource
+
+        return KdumpSource(name, medium)
+    if head.startswith(_ELF):
         from ghostswap.pages.dumps.core import CoreSource
         from ghostswap.pages.dumps.elf import layout_of
 
