@@ -14,13 +14,14 @@ import shlex
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from ghostswap import extents
 from ghostswap.area.judge.rules import Refusal
 from ghostswap.area.make import landing
-from ghostswap.area.target import btrfs, extents
-from ghostswap.area.target.extents import Extent, ExtentFlag
+from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.mounts import mount_of
 from ghostswap.area.target.target import Target
+from ghostswap.extents import Extent, ExtentFlag
+from ghostswap.mounts import mount_of
 
 _ELSEWHERE = "put the area on ext4, xfs or btrfs, or on a block device of its own"
 _ALLOCATE = "allocate them: fallocate --length {size} {name}"
