@@ -10,6 +10,8 @@ from ghostswap.pages.source import Source
 
 #: What the spec of memory that is made up starts with.
 SYNTHETIC = "synthetic:"
+#: What the spec of a swap area starts with.
+AREA = "swap:"
 
 
 def open_source(spec: str) -> Source:
@@ -40,7 +42,11 @@ def open_source(spec: str) -> Source:
         from ghostswap.pages.synthetic import SyntheticSource
 
         return SyntheticSource(spec)
-    if not spec:
+    if spec.startswith(AREA) and spec != AREA:
+        from ghostswap.pages.dumps.telling import open_file
+
+        return open_file(spec.removeprefix(AREA), is_area=True)
+    if not spec or spec == AREA:
         raise UsageError(
             "a source of memory cannot be empty", "give a path, pid:N, mine, synthetic:... or -"
         )

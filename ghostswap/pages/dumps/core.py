@@ -35,6 +35,7 @@ MACHINE = "all memory of a machine, that of its kernel, its page cache and what 
 _CUT = "the dump ends before: it was cut"
 _NEVER = "never touched, or only read"
 _EXCLUDED = "pages of zeros, or left out by whoever made the dump"
+_ZEROS = "zeros, which this dump does not tell from pages that never were"
 _NO_LIST = "may be copies of files, for no list of mappings comes before the memory"
 _NO_FILE = "may be copies of files, which are not here to compare with"
 #: Readable, writable, executable.
@@ -149,14 +150,14 @@ class _OfProcess:
             self._leave(Why.ABSENT, undumped, "reserved addresses (PROT_NONE)")
         run = self._run(segment)
         if not self._knows_absent:
-            run.sift = Zeros(self._account)
+            run.sift = Zeros(self._account, _ZEROS)
         yield run
 
     def _shared(self, segment: Segment) -> Iterator[Run]:
         undumped = pages_in(segment.memsz) - pages_in(segment.filesz)
         self._leave(Why.UNDUMPED, undumped, "shared, and kept out by coredump_filter")
         run = self._run(segment)
-        run.sift = Zeros(self._account)  # what was a hole in it the kernel dumps as zeros
+        run.sift = Zeros(self._account, _ZEROS)  # what was a hole in it the kernel dumps as zeros
         yield run
 
     def _of_file(self, segment: Segment, file: MappedFile) -> Iterator[Run]:

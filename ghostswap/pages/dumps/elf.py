@@ -182,7 +182,7 @@ def auxv_entry(layout: Layout) -> Struct:
 
 
 def layout_of(head: bytes) -> Layout | None:
-    """The layout of the core file that begins with *head*, which is ELF; ``None`` where it is none."""
+    """The layout of the ELF file that begins with *head*; ``None`` where it is no core file."""
     if len(head) < _HEAD_SIZE or head[4] not in (1, 2) or head[5] not in (1, 2):
         return None  # EI_CLASS or EI_DATA is none
     layout = Layout(32 * head[4], head[5] == 1)

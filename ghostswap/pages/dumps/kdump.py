@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kdump-compressed crash dumps: each page of a machine's memory compressed by itself.
 
-References: diskdump_mod.h and IMPLEMENTATION of makedumpfile 1.7.2; include/sysemu/dump.h, QEMU 7.2.
+References: diskdump_mod.h of makedumpfile 1.7.2; include/sysemu/dump.h of QEMU 7.2.
 """
 
 from __future__ import annotations

@@ -13,10 +13,14 @@ _ZEROS = bytes(PAGE_SIZE)
 
 
 class Zeros:
-    """Leaves pages of zeros: in this dump they may be pages that never were."""
+    """Leaves pages of zeros.
 
-    def __init__(self, account: Account) -> None:
+    :param reason: why swap may not have got them.
+    """
+
+    def __init__(self, account: Account, reason: str) -> None:
         self._account = account
+        self._reason = reason
 
     def __call__(self, view: memoryview, _: int) -> int:
         """Sift as :data:`Sift` says."""
@@ -24,8 +28,7 @@ class Zeros:
         kept = _keep(view, data, lambda at: not data.startswith(_ZEROS, at))
         if kept < len(view):
             pages = (len(view) - kept) // PAGE_SIZE
-            reason = "zeros, which this dump does not tell from pages that never were"
-            self._account.leave(Why.ZERO, pages, reason)
+            self._account.leave(Why.ZERO, pages, self._reason)
         return kept
 
 

@@ -16,16 +16,23 @@ from ghostswap.pages.source import PAGE_SIZE, Account, Source
 _HEAD_SIZE = PAGE_SIZE
 _ELF = b"\x7fELF"
 _KDUMP = b"KDUMP   "
+_SWAP = b"SWAPSPACE2"
 _FLATTENED = b"makedumpfile\0\0\0\0"
 
 
-def open_file(path: str) -> Source:
+def open_file(path: str, *, is_area: bool = False) -> Source:
     """The pages of the file or block device at *path*.
 
-    :raises TargetError: where it cannot be read, or is not what it begins like.
+    :param is_area: whether it has to be a swap area.
+    :raises TargetError: where it cannot be read, or is not what it should be or begins like, or is
+        a swap area that is in use.
     """
     medium = FileMedium(path)
     try:
+        if is_area or _head(medium).endswith(_SWAP):
+            from ghostswap.pages.dumps.swap_area import SwapAreaSource
+
+            return SwapAreaSource(path, medium)
         return tell(path, medium)
     except BaseException:
         medium.close()
