@@ -32,6 +32,10 @@ def open_source(spec: str) -> Source:
         from ghostswap.pages.processes.process import MineSource
 
         return MineSource()
+    if spec == "host":
+        from ghostswap.pages.processes.host import HostSource
+
+        return HostSource()
     if spec.startswith("pid:"):
         if not re.fullmatch("pid:[0-9]{1,10}", spec):
             raise UsageError(f"not a process: {spec!r}", "write pid: and its number, as pid:1234")

@@ -120,7 +120,7 @@ class Memory:
         while rest:
             got = self._read_many(rest, view[filled:]) if self._reads_many else 0
             filled += got
-            _advance(rest, got)
+            pagemap.take(rest, got)
             if not rest or got:
                 continue
             # One page that process_vm_readv(2) does not read: PROT_NONE, or gone.
@@ -132,12 +132,12 @@ class Memory:
                 account.leave(
                     Why.UNREADABLE, 1, "unmapped, or found broken, before it was read", what="page"
                 )
-                _advance(rest, PAGE_SIZE)
+                pagemap.take(rest, PAGE_SIZE)
                 continue
             if not got:  # the process has ended
                 break
             filled += got
-            _advance(rest, got)
+            pagemap.take(rest, got)
         return filled
 
     def _read_many(self, rest: list[pagemap.Run], view: memoryview) -> int:
@@ -181,12 +181,8 @@ class Memory:
         """Close its files."""
         self._close()
 
+    def __enter__(self) -> Memory:
+        return self
 
-def _advance(rest: list[pagemap.Run], size: int) -> None:
-    """Take *size* bytes from the runs whose next one is last."""
-    while size:
-        start, end = rest.pop()
-        if end - start > size:
-            rest.append((start + size, end))
-            return
-        size -= end - start
+    def __exit__(self, *exc: object) -> None:
+        self._close()

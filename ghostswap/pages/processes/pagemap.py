@@ -30,6 +30,7 @@ _PAGE_REGION_WORDS = 3  # struct page_region: start, end, categories
 _PAGEMAP_SCAN = 3 << 30 | _PM_SCAN_ARG.size << 16 | ord("f") << 8 | 16  # _IOWR('f', 16, ...)
 _PAGE_IS_FILE = 1 << 2
 _PAGE_IS_PRESENT = 1 << 3
+_PAGE_IS_SWAPPED = 1 << 4
 _PAGE_IS_PFNZERO = 1 << 5
 
 _REGIONS = 1024
@@ -48,8 +49,43 @@ def scan(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Run], int]
 
     :raises OSError: ENOTTY before Linux 6.7.
     """
+    return _scan(fd, start, end, max_pages, _PAGE_IS_PRESENT)
+
+
+def next_page(fd: int, start: int, end: int) -> int:
+    """The first address of anonymous memory, in memory or in swap; *end* where there is none.
+
+    :raises OSError: ENOTTY before Linux 6.7.
+    """
+    runs, _ = _scan(fd, start, end, 1, 0, _PAGE_IS_PRESENT | _PAGE_IS_SWAPPED)
+    return runs[0][0] if runs else end
+
+
+def zero_pages(fd: int, start: int, end: int) -> list[Run]:
+    """Where the shared zero page is mapped, small or huge.
+
+    :raises OSError: ENOTTY before Linux 6.7.
+    """
+    found: list[Run] = []
+    while start < end:
+        runs, start = _scan(fd, start, end, 0, _PAGE_IS_PFNZERO, wanted=True)
+        found += runs
+    return found
+
+
+def _scan(
+    fd: int,
+    start: int,
+    end: int,
+    max_pages: int,
+    category: int,
+    any_of: int = 0,
+    *,
+    wanted: bool = False,
+) -> tuple[list[Run], int]:
+    """Find pages of *category* and *any_of* others; unless *wanted*, no zero or file pages."""
     vec = array("Q", bytes(8 * _PAGE_REGION_WORDS * _REGIONS))
-    unwanted = _PAGE_IS_FILE | _PAGE_IS_PFNZERO
+    unwanted = 0 if wanted else _PAGE_IS_FILE | _PAGE_IS_PFNZERO
     arg = bytearray(
         _PM_SCAN_ARG.pack(
             _PM_SCAN_ARG.size,
@@ -61,8 +97,8 @@ def scan(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Run], int]
             _REGIONS,
             max_pages,
             unwanted,  # category_inverted
-            _PAGE_IS_PRESENT | unwanted,  # category_mask
-            0,  # category_anyof_mask
+            category | unwanted,  # category_mask
+            any_of,  # category_anyof_mask
             0,  # return_mask: regions of equal categories become one
         )
     )
@@ -101,6 +137,19 @@ def read_entries(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Ru
         start += len(flags) * PAGE_SIZE
         entries = min(2 * entries, _MAX_ENTRIES)
     return runs, start
+
+
+def take(rest: list[Run], size: int) -> list[Run]:
+    """Take at most *size* bytes from *rest*, whose next run is its last."""
+    taken: list[Run] = []
+    while size and rest:
+        start, end = rest.pop()
+        if end - start > size:
+            rest.append((start + size, end))
+            end = start + size
+        taken.append((start, end))
+        size -= end - start
+    return taken
 
 
 def best_walk(fd: int) -> Walk:
