@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The memory of one process, read in pieces from wherever they are."""
+"""The memory of one process, read where it is there."""
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -22,11 +20,6 @@ GONE = frozenset({errno.ENOENT, errno.ESRCH})
 
 #: An address that no process has, so that reading there touches nothing.
 _NOWHERE = 1 << 62
-_IOV_MAX = 1024
-#: What filters of system calls answer.
-_NO_SUCH_CALL = frozenset({errno.ENOSYS, errno.EPERM})
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.process_vm_readv.restype = ctypes.c_ssize_t
 
 
 def statm(path: str, dir_fd: int | None = None) -> tuple[int, int]:
@@ -74,7 +67,6 @@ class Memory:
 
     def __init__(self, pid: int) -> None:
         self.name = f"pid:{pid}"
-        self._pid = pid
         with in_words(self.name), ExitStack() as stack:
 
             def open_fd(path: str, flags: int, dir_fd: int | None = None) -> int:
@@ -88,8 +80,6 @@ class Memory:
                 raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
             self._mem = open_fd("mem", os.O_RDONLY, self._proc)
             self.pagemap = open_fd("pagemap", os.O_RDONLY, self._proc)
-            # Not where numbers of processes are others there: /proc of another namespace.
-            self._reads_many = os.readlink("/proc/self") == str(os.getpid())
             self._close = stack.pop_all().close
 
     def text(self, name: str) -> str:
@@ -112,62 +102,27 @@ class Memory:
     def read(self, runs: list[pagemap.Run], view: memoryview, account: Account) -> int:
         """Read the pages in *runs* that are still there, one behind the other; return their bytes.
 
+        Not by process_vm_readv(2), which is faster with lone pages: it pins them, for which the
+        kernel first gives the process copies of those that it shares after fork(2) or by KSM.
+
         :param view: of as many bytes as they have.
         :param account: where to count those that are not.
         """
         filled = 0
-        rest = runs[::-1]  # the next one last
-        while rest:
-            got = self._read_many(rest, view[filled:]) if self._reads_many else 0
-            filled += got
-            pagemap.take(rest, got)
-            if not rest or got:
-                continue
-            # One page that process_vm_readv(2) does not read: PROT_NONE, or gone.
-            address, end = rest[-1]
-            size = PAGE_SIZE if self._reads_many else end - address
-            try:
-                got = os.preadv(self._mem, [view[filled : filled + size]], address)
-            except OSError:
-                account.leave(
-                    Why.UNREADABLE, 1, "unmapped, or found broken, before it was read", what="page"
-                )
-                pagemap.take(rest, PAGE_SIZE)
-                continue
-            if not got:  # the process has ended
-                break
-            filled += got
-            pagemap.take(rest, got)
+        for start, end in runs:
+            while start < end:
+                try:
+                    got = os.preadv(self._mem, [view[filled : filled + end - start]], start)
+                except OSError:
+                    reason = "unmapped, or found broken, before it was read"
+                    account.leave(Why.UNREADABLE, 1, reason, what="page")
+                    start += PAGE_SIZE
+                    continue
+                if not got:  # the process has ended
+                    return filled
+                filled += got
+                start += got
         return filled
-
-    def _read_many(self, rest: list[pagemap.Run], view: memoryview) -> int:
-        """Read from as many runs as one call takes, up to the first page that it does not read."""
-        remote = array("Q")
-        size = 0
-        for start, end in reversed(rest[-_IOV_MAX:]):
-            remote.extend((start, end - start))
-            size += end - start
-        address = ctypes.addressof(ctypes.c_char.from_buffer(view))
-        local = array("Q", (address, size))
-        got: int = _libc.process_vm_readv(
-            self._pid,
-            ctypes.c_void_p(local.buffer_info()[0]),
-            ctypes.c_ulong(1),
-            ctypes.c_void_p(remote.buffer_info()[0]),
-            ctypes.c_ulong(len(remote) // 2),
-            ctypes.c_ulong(0),
-        )
-        if got < 0 and ctypes.get_errno() in _NO_SUCH_CALL:
-            self._reads_many = False
-        # It goes by the number, which may be another's by now.
-        return max(0, got) // PAGE_SIZE * PAGE_SIZE if self._is_there() else 0
-
-    def _is_there(self) -> bool:
-        try:
-            os.stat("statm", dir_fd=self._proc)
-        except OSError:
-            return False
-        return True
 
     @property
     def has_ended(self) -> bool:
