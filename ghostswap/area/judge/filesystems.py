@@ -14,13 +14,13 @@ import shlex
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from ghostswap import extents
 from ghostswap.area.judge import natures
 from ghostswap.area.judge.refusal import Refusal
-from ghostswap.area.target import btrfs, extents
-from ghostswap.area.target.extents import Extent, ExtentFlag
+from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.mounts import device_name
 from ghostswap.area.target.target import Target
+from ghostswap.extents import Extent, ExtentFlag
 
 _ELSEWHERE = "put the area on ext4, xfs or btrfs, or on a block device of its own"
 _ALLOCATE = "allocate them: fallocate --length {size} {name}"

@@ -22,7 +22,7 @@ from conftest import ROOT, Run
 from support.json_keys import documented, keys_of
 
 from ghostswap.area.header.header import Header
-from ghostswap.area.target.mounts import unescape
+from ghostswap.mounts import unescape
 
 PAGES = 2048
 SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"

@@ -135,9 +135,7 @@ def test_an_area_needs_a_size() -> None:
     with pytest.raises(ValueError, match="no area"):
         ExactSwapSpace([SwapArea("a", "full")], kernels.get("6.18").swap)
     with pytest.raises(ValueError, match="bad"):
-        ExactSwapSpace(
-            [SwapArea("a", "full", 10, badpages=(12,))], kernels.get("6.18").swap
-        )
+        ExactSwapSpace([SwapArea("a", "full", 10, badpages=(12,))], kernels.get("6.18").swap)
 
 
 @pytest.mark.parametrize("kernel", ["6.12", "6.18"])

@@ -51,26 +51,39 @@ class Mount(NamedTuple):
     """A row of /proc/self/mountinfo (proc(5)).
 
     :ivar device: ``major:minor`` as ``st_dev`` of the file system has it.
+    :ivar root: the directory of the file system that was mounted.
     :ivar source: what was mounted, such as ``/dev/sda1``.
+    :ivar options: those of the file system.
     """
 
     id: str
     device: str
+    root: str
     point: str
     fstype: str
     source: str
+    options: frozenset[str]
 
 
-def mounts() -> Iterator[Mount]:
-    """Every mount that this process sees; none where /proc is not there."""
+def mounts(pid: int | None = None) -> Iterator[Mount]:
+    """Every mount that this process, or process *pid*, sees; none where /proc is not there."""
+    path = f"/proc/{pid or 'self'}/mountinfo"
     with (
         contextlib.suppress(OSError),
-        open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file,
+        open(path, encoding="utf-8", errors="surrogateescape") as file,
     ):
         for line in file:
             before, _, after = line.partition(" - ")
-            fields, (fstype, source, *_) = before.split(), after.split()
-            yield Mount(fields[0], fields[2], unescape(fields[4]), fstype, unescape(source))
+            fields, (fstype, source, *options) = before.split(), after.split()
+            yield Mount(
+                fields[0],
+                fields[2],
+                unescape(fields[3]),
+                unescape(fields[4]),
+                fstype,
+                unescape(source),
+                frozenset(",".join(options).split(",")),
+            )
 
 
 def mounted_at(number: int) -> str | None:
