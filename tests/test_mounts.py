@@ -13,13 +13,13 @@ import pytest
 from conftest import ROOT, needs_root
 from support.filesystems import mounted
 
-from ghostswap.area.target import mounts
+from ghostswap import mounts
 
 #: What differs by name only, or has one magic.
 ALIKE = {"ext2": "ext4", "ext3": "ext4", "devtmpfs": "tmpfs", "nfs": "nfs4", "virtiofs": "fuse"}
 ASK = """
 import ctypes, os, sys
-from ghostswap.area.target import mounts
+from ghostswap import mounts
 mounts.mount_of(0)  # so that Python has loaded all that this takes
 os.chroot(sys.argv[1])
 fd = os.open("/file", os.O_RDONLY)

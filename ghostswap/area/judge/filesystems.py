@@ -21,6 +21,7 @@ from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
 from ghostswap.area.target.target import Target
 from ghostswap.extents import Extent, ExtentFlag
+from ghostswap.mounts import device_name
 
 _ELSEWHERE = "put the area on ext4, xfs or btrfs, or on a block device of its own"
 _ALLOCATE = "allocate them: fallocate --length {size} {name}"
