@@ -292,9 +292,8 @@ class CsvTrace(_TraceFile):
             if name not in _CSV_COLUMNS or names.count(name) > 1:
                 text = printable(name[:_CSV_SHOWN].decode(errors="backslashreplace"))
                 what = "twice" if name in _CSV_COLUMNS else "which is not known"
-                raise TargetError(
-                    self._label, f'line 1 names the column "{text}" {what}', _CSV_HINT
-                )
+                wrong = f'the first line names the column "{text}", {what}'
+                raise TargetError(self._label, wrong, _CSV_HINT)
         return True
 
     def _no_touch(self, number: int, line: bytes) -> TargetError:
