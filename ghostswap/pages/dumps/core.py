@@ -38,6 +38,9 @@ _EXCLUDED = "pages of zeros, or left out by whoever made the dump"
 _ZEROS = "zeros, which this dump does not tell from pages that never were"
 _NO_LIST = "may be copies of files, for no list of mappings comes before the memory"
 _NO_FILE = "may be copies of files, which are not here to compare with"
+#: Whose notes tell a machine from a process; else it has physical addresses.
+_MACHINES = frozenset({b"QEMU", b"VMCOREINFO"})
+_PADDR, _FILESZ = attrgetter("paddr"), attrgetter("filesz")
 #: Readable, writable, executable.
 _PF_ANY = 7
 #: Names of mappings that are shared memory, and of huge pages.
@@ -60,9 +63,7 @@ class CoreSource(RunSource):
 
     def __init__(self, name: str, medium: Medium, layout: Layout) -> None:
         core = parse(medium, layout)
-        is_machine = bool(core.notes.owners & {b"QEMU", b"VMCOREINFO"}) or any(
-            segment.paddr for segment in core.loads()
-        )
+        is_machine = bool(core.notes.owners & _MACHINES) or any(map(_PADDR, core.loads))
         account = Account(MACHINE if is_machine else PROCESS)
         if core.missing_headers:
             reason = "the dump ends within its program headers: it was cut"
@@ -75,7 +76,7 @@ class CoreSource(RunSource):
 
 
 def _expected(medium: Medium, core: Core) -> int:
-    pages = sum(pages_in(segment.filesz) for segment in core.loads())
+    pages = sum(map(pages_in, map(_FILESZ, core.loads)))
     if isinstance(medium, FileMedium):
         pages = min(pages, pages_in(medium.allocated))
     return pages
@@ -84,7 +85,7 @@ def _expected(medium: Medium, core: Core) -> int:
 def _once(core: Core, account: Account) -> Iterator[Segment]:
     """The segments without what lies in earlier ones, so that no byte of the file is read twice."""
     claimed = 0
-    for segment in core.loads():
+    for segment in core.loads:
         offset, vaddr, paddr, filesz, memsz, flags = segment
         if not filesz:
             yield segment
@@ -198,7 +199,9 @@ def _holes_are_exact(medium: Medium, core: Core) -> bool:
         return False
     holes = close = 0
     before = -_COARSE_HOLE
-    for segment in core.loads():
+    for segment in core.loads:
+        if holes >= _HOLES_TO_LOOK_AT:
+            break
         at, end = segment.offset, segment.offset + segment.filesz
         while at < end and segment.offset % PAGE_SIZE == 0 and holes < _HOLES_TO_LOOK_AT:
             _, hole = medium.data(at, end)
