@@ -234,11 +234,12 @@ def _unpack(codec: str, packed: bytes, size: int) -> bytes:
 
 
 def _unsnap(packed: bytes, size: int) -> bytes:
+    snappy = import_module("snappy")
     claimed = shift = 0  # what it claims to become comes first, in groups of 7 bits
     for byte in packed[:5]:
         claimed |= (byte & 127) << shift
         shift += 7
         if byte < 128:
             break
-    unpacked: bytes = import_module("snappy").uncompress(packed) if claimed == size else b""
+    unpacked: bytes = snappy.uncompress(packed) if claimed == size else b""
     return unpacked

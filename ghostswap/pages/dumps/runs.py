@@ -20,8 +20,8 @@ Sift = Callable[[memoryview, int], int]
 #: What a read says of one bad place: of the medium, or of what the file system finds there.
 #: Any other error holds for the whole file.
 _BAD_PLACE = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
-#: Where a run ends that goes on as long as there is something to read.
-UNTIL_THE_END = 1 << 64
+#: Where a run ends that goes on as long as there is something to read: farther than any header says.
+UNTIL_THE_END = 1 << 80
 
 
 def pages_in(size: int) -> int:
@@ -38,6 +38,7 @@ class Run:
     :ivar holes: why pages in holes of the file are none; ``None`` where they are zeros.
     :ivar sift: chooses which pages to keep; ``None`` for all.
     :ivar doubt: why it is not certain that they are memory for swap, or ``""``.
+    :ivar pads: whether a page that is cut early is padded with zeros, and not left.
     :ivar cut: why it may end early.
     """
 
@@ -46,6 +47,7 @@ class Run:
     holes: tuple[Why, str] | None = None
     sift: Sift | None = None
     doubt: str = ""
+    pads: bool = False
     cut: str = "the file shrank while it was read"
 
     @property
@@ -125,11 +127,15 @@ class RunSource:
                 self._pass_over(run, error)
                 return filled
             except TargetError as error:
-                self._give_up(run, Why.DAMAGED, error)
-                break
+                filled, lost = _cut(run, room, filled)
+                self._give_up(run, lost, Why.DAMAGED, error)
+                return filled
             if not got:
-                self._end_early(run, filled)
-                break
+                filled, lost = _cut(run, room, filled)
+                if lost:
+                    self.account.leave_bytes(Why.TRUNCATED, run.start, run.end, lost, run.cut)
+                run.start = run.end
+                return filled
             filled += got
             run.start += got
         return _pad(room, filled, 0)
@@ -138,24 +144,17 @@ class RunSource:
         where = f"cannot read at byte {run.start}"
         if error.errno not in _BAD_PLACE or self._medium.size is None:
             found = TargetError.from_os(self._medium.name, error, where)
-            self._give_up(run, Why.UNREADABLE, found)
+            self._give_up(run, run.pages, Why.UNREADABLE, found)
             return
         end = min(run.start + PAGE_SIZE, run.end)
         reason = os.strerror(error.errno)
         self.account.leave_bytes(Why.UNREADABLE, run.start, end, 1, reason)
         run.start = end
 
-    def _end_early(self, run: Run, filled: int) -> None:
-        """Leave the rest of *run*: the medium has ended, maybe inside a page."""
-        pages = run.pages - (filled % PAGE_SIZE != 0)
-        if pages > 0:
-            self.account.leave_bytes(Why.TRUNCATED, run.start, run.end, pages, run.cut)
-        run.start = run.end
-
-    def _give_up(self, run: Run, why: Why, error: TargetError) -> None:
-        """Leave all that is still to come."""
-        pages = run.pages + sum(rest.pages for rest in self._runs)
-        self.account.leave(why, pages, error.reason, error.hint)
+    def _give_up(self, run: Run, lost: int, why: Why, error: TargetError) -> None:
+        """Leave the rest of *run*, *lost* pages, and all that was still to come."""
+        lost += sum(rest.pages for rest in self._runs)
+        self.account.leave(why, lost, error.reason, error.hint)
         run.start = run.end
 
     def __enter__(self) -> RunSource:
@@ -175,3 +174,12 @@ def _pad(room: memoryview, filled: int, zeros: int) -> int:
     end = pages_in(filled + zeros) * PAGE_SIZE
     room[filled:end] = bytes(end - filled)
     return end
+
+
+def _cut(run: Run, room: memoryview, filled: int) -> tuple[int, int]:
+    """Where the last page ends that is there of a run which ends early, and how many are lost."""
+    part = filled % PAGE_SIZE
+    if run.pads:
+        return _pad(room, filled, 0), max(0, run.pages - (part > 0))
+    run.start -= part
+    return filled - part, run.pages
