@@ -3,8 +3,8 @@
 
 6.1 repeats itself. Later ones go by statistics that are up to two seconds old, so they do not,
 unless something has them flushed: reading memory.stat, a memory.zswap.max, up to 7.2 zswap's
-shrinker. Elsewhere one of the moments of the flush that are tried must come near. Near is within 3 % of a recorded run,
-or inside the spread of all.
+shrinker. Elsewhere one of the moments of the flush that are tried must come near. Near is within
+3 % of a recorded run, or inside the spread of all.
 """
 
 from __future__ import annotations
