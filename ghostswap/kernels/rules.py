@@ -215,6 +215,7 @@ class VmscanRules:
     :ivar flush_every: faults from one flush to the next, 0 where statistics are always fresh. With
         that the model comes nearest to what the kernel did where it was asked: 6.12 on a slow
         machine, 6.18 on one where a fault took 10 us.
+    :ivar shrinker_flushes: zswap's shrinker has them flushed each time that it counts (up to 7.2).
     :ivar partial_walks: reclaim goes no further through the groups than it needs to, the next one
         goes on from there, and only one that brought nothing goes through all (6.10).
     :ivar kernel_pages: pages that the kernel takes for a process beside the tables that map its
@@ -224,6 +225,7 @@ class VmscanRules:
     pagevec_size: int
     flushes_late: bool
     flush_every: int
+    shrinker_flushes: bool
     partial_walks: bool
     kernel_pages: int
 

@@ -118,7 +118,12 @@ KERNEL = Kernel(
     zram=ZramRules(writeback_step=None, attributes=("max_comp_streams",)),
     zstd=ZstdRules(version="1.4.10", zswap_hint=0, zram_hint=0),
     vmscan=VmscanRules(
-        pagevec_size=15, flushes_late=False, flush_every=0, partial_walks=False, kernel_pages=26
+        pagevec_size=15,
+        flushes_late=False,
+        flush_every=0,
+        shrinker_flushes=True,
+        partial_walks=False,
+        kernel_pages=26,
     ),
     metadata=MetadataRules(
         # frontswap went with 6.6
