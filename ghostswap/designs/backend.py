@@ -17,6 +17,7 @@ from typing import Protocol
 from ghostswap.designs.transfer import Held
 from ghostswap.kernels.rules import Reclaim
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.pageout import (
     ACTIVATE,
     DISK,
@@ -33,6 +34,7 @@ from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import PAGE_SIZE, SAME
 
 NO_COPY = 0
+NO_SLOT = -1
 #: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
 ORIGINS: tuple[Origin, ...] = (ZERO, *Origin)
 #: By cgroup: page -> what it measures after it was written to; ``None`` where it stays.
@@ -76,12 +78,18 @@ class NoWitness:
 
 @dataclass(slots=True)
 class Vmstat:
-    """The swap counters of /proc/vmstat, but for zswap's own."""
+    """The swap counters of /proc/vmstat, but for zswap's own.
+
+    :ivar nrswpin: submissions to devices; so
+    :ivar nrswpout: those of pages that follow each other there count once.
+    """
 
     pswpin: int = 0
     pswpout: int = 0
     swpin_zero: int = 0
     swpout_zero: int = 0
+    nrswpin: int = 0
+    nrswpout: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,8 @@ class Backend(ABC):
         self._has_witness = contents.witness is not None
         self._worker = contents.worker
         self._waiting: Iterator[None] | None = None  # to write
+        self._next_slot = NO_SLOT  # that would go on with the submission that is being made
+        self._in_submission = 0
         self._copy = bytearray(number)  # by page, the Origin of a copy that is still good
         self._kept = bytearray(number)
         self._shrinkers: list[Shrinker] = []
@@ -175,12 +185,38 @@ class Backend(ABC):
         else:
             self._kept[page] = 0
             self.swap_outs[cgroup] += 1
-            if out is FREED:
+            if out is FREED and self._copy[page] != ZRAM:
                 return out
-        # zswap refused it, if there is one.
+        # zswap refused it, if there is one: zram behind it may have it now.
         if self._zswap is not None and self._zswap.shrink_queued:
             self._run_worker(self._zswap)
         return out
+
+    def submit(self) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        self._next_slot = NO_SLOT
+
+    def _note_write(self, slot: int, pages: int = 1) -> None:
+        """``swap_add_folio()``: count a folio's write, of one piece with those before if it can be.
+
+        :param slot: its first one; so many *pages*.
+        """
+        self.vmstat.pswpout += pages
+        if slot != self._next_slot or self._in_submission == SWAP_CLUSTER_MAX:
+            self.vmstat.nrswpout += 1
+            self._in_submission = 0
+        self._in_submission += 1
+        self._next_slot = slot + pages
+
+    def _note_alone(self) -> None:
+        """Count a write that is a submission by itself: zswap's, or one to a synchronous device."""
+        self.vmstat.pswpout += 1
+        self.vmstat.nrswpout += 1
+
+    def _note_read(self) -> None:
+        """Count a read, which is a submission by itself where nothing is read ahead."""
+        self.vmstat.pswpin += 1
+        self.vmstat.nrswpin += 1
 
     def _see(self, page: int, measure: int) -> None:
         """Note that *page* measures otherwise now."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
+from math import ceil
 
 from ghostswap.codecs.views import for_zram, for_zswap
 from ghostswap.designs.backend import Backend, Contents
 from ghostswap.designs.slotted import Slotted
 from ghostswap.designs.table import Design
 from ghostswap.designs.virtual import VirtualPlaces, VirtualSwap
+from ghostswap.errors import GhostswapError
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Kernel
 from ghostswap.mm.swap.in_order import InOrderSpace
 from ghostswap.mm.swap.space import SwapSpace
@@ -20,8 +23,14 @@ from ghostswap.mm.swap.swapfile import ExactSwapSpace
 from ghostswap.mm.swap.tiers import Tiers
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap.writeback import Places
-from ghostswap.mm.zswap.zswap import ACCEPT_THRESHOLD_PERCENT, MAX_POOL_PERCENT, Zswap
+from ghostswap.mm.zswap.zswap import (
+    ACCEPT_THRESHOLD_PERCENT,
+    COMPRESSOR,
+    MAX_POOL_PERCENT,
+    Zswap,
+)
 from ghostswap.page import PAGE_SIZE
+from ghostswap.units import format_size
 
 #: zram's usual priority as a swap area, above all that swapon gives by itself.
 ZRAM_PRIO = 100
@@ -32,6 +41,7 @@ class Parameters:
     """What a machine's administrator sets: zswap's module parameters, zram's attributes, areas.
 
     :ivar ram: ``MemTotal`` in bytes, which ``max_pool_percent`` is of.
+    :ivar compressor: by the kernel's name.
     :ivar zpool: one of the kernel's; its own choice where ``None``.
     :ivar size: bytes of an area that is imagined, its header included; as large as need be where
         ``None``, and 0 for no area at all.
@@ -49,6 +59,7 @@ class Parameters:
     ram: int
     max_pool_percent: int = MAX_POOL_PERCENT
     accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT
+    compressor: str = COMPRESSOR
     zpool: str | None = None
     size: int | None = None
     zswap_enabled: bool | None = None
@@ -88,6 +99,7 @@ def build(
     :param in_order: for pages that are stored once, in order: slots are counted, not placed, and
         an imagined area of no size is as large as need be.
     :raises TierError: where the kernel would not take the tiers.
+    :raises GhostswapError: where the machine cannot hold the areas' tables.
     :raises UsageError: where *asked* could not have the design.
     """
     design.check(asked)
@@ -99,6 +111,7 @@ def build(
         swap = InOrderSpace(on, kernel.swap)
     else:
         swap = ExactSwapSpace(on, kernel.swap, cpus=parameters.cpus, seed=parameters.seed)
+    _check_memory(design, kernel, swap, parameters.ram)
     tiers = Tiers(swap.areas)
     tiers.write(parameters.tiers)
     has_zswap = design.has_zswap
@@ -137,10 +150,27 @@ def _zswap(
         places,
         parameters.max_pool_percent,
         parameters.accept_threshold_percent,
+        compressor=parameters.compressor,
         zpool=None if design.base else parameters.zpool,
         cgroups=contents.cgroups,
         seed=parameters.seed,
     )
+
+
+def _check_memory(design: Design, kernel: Kernel, swap: SwapSpace, ram: int) -> None:
+    """Refuse areas whose slots' tables, which are allocated at once, the machine cannot hold."""
+    slots = sum(area.pages or 0 for area in swap.areas)
+    fields = design.fields(kernel.metadata)
+    slot_bytes = sum((field.slot_bytes for field in fields if field.is_static), Fraction())
+    needed = ceil(slots * slot_bytes)
+    if needed > ram:
+        most = int(ram / slot_bytes) * PAGE_SIZE
+        raise GhostswapError(
+            f"{design.name}: tables for {format_size(slots * PAGE_SIZE)} of slots take"
+            f" {format_size(needed)}, and the machine has {format_size(ram)}:"
+            ' "Cannot allocate memory"',
+            f"a machine of that size can have {format_size(most)} at most, and no page in it then",
+        )
 
 
 def _areas(

@@ -151,10 +151,17 @@ class ZswapRules:
     :ivar limit_is_allowed: a pool of exactly ``max_pool_percent`` takes more, and one of exactly
         the accept threshold does not; since 6.8 it is the other way round.
     :ivar reclaim: what its shrink worker does.
+    :ivar writeback_step: entries of a list that a visit of writeback goes through, written or
+        spared (``shrink_memcg()``: one up to 7.2, ``SWAP_CLUSTER_MAX`` from 7.3).
     :ivar exclusive_loads: a page that is loaded leaves zswap; elsewhere a copy stays.
     :ivar stale_first: an older entry of the slot goes before the store, not after.
     :ivar has_writeback_knob: cgroups have ``memory.zswap.writeback``.
+    :ivar poor_compressors: those that say -ENOSPC of a page that does not fit, so that its refusal
+        counts in ``reject_compress_poor``; that of others counts in ``reject_compress_fail``.
+    :ivar counts_incompressible: ``memory.stat`` has ``zswap_incomp``, the bytes of pages that are
+        kept as they are (7.1).
     :ivar debugfs: files in /sys/kernel/debug/zswap.
+    :ivar parameters: files in /sys/module/zswap/parameters.
     """
 
     same_filled: bool
@@ -165,10 +172,14 @@ class ZswapRules:
     nr_zpools: int
     limit_is_allowed: bool
     reclaim: Reclaim
+    writeback_step: int
     exclusive_loads: bool
     stale_first: bool
     has_writeback_knob: bool
+    poor_compressors: tuple[str, ...]
+    counts_incompressible: bool
     debugfs: tuple[str, ...]
+    parameters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +189,11 @@ class ZramRules:
     :ivar writeback_step: blocks are written back longest first, in steps of this many bytes
         (``PP_BUCKET_SIZE_RANGE``, 6.13), and of those in one step the highest number first;
         ``None`` where they go by their numbers.
+    :ivar attributes: files of /sys/block/zramN that not every kernel has.
     """
 
     writeback_step: int | None
+    attributes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +274,15 @@ class MetadataRules:
     :ivar slot_maps: what swapon(2) allocates for each slot (``setup_swap_map``,
         ``swap_cgroup_swapon``).
     :ivar in_use: what is allocated as slots are used.
+    :ivar zram_entry: ``struct zram_table_entry`` of each block of a zram device.
+    :ivar zram_entry_actime: the same with the time of its last access, which
+        CONFIG_ZRAM_TRACK_ENTRY_ACTIME adds.
     """
 
     slot_maps: tuple[Field, ...]
     in_use: tuple[Field, ...]
+    zram_entry: int
+    zram_entry_actime: int
 
     @property
     def slot_bytes(self) -> Fraction:

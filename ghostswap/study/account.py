@@ -104,6 +104,7 @@ def group(
         killed=killed,
         swap_current=member.cgroup.swap_pages * PAGE_SIZE,
         zswap_current=member.cgroup.zswap_bytes,
+        zswap_incomp=_zswap_incomp(machine, member),
         events=dict(events or {}),
     )
 
@@ -153,6 +154,12 @@ def _metadata(machine: Machine, parts: Parts, held: Held, clusters: int | None =
     )
     below = metadata.of("classic", kernel, slots=_slots([a for a in areas if a not in own]))
     return Metadata(taken.static_bytes + below.static_bytes, taken.dynamic_bytes)
+
+
+def _zswap_incomp(machine: Machine, member: Group) -> int | None:
+    kernel = machine.design.kernel(machine.kernel)
+    counts = kernel.zswap.counts_incompressible
+    return member.cgroup.zswap_incomp * PAGE_SIZE if counts else None
 
 
 def _slots(areas: list[SwapInfo]) -> int:

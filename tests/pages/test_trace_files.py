@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -226,8 +227,9 @@ def test_what_is_no_file_is_refused_without_waiting(
     assert message == f"{tmp_path}/a.csv: Permission denied"
 
 
-def test_oracle_general_is_read_as_libcachesim_reads_it(tmp_path: Path) -> None:
-    libcachesim = pytest.importorskip("libcachesim")
+def test_oracle_general_is_read_as_libcachesim_reads_it(
+    tmp_path: Path, libcachesim: ModuleType
+) -> None:
     rng = random.Random(5)
     objects = [(1 << 64) - 1, *(high << 32 | low for high in range(23) for low in range(13))]
     records = [(at // 10, rng.choice(objects), rng.randrange(1, 1 << 20), -1) for at in range(5000)]

@@ -13,12 +13,12 @@ import fcntl
 import os
 from typing import NamedTuple
 
+from ghostswap import extents
 from ghostswap.area.header import header
 from ghostswap.area.header.explain import Inspection
-from ghostswap.area.target import extents
-from ghostswap.area.target.extents import ExtentFlag
 from ghostswap.area.target.target import Target
 from ghostswap.errors import TargetError
+from ghostswap.extents import ExtentFlag
 from ghostswap.units import format_uuid
 
 #: File systems whose FIEMAP speaks of bytes on the device that they are mounted from.

@@ -14,13 +14,14 @@ import shlex
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from ghostswap import extents
 from ghostswap.area.judge import natures
 from ghostswap.area.judge.refusal import Refusal
-from ghostswap.area.target import btrfs, extents
-from ghostswap.area.target.extents import Extent, ExtentFlag
+from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.mounts import mount_of
 from ghostswap.area.target.target import Target
+from ghostswap.extents import Extent, ExtentFlag
+from ghostswap.mounts import device_name
 
 _ELSEWHERE = "put the area on ext4, xfs or btrfs, or on a block device of its own"
 _ALLOCATE = "allocate them: fallocate --length {size} {name}"
@@ -52,7 +53,7 @@ class Fault:
         if not reason:
             refuses = natures.of(target.fstype).refuses or _UNFIT
             reason = f"{target.fstype} cannot hold swap: {refuses}"
-        log = self.log and self.log.format(path=_d_path(target.fd), device=_device(target.fd))
+        log = self.log and self.log.format(path=_d_path(target.fd), device=device_name(target.fd))
         name = shlex.quote(target.path)
         return Refusal(reason, self.cure.format(name=name, size=target.size), log)
 
@@ -308,9 +309,3 @@ def _extent_fault(extent: Extent, rules: Activation) -> Fault | None:
 def _d_path(fd: int) -> str:
     """The path of an open file as the kernel prints it."""
     return os.readlink(f"/proc/self/fd/{fd}")
-
-
-def _device(fd: int) -> str:
-    """``s_id`` of the file system that holds an open file: its device's name, such as sda1."""
-    mount = mount_of(fd)
-    return os.path.basename(os.path.realpath(mount.source)) if mount else "?"

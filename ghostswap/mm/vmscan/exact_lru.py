@@ -23,6 +23,7 @@ class ExactLru:
     def __init__(self, pages: Pages, backing: Backing, lruvecs: Sequence[Lruvec]) -> None:
         self._pages = pages
         self._swap_out = backing.swap_out
+        self._submit = backing.submit
         self._lists = NotedLists(len(lruvecs))
         self._sharers = [
             [below for below in lruvec.subtree() if below.group >= 0] for lruvec in lruvecs
@@ -79,6 +80,7 @@ class ExactLru:
                 lruvec.resident -= 1
                 lruvec.charge(-1)
                 lruvec.events.pgsteal += 1
+                self._submit()
                 return True
             lists.add(page, lruvec.index)
         return False

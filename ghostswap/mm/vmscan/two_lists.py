@@ -71,6 +71,7 @@ class TwoLists:
         self._rules = rules
         self._pages = pages
         self._swap_out = backing.swap_out
+        self._submit = backing.submit
         self._lruvecs = lruvecs
         self._flush_every = flush_every
         self._to_flush: float = flush_first if flush_every else inf
@@ -347,6 +348,7 @@ class TwoLists:
             else:
                 flags[page] = flag & ~REFERENCED
                 activate(page)
+        self._submit()
         self._clock += nr_taken
         nr_activated = len(lruvec.active) - nr_active
         target.age_nonresident(nr_reclaimed)

@@ -49,6 +49,7 @@ class Counters:
     reject_compress_fail: int = 0
     reject_compress_poor: int = 0
     written_back_pages: int = 0
+    decompress_fail: int = 0  # of no sound memory
     zswpin: int = 0
     zswpout: int = 0
     refused_cgroup: int = 0
@@ -105,10 +106,11 @@ class Entries:
         self._filling.store(objects)
         self.pool_pages = self._filling.pages
         stored = len(objects) + same_filled
-        self.cgroups[cgroup].charge_zswap(stored, sum(objects))
+        as_is = objects.count(PAGE_SIZE)
+        self.cgroups[cgroup].charge_zswap(stored, sum(objects), as_is)
         self.counters.stored_pages += stored
         self.counters.same_filled_pages += same_filled
-        self.counters.stored_incompressible_pages += objects.count(PAGE_SIZE)
+        self.counters.stored_incompressible_pages += as_is
         self.counters.zswpout += stored
         last = self._put_off[-1] if self._put_off else None
         if last is not None and (slot, cgroup) == (self.highest + 1, last.cgroup):
@@ -129,7 +131,7 @@ class Entries:
         gauges.stored_pages = gauges.same_filled_pages = gauges.stored_incompressible_pages = 0
         for memcg in self.cgroups:
             for group in memcg.lineage:
-                group.zswapped = group.zswap_bytes = 0
+                group.zswapped = group.zswap_bytes = group.zswap_incomp = 0
         for run in self._put_off:
             for slot, length in enumerate(run.lengths, run.slot):
                 if length == SAME:
@@ -173,12 +175,11 @@ class Entries:
         self.highest = max(self.highest, slot)
         counters = self.counters
         counters.stored_pages += 1
-        if not length:
-            counters.same_filled_pages += 1
-        elif length == PAGE_SIZE:
-            counters.stored_incompressible_pages += 1
+        is_whole = length == PAGE_SIZE
+        counters.same_filled_pages += not length
+        counters.stored_incompressible_pages += is_whole
         self.pool_pages = self.pool.pages
-        self.cgroups[cgroup].charge_zswap(1, length)
+        self.cgroups[cgroup].charge_zswap(1, length, is_whole)
 
     def free(self, slot: int, *, is_evicted: bool = False) -> None:
         """``zswap_entry_free()``
@@ -189,11 +190,10 @@ class Entries:
         self._word[slot] = 0
         counters = self.counters
         counters.stored_pages -= 1
-        if not length:
-            counters.same_filled_pages -= 1
-        elif length == PAGE_SIZE:
-            counters.stored_incompressible_pages -= 1
+        is_whole = length == PAGE_SIZE
+        counters.same_filled_pages -= not length
+        counters.stored_incompressible_pages -= is_whole
         if length and not is_evicted:
             self.pool.free(self._handle[slot])
         self.pool_pages = self.pool.pages
-        self.cgroups[cgroup].charge_zswap(-1, -length)
+        self.cgroups[cgroup].charge_zswap(-1, -length, -is_whole)

@@ -11,7 +11,7 @@ from itertools import cycle
 from types import MappingProxyType
 from typing import Protocol
 
-from ghostswap.kernels.rules import Reclaim
+from ghostswap.kernels.rules import Reclaim, ZswapRules
 from ghostswap.mm.columns import grown, zeros
 from ghostswap.mm.noted_lists import NotedLists
 from ghostswap.mm.zpool.api import Evictable
@@ -56,11 +56,13 @@ class Writeback:
 
     def __init__(
         self,
+        rules: ZswapRules,
         entries: Entries,
         swap: Places,
         accept_pages: int,
         on_written: Callable[[int], None],
     ) -> None:
+        self._rules = rules
         self._entries = entries
         self._swap = swap
         self._accept_pages = accept_pages
@@ -90,7 +92,11 @@ class Writeback:
         return 0
 
     def shrink_memcg(self, cgroup: int) -> bool:  # noqa: ARG002
-        """``shrink_memcg()``: visit one of *cgroup*'s entries; whether it was written."""
+        """``shrink_memcg()``: visit some of *cgroup*'s entries; whether any was written."""
+        return False
+
+    def visit(self, cgroup: int) -> bool:  # noqa: ARG002
+        """``shrink_memcg_cb()``: visit *cgroup*'s coldest entry; whether there is one that went."""
         return False
 
 
@@ -101,12 +107,13 @@ class ZpoolEviction(Writeback):
 
     def __init__(
         self,
+        rules: ZswapRules,
         entries: Entries,
         swap: Places,
         accept_pages: int,
         on_written: Callable[[int], None],
     ) -> None:
-        super().__init__(entries, swap, accept_pages, on_written)
+        super().__init__(rules, entries, swap, accept_pages, on_written)
         self._slot_of = zeros("I", 64)  # by handle
 
     def made(self, slot: int) -> None:
@@ -144,12 +151,13 @@ class _ByList(Writeback):
 
     def __init__(
         self,
+        rules: ZswapRules,
         entries: Entries,
         swap: Places,
         accept_pages: int,
         on_written: Callable[[int], None],
     ) -> None:
-        super().__init__(entries, swap, accept_pages, on_written)
+        super().__init__(rules, entries, swap, accept_pages, on_written)
         self._lists = NotedLists(len(entries.cgroups))
 
     def made(self, slot: int) -> None:
@@ -205,12 +213,13 @@ class MemcgLru(_ByList):
 
     def __init__(
         self,
+        rules: ZswapRules,
         entries: Entries,
         swap: Places,
         accept_pages: int,
         on_written: Callable[[int], None],
     ) -> None:
-        super().__init__(entries, swap, accept_pages, on_written)
+        super().__init__(rules, entries, swap, accept_pages, on_written)
         self._next_shrink = cycle((*range(len(entries.cgroups)), None))
 
     def shrink_worker(self) -> Iterator[None]:
@@ -222,9 +231,12 @@ class MemcgLru(_ByList):
                 attempts = 0
             elif self.nr_items(cgroup):
                 attempts += 1
-                if not self._entries.is_referenced(self._lists.coldest(cgroup)):
-                    yield
-                failures += not self.shrink_memcg(cgroup)
+                written = 0
+                for _ in range(self._rules.writeback_step):
+                    if not written and not self._has_second_chance(cgroup):
+                        yield
+                    written += self.visit(cgroup)
+                failures += not written
             if failures == MAX_RECLAIM_RETRIES or self._entries.pool_pages <= self._accept_pages:
                 return
 
@@ -235,6 +247,13 @@ class MemcgLru(_ByList):
 
     def shrink_memcg(self, cgroup: int) -> bool:
         """See :class:`Writeback`; on a machine of one node."""
+        written = 0
+        for _ in range(self._rules.writeback_step):
+            written += self.visit(cgroup)
+        return written > 0
+
+    def visit(self, cgroup: int) -> bool:
+        """See :class:`Writeback`."""
         slot = self._lists.coldest(cgroup) if self.nr_items(cgroup) else -1
         if slot < 0:
             return False
@@ -244,6 +263,10 @@ class MemcgLru(_ByList):
             self._lists.add(slot, cgroup)
             return False
         return self._writeback_entry(slot)
+
+    def _has_second_chance(self, cgroup: int) -> bool:
+        slot = self._lists.coldest(cgroup)
+        return slot >= 0 and self._entries.is_referenced(slot)
 
     def _list_of(self, slot: int) -> int:
         return self._entries.cgroup_of(slot)

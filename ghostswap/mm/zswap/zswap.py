@@ -23,6 +23,8 @@ from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME
 #: The module parameters as the kernel sets them.
 MAX_POOL_PERCENT = 20
 ACCEPT_THRESHOLD_PERCENT = 90
+#: Not the kernel's, which is lzo, but what is most often chosen.
+COMPRESSOR = "lz4"
 
 
 class Zswap:
@@ -31,6 +33,7 @@ class Zswap:
     :param ram: ``MemTotal`` in bytes.
     :param swap: what the slots belong to.
     :param max_pool_percent: the module parameter of that name; so *accept_threshold_percent*.
+    :param compressor: likewise; pages come measured by it.
     :param zpool: likewise: one of ``kernel.zswap.zpools``, by default its first.
     :param cgroups: a store names its own by the position here; the first stands for all else.
     :param seed: of what addresses decide in the kernel, where there is more than one allocator.
@@ -47,6 +50,7 @@ class Zswap:
         max_pool_percent: int = MAX_POOL_PERCENT,
         accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT,
         *,
+        compressor: str = COMPRESSOR,
         zpool: str | None = None,
         cgroups: Sequence[Cgroup] = (),
         seed: int = 0,
@@ -68,11 +72,12 @@ class Zswap:
         self._entries = Entries(kernel, zpool or kernel.zswap.zpools[0], cgroups, seed)
         self.cgroups, self.counters = self._entries.cgroups, self._entries.counters
         self._writeback = STRATEGIES[kernel.zswap.reclaim](
-            self._entries, swap, accept_pages, self._written_back
+            kernel.zswap, self._entries, swap, accept_pages, self._written_back
         )
         self._full = False
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._stale_first = kernel.zswap.stale_first
+        self._says_no_space = compressor in kernel.zswap.poor_compressors
 
     @property
     def pool_pages(self) -> int:
@@ -136,9 +141,12 @@ class Zswap:
                 counters.refused_full += not is_hit
                 return self._reject(slot, is_hit)
         if length >= PAGE_SIZE and length != SAME:
-            length = self._compress(length, memcg)
+            found, length = length, self._compress(length, memcg)
             if length == INCOMPRESSIBLE:
-                counters.reject_compress_fail += 1
+                if found == INCOMPRESSIBLE and self._says_no_space:
+                    counters.reject_compress_poor += 1
+                else:
+                    counters.reject_compress_fail += 1
                 return self._reject(slot)
         if entries.is_put_off:
             if slot > entries.highest:
@@ -262,9 +270,10 @@ class Zswap:
 
     def shrinker_scan(self, nr_to_scan: int, cgroup: int = 0) -> int:
         """``zswap_shrinker_scan()``: visit so many of *cgroup*'s entries; how many were written."""
+        self._make_entries()
         before = self.counters.written_back_pages
         for _ in range(nr_to_scan):
-            self._shrink_memcg(cgroup)
+            self._writeback.visit(cgroup)
         return self.counters.written_back_pages - before
 
     # Many stores at once
