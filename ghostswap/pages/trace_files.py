@@ -241,8 +241,7 @@ class CsvTrace(_TraceFile):
             first = next(rows, None)
             if first is None:
                 raise self._empty()
-            rows = chain((first,), rows)
-            for group, run in groupby(rows, itemgetter(0)):
+            for group, run in groupby(chain((first,), rows), itemgetter(0)):
                 while part := list(islice(run, CHUNK_TOUCHES)):
                     numbers = array("I", [page for _, page, _ in part])
                     writes = [write for _, _, write in part if write is not None]
