@@ -28,7 +28,8 @@ class Check(Enum):
     AREA_SIZE = "last_page against the size"
     BAD_PAGES_ON_FILE = "bad pages of a file"
     BAD_PAGE_COUNT = "nr_badpages"
-    MEMORY = "memory for the slots' maps"
+    SWAP_MAP = "memory for swap_map, which is one piece"  # up to 7.0
+    MEMORY = "memory for all that slots take"
     BAD_PAGE_ENTRIES = "the entries of the bad page list"
     ACTIVATION = "what the file system finds"
     ANYTHING_LEFT = "whether a page is left"
@@ -151,10 +152,17 @@ class ZswapRules:
     :ivar limit_is_allowed: a pool of exactly ``max_pool_percent`` takes more, and one of exactly
         the accept threshold does not; since 6.8 it is the other way round.
     :ivar reclaim: what its shrink worker does.
+    :ivar writeback_step: entries of a list that a visit of writeback goes through, written or
+        spared (``shrink_memcg()``: one up to 7.2, ``SWAP_CLUSTER_MAX`` from 7.3).
     :ivar exclusive_loads: a page that is loaded leaves zswap; elsewhere a copy stays.
     :ivar stale_first: an older entry of the slot goes before the store, not after.
     :ivar has_writeback_knob: cgroups have ``memory.zswap.writeback``.
+    :ivar poor_compressors: those that say -ENOSPC of a page that does not fit, so that its refusal
+        counts in ``reject_compress_poor``; that of others counts in ``reject_compress_fail``.
+    :ivar counts_incompressible: ``memory.stat`` has ``zswap_incomp``, the bytes of pages that are
+        kept as they are (7.1).
     :ivar debugfs: files in /sys/kernel/debug/zswap.
+    :ivar parameters: files in /sys/module/zswap/parameters.
     """
 
     same_filled: bool
@@ -165,10 +173,14 @@ class ZswapRules:
     nr_zpools: int
     limit_is_allowed: bool
     reclaim: Reclaim
+    writeback_step: int
     exclusive_loads: bool
     stale_first: bool
     has_writeback_knob: bool
+    poor_compressors: tuple[str, ...]
+    counts_incompressible: bool
     debugfs: tuple[str, ...]
+    parameters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +190,11 @@ class ZramRules:
     :ivar writeback_step: blocks are written back longest first, in steps of this many bytes
         (``PP_BUCKET_SIZE_RANGE``, 6.13), and of those in one step the highest number first;
         ``None`` where they go by their numbers.
+    :ivar attributes: files of /sys/block/zramN that not every kernel has.
     """
 
     writeback_step: int | None
+    attributes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +216,7 @@ class VmscanRules:
     :ivar flush_every: faults from one flush to the next, 0 where statistics are always fresh. With
         that the model comes nearest to what the kernel did where it was asked: 6.12 on a slow
         machine, 6.18 on one where a fault took 10 us.
+    :ivar shrinker_flushes: zswap's shrinker has them flushed each time that it counts (up to 7.2).
     :ivar partial_walks: reclaim goes no further through the groups than it needs to, the next one
         goes on from there, and only one that brought nothing goes through all (6.10).
     :ivar kernel_pages: pages that the kernel takes for a process beside the tables that map its
@@ -211,6 +226,7 @@ class VmscanRules:
     pagevec_size: int
     flushes_late: bool
     flush_every: int
+    shrinker_flushes: bool
     partial_walks: bool
     kernel_pages: int
 
@@ -221,7 +237,8 @@ class Per(Enum):
     SLOT = "slot"  # of the area that is on, used or not
     CLUSTER = "cluster"  # of that area, used or not
     USED = "used slot"  # wherever its page is, the zeromap included
-    ZSWAP = "page in zswap"  # or in zram
+    POOL = "compressed page"  # in zswap or in zram
+    ZSWAP = "page in zswap"
     DISK = "page on disk"
 
 
@@ -260,10 +277,15 @@ class MetadataRules:
     :ivar slot_maps: what swapon(2) allocates for each slot (``setup_swap_map``,
         ``swap_cgroup_swapon``).
     :ivar in_use: what is allocated as slots are used.
+    :ivar zram_entry: ``struct zram_table_entry`` of each block of a zram device.
+    :ivar zram_entry_actime: the same with the time of its last access, which
+        CONFIG_ZRAM_TRACK_ENTRY_ACTIME adds.
     """
 
     slot_maps: tuple[Field, ...]
     in_use: tuple[Field, ...]
+    zram_entry: int
+    zram_entry_actime: int
 
     @property
     def slot_bytes(self) -> Fraction:

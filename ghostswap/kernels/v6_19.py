@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Linux 6.19: every area without a priority of its own has -1.
-
-Filled in are swapon and priorities; the rest is taken to be as in 6.18.
-"""
+"""Linux 6.19: every area without a priority has -1; zram writes back in batches."""
 
 from __future__ import annotations
 
@@ -17,4 +14,5 @@ KERNEL = replace(
     name="6.19",
     source="from its source, 6.19.11; the priority as 6.19.14 was seen to give it",
     swap=replace(_6_18.swap, default_prio=-1),
+    zram=replace(_6_18.zram, attributes=(*_6_18.zram.attributes, "writeback_batch_size")),
 )

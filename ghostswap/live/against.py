@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import click
 
 from ghostswap import codecs, kernels, signals
-from ghostswap.area.judge import rules
 from ghostswap.cli.reports.report import SCHEMA, lengths_fact, print_skipped, source_json
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.options import mem_total
@@ -159,7 +158,7 @@ def compare(
     :param scratch: directory for the scratch area; by default that for temporary files.
     """
     release = os.uname().release
-    nearest, known = rules.nearest(release)
+    nearest, known = kernels.nearest(release)
     if not known:
         note(f"no rules for Linux {release}; taking those of {nearest.name}")
     kernel = kernels.get(nearest.name)

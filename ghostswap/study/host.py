@@ -88,7 +88,6 @@ class Host(Parameters):
     areas: tuple[Area, ...] = field(default=(), kw_only=True)
     kernel: str = field(default=kernels.RELEASES[-1], kw_only=True)
     design: str = field(default="ghost", kw_only=True)
-    compressor: str = field(default="lz4", kw_only=True)
     policy: Policy = field(default="kernel", kw_only=True)
     cgroup_version: int = field(default=2, kw_only=True)
     shrinker_enabled: bool = field(default=False, kw_only=True)

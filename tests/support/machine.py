@@ -9,8 +9,8 @@ from typing import Any
 
 from ghostswap import kernels
 from ghostswap.designs import table
-from ghostswap.designs.backend import Redraws
-from ghostswap.designs.build import Contents, Parameters, build
+from ghostswap.designs.backend import Contents, Redraws
+from ghostswap.designs.build import Parameters, build
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.in_order import InOrderSpace
 from ghostswap.mm.swap.swap_info import SwapArea

@@ -15,11 +15,12 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ghostswap import extents
 from ghostswap.area.header.explain import Inspection
-from ghostswap.area.target import blockdev, extents
-from ghostswap.area.target.extents import ExtentFlag
+from ghostswap.area.target import blockdev
 from ghostswap.area.target.target import Target
 from ghostswap.errors import TargetError
+from ghostswap.extents import ExtentFlag
 from ghostswap.units import format_size, format_uuid
 
 #: File systems whose FIEMAP speaks of bytes on the device that they are mounted from.

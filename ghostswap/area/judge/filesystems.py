@@ -15,14 +15,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ghostswap import extents
 from ghostswap.area.header.bounds import MIN_PAGES
 from ghostswap.area.judge import natures
 from ghostswap.area.judge.refusal import Refusal
-from ghostswap.area.target import btrfs, extents
-from ghostswap.area.target.extents import Extent, ExtentFlag
+from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.mounts import mount_of
 from ghostswap.area.target.target import Target, shell_path
+from ghostswap.extents import Extent, ExtentFlag
+from ghostswap.mounts import device_name, mount_of
 from ghostswap.units import shell_word
 
 #: What to do about blocks that form no page.
@@ -74,7 +75,7 @@ class Fault:
         if not reason:
             refuses = natures.of(target.fstype).refuses or _UNFIT
             reason = f"{target.fstype} cannot hold swap: {refuses}"
-        log = self.log and self.log.format(path=_d_path(target.fd), device=_device(target.fd))
+        log = self.log and self.log.format(path=_d_path(target.fd), device=device_name(target.fd))
         return Refusal(reason, self.cure.advice, log)
 
 
@@ -368,9 +369,3 @@ class _Spread:
 def _d_path(fd: int) -> str:
     """The path of an open file as the kernel prints it."""
     return os.readlink(f"/proc/self/fd/{fd}")
-
-
-def _device(fd: int) -> str:
-    """``s_id`` of the file system that holds an open file: its device's name, such as sda1."""
-    mount = mount_of(fd)
-    return os.path.basename(os.path.realpath(mount.source)) if mount else "?"

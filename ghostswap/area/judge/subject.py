@@ -22,11 +22,11 @@ from ghostswap.area.judge.refusal import Refusal
 from ghostswap.area.judge.rules import Verdict
 from ghostswap.area.target import blkid, target
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.mounts import mount_of
 from ghostswap.area.target.partition import Place
 from ghostswap.area.target.target import Target, shell_path
 from ghostswap.errors import TargetError
 from ghostswap.kernels.rules import Kernel
+from ghostswap.mounts import mount_of
 from ghostswap.units import shell_word
 
 #: What a target may stand for, so that an image is judged as what it will become.

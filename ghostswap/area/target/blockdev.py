@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Iterator
 
-from ghostswap.area.target.mounts import fstype
+from ghostswap.mounts import fstype
 
 #: Devices and file systems that are memory.
 _IN_MEMORY = re.compile("z?ram[0-9]+")

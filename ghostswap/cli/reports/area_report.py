@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ghostswap import kernels
+from ghostswap import extents, kernels
 from ghostswap.area.disk import resume
 from ghostswap.area.header import probers
 from ghostswap.area.header.explain import Inspection, describe
 from ghostswap.area.judge.area import Machine
 from ghostswap.area.judge.subject import Judges, at_boot
-from ghostswap.area.target import extents
 from ghostswap.area.target.target import ActiveSwap, Target, active_swap
 from ghostswap.cli.terminal.options import mem_total, system_page_size
 from ghostswap.errors import TargetError, UsageError

@@ -12,7 +12,7 @@ from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.kernels import DEBUGFS, VMSTAT
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.source import Source
+from ghostswap.pages.source import IN_SWAP, MISSING, Source
 from ghostswap.study.band import Band
 from ghostswap.study.fill import Result
 
@@ -178,8 +178,8 @@ def source_json(source: Source, pages: int) -> dict[str, Any]:
     return {
         "name": source.name,
         "pages": pages,
-        "unreadable_pages": sum(skipped.pages for skipped in source.skipped),
-        "swapped_pages": source.swapped_pages,
+        "unreadable_pages": source.account.pages(MISSING),
+        "swapped_pages": source.account.pages(IN_SWAP),
     }
 
 
@@ -194,12 +194,8 @@ def disk_json(reserved: int, written: int, never_written: int) -> dict[str, int]
 
 def print_skipped(source: Source) -> None:
     """Say what was not read, and why."""
-    if source.swapped_pages:
-        note(f"{source.swapped_pages} pages are in swap and were left there")
-    for skipped in source.skipped:
-        pages = f"{skipped.pages} pages" if skipped.pages else "pages"
-        cure = f" ({skipped.cure})" if skipped.cure else ""
-        note(f"{skipped.what}: {pages} not read: {skipped.reason}{cure}")
+    for line in source.account.words():
+        note(line)
 
 
 def lengths_fact(error: str) -> tuple[str, str]:

@@ -96,8 +96,8 @@ class SwapSpace(ABC):
         return True
 
     def can_write(self, slot: int) -> bool:
-        """Whether there is disk behind *slot*."""
-        return self.area_of(slot).type == "full"
+        """Whether there is something behind *slot* to write to: a disk, or zram."""
+        return self.area_of(slot).type != "ghost"
 
     def written(self, slot: int) -> None:
         """Note that a page was written to the disk behind *slot*."""

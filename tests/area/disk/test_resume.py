@@ -15,13 +15,13 @@ from conftest import needs_root
 from support.filesystems import mounted
 from support.swapon import loop
 
+from ghostswap import extents
 from ghostswap.area.disk import resume
 from ghostswap.area.disk.resume import Resume
 from ghostswap.area.header.explain import inspect
 from ghostswap.area.header.header import SWAPSPACE2, Header
 from ghostswap.area.judge.area import Machine
 from ghostswap.area.judge.subject import Judges, at_boot
-from ghostswap.area.target import extents
 from ghostswap.area.target.target import open_target
 from ghostswap.kernels import KERNELS
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from support.machine import in_order
-from support.recorded import runs
+from support.recorded import has_writeback, runs
 
 from ghostswap import kernels
+from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.zswap.zswap import Zswap
@@ -55,6 +56,7 @@ def test_every_sample_of_a_churned_pool_is_the_kernels(
         in_order(SwapArea("ghost", "ghost"), kernel=row["kernel"]),
         int(row["max_pool_percent"]),
         zpool=row["zpool"],
+        cgroups=[Cgroup(zswap_writeback=has_writeback(row))],
     )
     assert replay(zswap, row, lengths) == row["samples"]
     if "classes" in row:

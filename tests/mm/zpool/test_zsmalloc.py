@@ -140,11 +140,12 @@ def test_a_recorded_fill_takes_the_kernels_pages(row: dict[str, Any]) -> None:
         filled(Counter(stored), size_classes(rules=kernels.get(row["kernel"]).zsmalloc))
         == pool.pages
     )
-    assert [
-        [c.index, c.size, c.pages_per_zspage, c.obj_allocated, c.obj_used, c.pages_used]
-        for c in pool.classes()
-        if c.pages_used
-    ] == row["classes"]
+    if "classes" in row:
+        assert [
+            [c.index, c.size, c.pages_per_zspage, c.obj_allocated, c.obj_used, c.pages_used]
+            for c in pool.classes()
+            if c.pages_used
+        ] == row["classes"]
 
 
 @given(st.lists(st.integers(1, PAGE_SIZE), max_size=200), all_rules)
