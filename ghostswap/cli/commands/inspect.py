@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ghostswap.cli.terminal.args import Command
-from ghostswap.cli.terminal.options import Size, bytes_option, json_option
+from ghostswap.cli.terminal.options import bytes_option, json_option, offset_option
 from ghostswap.cli.terminal.talk import complain, emit_json
 from ghostswap.errors import TargetError, UsageError
 
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("inspect", cls=Command)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--offset",
-    type=Size(),
-    default=0,
-    metavar="SIZE",
-    help="Where in TARGET the header is, in bytes.",
-)
+@offset_option
 @click.option("--scan", is_flag=True, help="Find the areas in the partitions of a disk image.")
 @click.option("--data", is_flag=True, help="Read all data pages and tell how many are not zero.")
 @click.option("--extents", "list_extents", is_flag=True, help="List where a file lies on disk.")

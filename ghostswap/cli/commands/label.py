@@ -13,11 +13,11 @@ from ghostswap import __version__
 from ghostswap.cli.terminal.args import Command
 from ghostswap.cli.terminal.options import (
     BARE_LOCK,
-    Size,
     Words,
     json_option,
     lock_option,
     note_waiting,
+    offset_option,
 )
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.units import printable
@@ -39,14 +39,7 @@ if TYPE_CHECKING:
     metavar="UUID",
     help="Give it this UUID, or clear it, or make a random one or one of the time.",
 )
-@click.option(
-    "-o",
-    "--offset",
-    type=Size(),
-    default=0,
-    metavar="SIZE",
-    help="Where in TARGET the area begins, in bytes.",
-)
+@offset_option
 @lock_option
 @json_option
 @click.version_option(__version__, "-V", "--version", message="ghostswap label %(version)s")

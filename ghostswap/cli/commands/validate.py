@@ -16,6 +16,7 @@ from ghostswap.cli.terminal.options import (
     Words,
     json_option,
     mem_total,
+    offset_option,
     ram_option,
     system_page_size,
 )
@@ -42,14 +43,7 @@ if TYPE_CHECKING:
     help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all;"
     " by default the running one.",
 )
-@click.option(
-    "-o",
-    "--offset",
-    type=Size(),
-    default=0,
-    metavar="SIZE",
-    help="Where in TARGET the area begins, in bytes; it stands for a block device.",
-)
+@offset_option
 @click.option("--scan", is_flag=True, help="Judge the areas in the partitions of a disk image.")
 @click.option(
     "--as",

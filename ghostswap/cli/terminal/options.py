@@ -118,6 +118,18 @@ def note_waiting(path: str) -> None:
     note(f"waiting for whoever has locked {path}; --lock=nonblock does not wait")
 
 
+def offset_option(function: F) -> F:
+    """``--offset SIZE``: where in a target the area begins."""
+    return click.option(
+        "-o",
+        "--offset",
+        type=Size(),
+        default=0,
+        metavar="SIZE",
+        help="Where in TARGET the area begins, in bytes.",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """``--json``: the result as JSON on stdout, in place of the text."""
     return click.option(
