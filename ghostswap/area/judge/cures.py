@@ -20,8 +20,7 @@ def least_size(page_size: int) -> int:
 
 def mkswap(area: Area, machine: Machine, *options: str, size: int = 0) -> str:
     """Write a header for what is there, or for *size* bytes; ``""`` where there is no room."""
-    least = least_size(machine.page_size)
-    size = max(size, 0 if area.size >= least else least)
+    size = max(size, least_size(machine.page_size))
     words = ["ghostswap mkswap", *options]
     if size > area.size:
         if area.most is not None and size > area.most:
