@@ -28,7 +28,7 @@ from ghostswap.page import PAGE_SIZE
 #: zram's usual priority as a swap area, above all that swapon gives by itself.
 ZRAM_PRIO = 100
 
-View = Callable[[array[int]], array[int]]
+View = Callable[["array[int]"], "array[int]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ def _areas(
     """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
     of_use = [area for area in areas if design.can_use(area)]
     if design.is_zram:
-        return [*_with_slots(_zram_area(pages, parameters, in_order=in_order)), *of_use]
+        is_endless = in_order and not of_use
+        return [*_with_slots(_zram_area(pages, parameters, is_endless=is_endless)), *of_use]
     if design.area is None or parameters.size == 0 or not design.lacks_area(of_use):
         return of_use
     above = max((area.prio + 1 for area in of_use if area.prio is not None), default=None)
@@ -192,13 +193,13 @@ def _areas(
     return [*_with_slots(imagined), *of_use]
 
 
-def _zram_area(pages: int, parameters: Parameters, *, in_order: bool) -> SwapArea:
+def _zram_area(pages: int, parameters: Parameters, *, is_endless: bool) -> SwapArea:
     sizes = (parameters.zram_disksize, parameters.size)
     disksize = next((size for size in sizes if size is not None), None)
     if disksize is not None:
         slots: int | None = disksize // PAGE_SIZE - 1
     else:
-        slots = None if in_order else pages
+        slots = None if is_endless else pages
     return SwapArea("zram0", "zram", slots, ZRAM_PRIO)
 
 

@@ -43,10 +43,10 @@ class Group:
     Limits are in bytes and ``None`` where there is none.
 
     :ivar parent: name of the group above it, ``None`` for one right below the root.
-    :ivar source: spec of its memory, as ``ghostswap.pages.open_source`` takes it; ``None`` for a group that
-        only holds others.
-    :ivar touches: spec of its workload, as ``ghostswap.pages.trace`` takes it; ``None`` for a process
-        that writes its memory once and sleeps.
+    :ivar source: spec of its memory, as :func:`ghostswap.pages.open_source` takes it; ``None`` for
+        a group that only holds others.
+    :ivar touches: spec of its workload, as :mod:`ghostswap.pages.trace` takes it; ``None`` for a
+        process that writes its memory once and sleeps.
     :ivar write_ratio: share of touches that write, or ``odd`` for those of odd pages; ``None``
         where *touches* says it itself.
     :ivar changed_ratio: share of written pages whose content, so whose length, is another then.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``ghostswap simulate --verify``: the same counters, every page compared, no ghost touched."""
+"""``ghostswap verify``: the same counters, every page compared, no ghost touched."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import pytest
 from conftest import Run
 from support.corpora import CORPORA
 
-from ghostswap.cli.commands.verify import open_disks
 from ghostswap.errors import TargetError
-from ghostswap.mm.swap.in_order import SwapInfo
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.study.round_trip import open_disks
 
 PAGE = 4096
 
 
-def simulate(run: Run, *args: str) -> dict[str, Any]:
-    done = run("simulate", "--json", *args)
+def found_by(run: Run, command: str, *args: str) -> dict[str, Any]:
+    done = run(command, "--json", *args)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -43,9 +43,9 @@ def corpus(tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("corpus")
 def test_counters_are_those_without_it(run: Run, design: str, kernel: str) -> None:
     args = ("--design", design, "--kernel", kernel, "--pages", "corpus")
-    found = simulate(run, "--verify", *args)
+    found = found_by(run, "verify", *args)
     verified = found.pop("verified")
-    assert found == simulate(run, *args)
+    assert found == found_by(run, "simulate", *args)
     counters = found["zram"] if design == "zram" else found["zswap"]
     stored = counters.get("stored_pages", counters.get("orig_data_size", 0) // PAGE)
     assert verified == {"loads": stored, "disk_reads": 0}
@@ -55,11 +55,11 @@ def test_counters_are_those_without_it(run: Run, design: str, kernel: str) -> No
 def test_full_area_gets_the_pages_and_keeps_its_header(run: Run, tmp_path: Path) -> None:
     run("mkswap", "-q", "--file", "--size", "4M", "full")
     header = (tmp_path / "full").read_bytes()[:PAGE]
-    args = ("full", "--verify", "--kernel", "6.12", "--pages", "corpus")
-    refused = run("simulate", *args)
+    args = ("full", "--kernel", "6.12", "--pages", "corpus")
+    refused = run("verify", *args)
     assert (refused.returncode, "--force" in refused.stderr) == (2, True)
     assert (tmp_path / "full").read_bytes()[PAGE:] == bytes((4 << 20) - PAGE)
-    found = simulate(run, *args, "--force")
+    found = found_by(run, "verify", *args, "--force")
     assert found["verified"]["disk_reads"] == found["vmstat"]["pswpout"] == 20
     after = (tmp_path / "full").read_bytes()
     assert after[:PAGE] == header
@@ -72,8 +72,7 @@ def test_full_area_gets_the_pages_and_keeps_its_header(run: Run, tmp_path: Path)
 def test_writeback_goes_through_the_area(run: Run) -> None:
     run("mkswap", "-q", "--file", "--size", "4M", "full")
     limits = ("--ram", "4M", "--max-pool-percent", "5")
-    args = ("full", "--verify", "--force", *limits, "--pages", "corpus")
-    found = simulate(run, *args)
+    found = found_by(run, "verify", "full", "--force", *limits, "--pages", "corpus")
     assert found["vmstat"]["zswpwb"] > 0
     assert found["verified"]["disk_reads"] == found["vmstat"]["pswpout"]
 
@@ -84,7 +83,7 @@ def test_nothing_but_the_header_of_a_ghost_is_ever_read_and_nothing_written(
 ) -> None:
     run("mkswap", "-q", "--size", "1G", "ghost")
     limits = ("--ram", "4M", "--max-pool-percent", "5")  # refusals and a full pool too
-    call = [sys.executable, "-m", "ghostswap", "simulate", "ghost", "--verify", "--force"]
+    call = [sys.executable, "-m", "ghostswap", "verify", "ghost", "--force"]
     done = subprocess.run(
         ["strace", "-f", "-o", "trace", "-P", "ghost", *call, *limits, "--pages", corpus],
         cwd=tmp_path,
@@ -123,9 +122,9 @@ def test_area_that_is_another_by_now_is_not_written_to(
     run: Run, tmp_path: Path, anew: str | None
 ) -> None:
     run("mkswap", "-q", "--file", "--size", "4M", "full")
-    area = SwapInfo(str(tmp_path / "full"), "full", 1023)
+    area = SwapArea(str(tmp_path / "full"), "full", 1023)
     with open_disks([area], force=True) as disks:
-        assert list(disks) == [0]
+        assert list(disks) == [area.path]
     if anew is None:
         (tmp_path / "full").write_bytes(bytes(4 << 20))
     else:
@@ -138,6 +137,6 @@ def test_area_that_is_another_by_now_is_not_written_to(
 
 def test_area_of_other_pages_is_refused(run: Run, corpus: Path) -> None:
     run("mkswap", "-q", "--file", "--size", "4M", "-p", "8192", "full")
-    done = run("simulate", "full", "--verify", "--force", "--pages", str(corpus))
+    done = run("verify", "full", "--force", "--pages", str(corpus))
     assert done.returncode == 1
     assert "a kernel with 4096-byte pages does not take this area" in done.stderr

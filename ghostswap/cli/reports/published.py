@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``ghostswap compare --published``: what others measured, never mixed with what is simulated."""
+"""``ghostswap overhead --published``: what others measured, never mixed with what is simulated."""
 
 from __future__ import annotations
 

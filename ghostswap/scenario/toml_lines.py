@@ -7,8 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-#: Keys from the top down; a number is a place in an array.
-Path = tuple[str | int, ...]
+from ghostswap.scenario.kinds import Path
 
 #: What is between things: blanks, line ends, comments.
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")

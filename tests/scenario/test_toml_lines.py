@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostswap.cli.options.toml_lines import Path, find_line
+from ghostswap.scenario.kinds import Path
+from ghostswap.scenario.toml_lines import find_line
 
 TEXT = r'''
 ram = "16G" # [x]

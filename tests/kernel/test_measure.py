@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``simulate --against-kernel``: zswap's counters are the running kernel's, and nothing stays
+"""``ghostswap measure``: zswap's counters are the running kernel's, and nothing stays
 behind, not even after Ctrl-C.
 
 The command takes the lock of ``kernel_lock`` itself, so no test here may hold it.
@@ -27,7 +27,7 @@ from ghostswap.cli import app
 
 PAGE = 4096
 ENABLED = Path("/sys/module/zswap/parameters/enabled")
-CALL = [sys.executable, "-m", "ghostswap", "simulate", "--against-kernel"]
+CALL = [sys.executable, "-m", "ghostswap", "measure"]
 needs_zswap = pytest.mark.skipif(not ENABLED.exists(), reason="this kernel has no zswap")
 
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostswap.area.header.header import Header
-from ghostswap.cli.options.scenario import load
 from ghostswap.errors import GhostswapError, TargetError, UsageError
+from ghostswap.scenario.reader import load
 from ghostswap.study.host import Area, Group, Host
-from ghostswap.study.replay import cgroups
+from ghostswap.study.machine import cgroups
 
 MAN = ROOT / "man" / "ghostswap-scenario.5"
 WEB = Group("web", source="synthetic:9:text")
@@ -346,7 +346,7 @@ def test_an_area_that_cannot_be_used_is_named_with_its_line(tmp_path: Path) -> N
         assert said in caught.value.message
 
 
-@pytest.mark.parametrize("command", ["simulate", "compare"])
+@pytest.mark.parametrize("command", ["replay", "compare"])
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
