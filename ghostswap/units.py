@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sizes and limits as people write and read them, and text made safe for a terminal."""
+"""Sizes, limits and UUIDs as people write them, and text made safe for a terminal."""
 
 from __future__ import annotations
 
@@ -94,6 +94,12 @@ def format_size(size: int) -> str:
     tenths = (rest * 1000 // (1 << 10 * exponent) + 50) // 100
     whole, tenths = (whole + 1, 0) if tenths == 10 else (whole, tenths)
     return f"{whole}{f'.{tenths}' if tenths else ''} {_SUFFIXES[exponent - 1]}iB"
+
+
+def format_uuid(raw: bytes) -> str:
+    """The 16 bytes of a UUID as text, lower case."""
+    digits = raw.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def printable(text: str) -> str:

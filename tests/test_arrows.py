@@ -16,34 +16,40 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: (modules right in ghostswap/) is open to all.
 MAY_IMPORT: dict[str, str] = {
     "cli/app": "cli/terminal",
-    "cli/commands": "cli/reports cli/options cli/terminal claims live study designs codecs"
-    " mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels pages"
-    " area/disk area/make area/judge area/header area/target",
-    "cli/reports": "cli/options cli/terminal claims live study designs codecs mm/zpool mm/swap"
-    " kernels pages area/disk area/judge area/header area/target",
-    "cli/options": "cli/terminal study designs codecs mm/swap mm/zram kernels pages area/header"
-    " area/target",
+    "cli/commands": "cli/runs cli/reports cli/options cli/terminal scenario claims designs codecs"
+    " kernels area/disk area/make area/judge area/header area/target",
+    "cli/runs": "cli/reports cli/options cli/terminal scenario claims live study"
+    " designs codecs kernels pages/source area/disk area/make area/judge area/header area/target",
+    "cli/reports": "cli/terminal scenario study designs codecs mm/zpool mm/swap kernels"
+    " pages/source area/disk area/judge area/header area/target",
+    "cli/options": "cli/terminal scenario kernels",
     "cli/terminal": "area/target",
+    "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "claims": "study designs codecs mm/swap kernels pages",
-    "live": "study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages area/make area/judge"
-    " area/header area/target",
+    "live": "study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages pages/source area/make"
+    " area/judge area/header area/target",
     "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
-    " pages area/header area/target",
+    " pages pages/source area/header area/target",
     "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels pages",
-    "codecs": "mm/zpool kernels pages",
-    "mm/vmscan": "mm/memcontrol mm/swap kernels",
-    "mm/zswap": "mm/memcontrol mm/zpool kernels",
-    "mm/zram": "mm/zpool kernels",
+    "codecs": "mm/zpool kernels pages/source",
+    "mm/vmscan": "mm/memcontrol mm/swap mm/noted_lists mm/columns kernels",
+    "mm/zswap": "mm/memcontrol mm/zpool mm/noted_lists mm/columns kernels",
+    "mm/zram": "mm/zpool mm/columns kernels",
     "mm/memcontrol": "mm/swap",
-    "mm/swap": "kernels",
-    "mm/zpool": "kernels",
-    "kernels": "",
-    "pages": "",
+    "mm/swap": "mm/columns kernels",
+    "mm/zpool": "mm/columns kernels",
+    "mm/noted_lists": "mm/columns",
+    "mm/columns": "",
+    "pages": "pages/dumps pages/processes pages/source",
+    "pages/dumps": "pages/source",
+    "pages/processes": "pages/source",
+    "pages/source": "",
     "area/make": "area/judge area/header area/target",
     "area/disk": "area/header area/target",
     "area/judge": "area/header area/target kernels",
     "area/header": "area/target",
     "area/target": "",
+    "kernels": "",
 }
 #: Which files may import a library that is kept in its place.
 PLACES = {

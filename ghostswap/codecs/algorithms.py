@@ -6,13 +6,14 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ghostswap.compiled import CODECS, obstacle
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, WORD, ZEROS
 
 try:
@@ -205,7 +206,10 @@ class Lz4Frame(Lz4hc):
 
     @property
     def error(self) -> str:
-        return "97.15 % of pages equal, the rest 1 to 9 bytes short, pool bytes up to 0.52 % off"
+        measured = (
+            "97.15 % of pages equal, the rest 1 to 9 bytes short, pool bytes up to 0.52 % off"
+        )
+        return f"{measured}; {obstacle(CODECS)}"
 
     def _compressor(self) -> Callable[[bytes], bytes]:
         from lz4.frame import compress
@@ -263,12 +267,13 @@ _ZSTD_NAMES = ("window_log", "chain_log", "hash_log", "search_log", "min_match")
 #: The versions that were as good as 1.5.2 on every page.
 _LIKE_1_5_2 = ("1.5.1", "1.5.2", "1.5.4", "1.5.5", "1.5.6")
 #: How far lengths of one zstd (the second) are from those of a kernel with another (the first).
-_ZSTD_ERROR = {
+ZSTD_ERROR = {
     **{("1.4.10", here): "" for here in ("1.4.8", "1.4.10")},
     **{("1.4.10", here): _off(7, 5666, 19, "0.50") for here in _LIKE_1_5_2},
     ("1.4.10", "1.5.7"): _off(7, 5666, 22, "1.42"),
     **{("1.5.2", here): "" for here in _LIKE_1_5_2},
     ("1.5.2", "1.5.7"): _off(80, 5852, 16, "1.07"),
+    ("1.5.7", "1.5.7"): "",
 }
 
 #: The extra of ghostswap that installs a zstd with the lengths of a kernel's.
@@ -281,10 +286,15 @@ class Zstd(_ByLibrary):
 
     :ivar version: the zstd that the kernel carries.
     :ivar hint: the size for which the kernel asks for level 3's parameters, 0 for any.
+    :ivar libraries: by version, those to choose from; those that are here where ``None``.
     """
 
     version: str
     hint: int
+    libraries: Mapping[str, ZstdLibrary] | None = None
+
+    def _libraries(self) -> Mapping[str, ZstdLibrary]:
+        return zstd_libraries() if self.libraries is None else self.libraries
 
     @property
     def error(self) -> str:
@@ -296,14 +306,14 @@ class Zstd(_ByLibrary):
 
     def _library(self) -> str:
         """Give the version to use: the first that is exact, else Python's own."""
-        return min(_zstd_libraries(), key=lambda version: bool(self._error_of(version)))
+        return min(self._libraries(), key=lambda version: bool(self._error_of(version)))
 
     def _error_of(self, version: str) -> str:
-        return _ZSTD_ERROR.get((self.version, version), "never compared")
+        return ZSTD_ERROR.get((self.version, version), "never compared")
 
     def _compressor(self) -> Callable[[bytes], bytes]:
         parameters = dict(zip(_ZSTD_NAMES, _ZSTD_LEVEL_3[self.hint], strict=True))
-        return _zstd_libraries()[self._library()](parameters)
+        return self._libraries()[self._library()](parameters)
 
     def _decompress(self, data: ReadableBuffer) -> bytes:
         # Whichever library made the frame, for older zstandards do not say where it ended.
@@ -322,13 +332,14 @@ def _stream_end(stream: Any, data: ReadableBuffer) -> bytes:
     return page if stream.eof and not stream.unused_data else b""
 
 
-_ZstdLibrary = Callable[[dict[str, int]], Callable[[bytes], bytes]]
+#: Parameters -> what compresses a page with them.
+ZstdLibrary = Callable[[dict[str, int]], Callable[[bytes], bytes]]
 
 
 @cache  # what is not there is searched for once, not for each page
-def _zstd_libraries() -> dict[str, _ZstdLibrary]:
+def zstd_libraries() -> dict[str, ZstdLibrary]:
     """Give what makes compressors, by its version of zstd, Python's own first."""
-    libraries: dict[str, _ZstdLibrary] = {_zstd().zstd_version: _by_python}
+    libraries: dict[str, ZstdLibrary] = {_zstd().zstd_version: _by_python}
     try:
         version = import_module("zstandard").ZSTD_VERSION
     except ImportError:  # it is optional

@@ -17,6 +17,7 @@ from typing import Protocol
 from ghostswap.designs.transfer import Held
 from ghostswap.kernels.rules import Reclaim
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.pageout import (
     ACTIVATE,
     DISK,
@@ -33,10 +34,13 @@ from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import PAGE_SIZE, SAME
 
 NO_COPY = 0
+NO_SLOT = -1
 #: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
 ORIGINS: tuple[Origin, ...] = (ZERO, *Origin)
-#: By cgroup: the view of a page after it was written to; ``None`` where it stays.
+#: By cgroup: page -> what it measures after it was written to; ``None`` where it stays.
 Redraws = Sequence[Callable[[int], int] | None]
+#: Measures -> what a keeper gets to see.
+View = Callable[["array[int]"], "array[int]"]
 
 
 class Worker(Enum):
@@ -74,27 +78,33 @@ class NoWitness:
 
 @dataclass(slots=True)
 class Vmstat:
-    """The swap counters of /proc/vmstat, but for zswap's own."""
+    """The swap counters of /proc/vmstat, but for zswap's own.
+
+    :ivar nrswpin: submissions to devices; so
+    :ivar nrswpout: those of pages that follow each other there count once.
+    """
 
     pswpin: int = 0
     pswpout: int = 0
     swpin_zero: int = 0
     swpout_zero: int = 0
+    nrswpin: int = 0
+    nrswpout: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
-    """The pages that a design is for, and who has them.
+class Contents:
+    """The pages that a design is for.
 
-    :ivar views: by page, what its keeper gets to see of it now (:mod:`ghostswap.codecs.views`).
+    :ivar measured: by page, in the alphabet of :mod:`ghostswap.page`.
     :ivar cgroups: by number.
     :ivar mapper: who has them in memory.
-    :ivar redraws: by cgroup, page -> its view after it was written to.
+    :ivar redraws: by cgroup, what its pages measure after they were written to.
     :ivar witness: who is told where each goes; ``None`` for nobody, which is faster.
     :ivar worker: when zswap's shrink worker runs.
     """
 
-    views: array[int]
+    measured: array[int]
     cgroups: Sequence[Cgroup]
     mapper: Mapper
     redraws: Redraws = ()
@@ -105,6 +115,7 @@ class Pages:
 class Backend(ABC):
     """Where pages are that left memory; a :class:`~ghostswap.mm.vmscan.pageout.Backing`.
 
+    :param view: what the first who keeps them gets to see of pages.
     :param zswap: in front of the rest, ``None`` where it is off.
     :ivar changed: by page, 1 where its process has written to it since it last left; whoever hands
         the touches on notes that, where there are redraws.
@@ -121,8 +132,8 @@ class Backend(ABC):
 
     charges_slots = True
 
-    def __init__(self, pages: Pages, zswap: Zswap | None) -> None:
-        number, groups = len(pages.views), len(pages.cgroups)
+    def __init__(self, contents: Contents, view: View, zswap: Zswap | None) -> None:
+        number, groups = len(contents.measured), len(contents.cgroups)
         self.changed = bytearray(number)
         self.vmstat = Vmstat()
         self.swap_ins = [[0] * (max(Origin) + 1) for _ in range(groups)]
@@ -133,15 +144,18 @@ class Backend(ABC):
         self.no_slot = [0] * groups
         self.stored: Counter[int] = Counter()
         self.worker_wrote = False
-        self._views = pages.views
+        self._view = view
+        self._views = view(contents.measured)
         self._zswap = zswap
-        self._cgroups = pages.cgroups
-        self._mapper = pages.mapper
-        self._redraws = tuple(pages.redraws) or (None,) * groups
-        self._witness: Witness = pages.witness or NoWitness()
-        self._has_witness = pages.witness is not None
-        self._worker = pages.worker
+        self._cgroups = contents.cgroups
+        self._mapper = contents.mapper
+        self._redraws = tuple(contents.redraws) or (None,) * groups
+        self._witness: Witness = contents.witness or NoWitness()
+        self._has_witness = contents.witness is not None
+        self._worker = contents.worker
         self._waiting: Iterator[None] | None = None  # to write
+        self._next_slot = NO_SLOT  # that would go on with the submission that is being made
+        self._in_submission = 0
         self._copy = bytearray(number)  # by page, the Origin of a copy that is still good
         self._kept = bytearray(number)
         self._shrinkers: list[Shrinker] = []
@@ -164,29 +178,56 @@ class Backend(ABC):
             self._copy[page] = NO_COPY
         if self.changed[page] and (redraw := self._redraws[cgroup]) is not None:
             self.changed[page] = 0
-            self._views[page] = redraw(page)
+            self._see(page, redraw(page))
         out = self._swap_out(page, cgroup, self._views[page])
         if out is ACTIVATE:
             self._kept[page] = 1
         else:
             self._kept[page] = 0
             self.swap_outs[cgroup] += 1
-            if out is FREED:
+            if out is FREED and self._copy[page] != ZRAM:
                 return out
-        # zswap refused it, if there is one.
+        # zswap refused it, if there is one: zram behind it may have it now.
         if self._zswap is not None and self._zswap.shrink_queued:
             self._run_worker(self._zswap)
         return out
 
-    def extend(self, views: array[int]) -> int:
-        """Have more pages behind those that there are; the number of the first new one.
+    def submit(self) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        self._next_slot = NO_SLOT
 
-        :param views: what their keeper gets to see of them.
+    def _note_write(self, slot: int, pages: int = 1) -> None:
+        """``swap_add_folio()``: count a folio's write, of one piece with those before if it can be.
+
+        :param slot: its first one; so many *pages*.
         """
+        self.vmstat.pswpout += pages
+        if slot != self._next_slot or self._in_submission == SWAP_CLUSTER_MAX:
+            self.vmstat.nrswpout += 1
+            self._in_submission = 0
+        self._in_submission += 1
+        self._next_slot = slot + pages
+
+    def _note_alone(self) -> None:
+        """Count a write that is a submission by itself: zswap's, or one to a synchronous device."""
+        self.vmstat.pswpout += 1
+        self.vmstat.nrswpout += 1
+
+    def _note_read(self) -> None:
+        """Count a read, which is a submission by itself where nothing is read ahead."""
+        self.vmstat.pswpin += 1
+        self.vmstat.nrswpin += 1
+
+    def _see(self, page: int, measure: int) -> None:
+        """Note that *page* measures otherwise now."""
+        self._views[page] = self._view(array("H", (measure,)))[0]
+
+    def extend(self, measured: array[int]) -> int:
+        """Have more pages behind those that there are; the number of the first new one."""
         first = len(self._views)
-        self._views.extend(views)
+        self._views.extend(self._view(measured))
         for column in (self.changed, self._copy, self._kept):
-            column.extend(bytes(len(views)))
+            column.extend(bytes(len(measured)))
         return first
 
     def view_of(self, page: int) -> int:

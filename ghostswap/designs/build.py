@@ -3,32 +3,37 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
+from math import ceil
 
 from ghostswap.codecs.views import for_zram, for_zswap
-from ghostswap.designs.backend import Backend, Pages, Redraws, Witness, Worker
+from ghostswap.designs.backend import Backend, Contents
 from ghostswap.designs.slotted import Slotted
 from ghostswap.designs.table import Design
 from ghostswap.designs.virtual import VirtualPlaces, VirtualSwap
+from ghostswap.errors import GhostswapError
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Kernel
-from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.in_order import InOrderSpace
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.swap.swapfile import ExactSwapSpace
 from ghostswap.mm.swap.tiers import Tiers
-from ghostswap.mm.vmscan.pageout import Mapper
 from ghostswap.mm.zram import Zram
-from ghostswap.mm.zswap.zswap import ACCEPT_THRESHOLD_PERCENT, MAX_POOL_PERCENT, Zswap
+from ghostswap.mm.zswap.writeback import Places
+from ghostswap.mm.zswap.zswap import (
+    ACCEPT_THRESHOLD_PERCENT,
+    COMPRESSOR,
+    MAX_POOL_PERCENT,
+    Zswap,
+)
 from ghostswap.page import PAGE_SIZE
+from ghostswap.units import format_size
 
 #: zram's usual priority as a swap area, above all that swapon gives by itself.
 ZRAM_PRIO = 100
-
-View = Callable[["array[int]"], "array[int]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,11 @@ class Parameters:
     """What a machine's administrator sets: zswap's module parameters, zram's attributes, areas.
 
     :ivar ram: ``MemTotal`` in bytes, which ``max_pool_percent`` is of.
+    :ivar compressor: by the kernel's name.
     :ivar zpool: one of the kernel's; its own choice where ``None``.
     :ivar size: bytes of an area that is imagined, its header included; as large as need be where
         ``None``, and 0 for no area at all.
+    :ivar zswap_enabled: zswap stands before the rest; as the design has it where ``None``.
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
     :ivar cpus: that take slots in turn.
     :ivar seed: of whatever addresses decide in the kernel.
@@ -52,8 +59,10 @@ class Parameters:
     ram: int
     max_pool_percent: int = MAX_POOL_PERCENT
     accept_threshold_percent: int = ACCEPT_THRESHOLD_PERCENT
+    compressor: str = COMPRESSOR
     zpool: str | None = None
     size: int | None = None
+    zswap_enabled: bool | None = None
     tiers: str = ""
     cpus: int = 1
     seed: int = 0
@@ -65,34 +74,10 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """The pages that a design is for.
-
-    :ivar measured: by page, in the alphabet of :mod:`ghostswap.page`.
-    :ivar cgroups: by number.
-    :ivar mapper: who has them in memory.
-    :ivar redraws: by cgroup, page -> what it measures after it was written to.
-    :ivar witness: who is told where each goes.
-    :ivar worker: when zswap's shrink worker runs.
-    """
-
-    measured: array[int]
-    cgroups: Sequence[Cgroup]
-    mapper: Mapper
-    redraws: Redraws = ()
-    witness: Witness | None = None
-    worker: Worker = Worker.AT_ONCE
-
-
-@dataclass(frozen=True, slots=True)
 class Parts:
-    """A design, ready for pages.
-
-    :ivar view: measures -> what their keeper gets to see.
-    """
+    """A design, ready for pages."""
 
     backend: Backend
-    view: View
     swap: SwapSpace
     tiers: Tiers
     zswap: Zswap | None = None
@@ -114,22 +99,11 @@ def build(
     :param in_order: for pages that are stored once, in order: slots are counted, not placed, and
         an imagined area of no size is as large as need be.
     :raises TierError: where the kernel would not take the tiers.
+    :raises GhostswapError: where the machine cannot hold the areas' tables.
     :raises UsageError: where *asked* could not have the design.
     """
     design.check(asked)
-    kernel = design.kernel(asked)
-    view: View = partial(for_zswap, kernel)
-    if design.is_zram:
-        view = partial(for_zram, kernel, zeromap=not parameters.zram_is_device)
-    pages = Pages(
-        view(contents.measured),
-        contents.cgroups,
-        contents.mapper,
-        [redraw and partial(_redraw, view, redraw) for redraw in contents.redraws],
-        contents.witness,
-        contents.worker,
-    )
-    number = len(contents.measured)
+    kernel, number = design.kernel(asked), len(contents.measured)
     on = _areas(design, areas, number, parameters, in_order=in_order)
     # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
     swap: SwapSpace
@@ -137,29 +111,66 @@ def build(
         swap = InOrderSpace(on, kernel.swap)
     else:
         swap = ExactSwapSpace(on, kernel.swap, cpus=parameters.cpus, seed=parameters.seed)
+    _check_memory(design, kernel, swap, parameters.ram)
     tiers = Tiers(swap.areas)
     tiers.write(parameters.tiers)
+    has_zswap = design.has_zswap
+    if parameters.zswap_enabled is not None:
+        has_zswap = parameters.zswap_enabled
+    places = VirtualPlaces(number, swap, contents.cgroups) if design.is_virtual else None
+    zswap = _zswap(design, kernel, contents, places or swap, parameters) if has_zswap else None
     zram = None
     if design.is_zram:
         zram = Zram(kernel, parameters.zram_mem_limit, parameters.zram_writeback_limit)
-    if not design.has_zswap:
-        has_backing_dev = parameters.zram_backing_dev > 0
-        backend = Slotted(kernel, pages, swap, None, zram, has_backing_dev=has_backing_dev)
-        return Parts(backend, view, swap, tiers, zram=zram)
-    places = VirtualPlaces(number, swap, contents.cgroups) if design.is_virtual else None
-    zswap = Zswap(
+    to_zram = partial(for_zram, kernel, zeromap=not parameters.zram_is_device)
+    to_zswap = partial(for_zswap, kernel)
+    backend: Backend
+    if places is not None and zswap is not None:
+        backend = VirtualSwap(contents, to_zswap, swap, places, zswap)
+    else:
+        backend = Slotted(
+            kernel,
+            contents,
+            to_zram if zswap is None and zram is not None else to_zswap,
+            swap,
+            zswap,
+            zram,
+            zram_view=None if zswap is None or zram is None else to_zram,
+            has_backing_dev=parameters.zram_backing_dev > 0,
+        )
+    return Parts(backend, swap, tiers, zswap, zram)
+
+
+def _zswap(
+    design: Design, kernel: Kernel, contents: Contents, places: Places, parameters: Parameters
+) -> Zswap:
+    return Zswap(
         kernel,
         parameters.ram,
-        places or swap,
+        places,
         parameters.max_pool_percent,
         parameters.accept_threshold_percent,
+        compressor=parameters.compressor,
         zpool=None if design.base else parameters.zpool,
         cgroups=contents.cgroups,
         seed=parameters.seed,
     )
-    if places is not None:
-        return Parts(VirtualSwap(pages, swap, places, zswap), view, swap, tiers, zswap)
-    return Parts(Slotted(kernel, pages, swap, zswap), view, swap, tiers, zswap)
+
+
+def _check_memory(design: Design, kernel: Kernel, swap: SwapSpace, ram: int) -> None:
+    """Refuse areas whose slots' tables, which are allocated at once, the machine cannot hold."""
+    slots = sum(area.pages or 0 for area in swap.areas)
+    fields = design.fields(kernel.metadata)
+    slot_bytes = sum((field.slot_bytes for field in fields if field.is_static), Fraction())
+    needed = ceil(slots * slot_bytes)
+    if needed > ram:
+        most = int(ram / slot_bytes) * PAGE_SIZE
+        raise GhostswapError(
+            f"{design.name}: tables for {format_size(slots * PAGE_SIZE)} of slots take"
+            f" {format_size(needed)}, and the machine has {format_size(ram)}:"
+            ' "Cannot allocate memory"',
+            f"a machine of that size can have {format_size(most)} at most, and no page in it then",
+        )
 
 
 def _areas(
@@ -206,7 +217,3 @@ def _zram_area(pages: int, parameters: Parameters, *, is_endless: bool) -> SwapA
 def _with_slots(area: SwapArea) -> list[SwapArea]:
     """*area*; none where it would be no more than a header, which swapon refuses."""
     return [area] if area.pages is None or area.pages > 0 else []
-
-
-def _redraw(view: View, redraw: Callable[[int], int], page: int) -> int:
-    return view(array("H", (redraw(page),)))[0]

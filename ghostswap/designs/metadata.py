@@ -53,7 +53,7 @@ def fields_in(
     :param entries: as for :func:`of`.
     """
     row = table.get(design)
-    absent = {Per.DISK if backend == "zswap" else Per.ZSWAP}
+    absent = {Per.DISK} if backend == "zswap" else {Per.POOL, Per.ZSWAP}
     if backend == "zswap" and not row.sized:
         absent |= {Per.SLOT, Per.CLUSTER}
     return tuple(
@@ -86,6 +86,7 @@ def of(
     *,
     slots: int,
     zswap: int = 0,
+    zram: int = 0,
     disk: int = 0,
     zero: int = 0,
     clusters: int | None = None,
@@ -95,8 +96,10 @@ def of(
     """What *design* takes for pages that live in different places.
 
     :param slots: of the areas that are on: swapfiles, ghosts, zram; 0 where there is none.
-    :param zswap: used slots whose page is in zswap, or in zram's pool; so *disk*, and *zero* for
-        those in the zeromap or, in zram, kept as a value.
+    :param zswap: used slots whose page is in zswap.
+    :param zram: used slots whose page is in zram's pool.
+    :param disk: used slots whose page is on disk.
+    :param zero: used slots whose page is in the zeromap or, in zram, kept as a word.
     :param clusters: in how many clusters the slots that page tables name are. The tables are then
         counted as they are allocated, whole; else by the slots that are used.
     :param disk_clusters: the same, of the area behind, in a design that has two layers.
@@ -107,7 +110,8 @@ def of(
     counts = {
         Per.SLOT: slots,
         Per.CLUSTER: -(-slots // SWAPFILE_CLUSTER),
-        Per.USED: zswap + disk + zero,
+        Per.USED: zswap + zram + disk + zero,
+        Per.POOL: zswap + zram,
         Per.ZSWAP: zswap,
         Per.DISK: disk,
     }

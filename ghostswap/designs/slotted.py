@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ghostswap.designs.backend import NO_COPY, ORIGINS, Backend, Pages
+from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
@@ -33,7 +33,6 @@ from ghostswap.mm.zram import WritebackMode, Zram
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
-_NO_SLOT = -1
 #: Pages that are looked at together: limits are far for so many, and nearer for more.
 _RUN = 1024
 
@@ -60,26 +59,32 @@ class Slotted(Backend):
     """Slots of *swap*, taken when a page leaves and kept while it is out.
 
     :param zram: the device that the area of type ``zram`` is.
+    :param zram_view: what that device gets to see of pages; as *view* where ``None``.
     :param has_backing_dev: whether that device has one.
     """
 
     def __init__(
         self,
         kernel: Kernel,
-        pages: Pages,
+        contents: Contents,
+        view: View,
         swap: SwapSpace,
         zswap: Zswap | None,
         zram: Zram | None = None,
         *,
+        zram_view: View | None = None,
         has_backing_dev: bool = False,
     ) -> None:
-        super().__init__(pages, zswap)
-        number = len(pages.views)
+        super().__init__(contents, view, zswap)
+        number = len(contents.measured)
+        # What zswap lets go of is compressed again by zram, which sees it otherwise.
+        self._zram_view = zram_view
+        self._behind = self._views if zram_view is None else zram_view(contents.measured)
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._swap = swap
         self._zram = zram
         self._has_backing_dev = has_backing_dev
-        self._slot = array("i", [_NO_SLOT]) * number
+        self._slot = array("i", [NO_SLOT]) * number
         self._page = array("i")  # by slot
         self._cgroup_of = array("H", [0]) * number  # that the slot is charged to
         self._returned = SlotsReturn(kernel.swap.slots_returned)
@@ -106,14 +111,15 @@ class Slotted(Backend):
             return FREED
         area, offset = self._swap.locate(slot)
         if self._zram is not None and self._swap.areas[area].type == "zram":
-            self.vmstat.pswpout += 1
-            if self._zram.write(offset, view):
+            self._note_alone()
+            if self._zram.write(offset, self._behind[page]):
                 self._copy[page] = ZRAM
                 if self._has_witness:
                     self._witness.stored(page)
                 return FREED
         elif self._can_write(slot, cgroup):
             self._written(slot)
+            self._note_write(slot)
             if self._has_witness:
                 self._witness.written(page, (area, offset))
             return WRITING
@@ -132,21 +138,19 @@ class Slotted(Backend):
         copy = self._copy[page]
         origin = ORIGINS[copy]
         self.swap_ins[cgroup][copy] += 1
-        keeps_slot = True
         if origin is ZSWAP and self._zswap is not None:
             self._zswap.load(self._slot[page])
             if self._exclusive_loads:
                 self._copy[page] = NO_COPY
         elif origin is ZERO:
             self.vmstat.swpin_zero += 1
-            keeps_slot = self._zram is None or not self._is_zram(self._slot[page])
         else:
-            self.vmstat.pswpin += 1
+            self._note_read()
             if origin is DISK:
                 self._cgroups[cgroup].nr_disk_swapins += 1
-            else:
-                keeps_slot = False  # SWP_SYNCHRONOUS_IO: it goes round the swap cache
-        if not keeps_slot or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
+        # Behind SWP_SYNCHRONOUS_IO it goes round the swap cache, or (7.1) leaves it at once.
+        is_synchronous = self._zram is not None and self._is_zram(self._slot[page])
+        if is_synchronous or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
             self._free(page)
         return origin
 
@@ -164,11 +168,18 @@ class Slotted(Backend):
         types = {area.type for area in self._swap.areas}
         return super()._stuck(is_mapped) if types != {"full"} else 0
 
-    def extend(self, views: array[int]) -> int:
+    def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._slot.extend([_NO_SLOT] * len(views))
-        self._cgroup_of.frombytes(bytes(len(views) * self._cgroup_of.itemsize))
-        return super().extend(views)
+        self._slot.extend([NO_SLOT] * len(measured))
+        self._cgroup_of.frombytes(bytes(len(measured) * self._cgroup_of.itemsize))
+        if self._zram_view is not None:
+            self._behind.extend(self._zram_view(measured))
+        return super().extend(measured)
+
+    def _see(self, page: int, measure: int) -> None:
+        super()._see(page, measure)
+        if self._zram_view is not None:
+            self._behind[page] = self._zram_view(array("H", (measure,)))[0]
 
     def has_room(self) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
@@ -190,12 +201,12 @@ class Slotted(Backend):
         """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""
         memcg = self._cgroups[cgroup]
         if not memcg.try_charge_swap():
-            return _NO_SLOT
+            return NO_SLOT
         slot = self._swap.alloc(memcg.swap_tiers)
         while slot is None:
             if not self._reclaim_cached():
                 memcg.charge_swap(-1)
-                return _NO_SLOT
+                return NO_SLOT
             slot = self._swap.alloc(memcg.swap_tiers)
         self._give(slot, page, cgroup)
         return slot
@@ -227,7 +238,7 @@ class Slotted(Backend):
     def _free(self, page: int) -> None:
         """``folio_free_swap()``: *page*, which is in memory, gives its slot back."""
         slot = self._slot[page]
-        self._slot[page] = _NO_SLOT
+        self._slot[page] = NO_SLOT
         self._copy[page] = NO_COPY
         self._cgroups[self._cgroup_of[page]].charge_swap(-1)
         for freed in self._returned.free(slot):
@@ -244,14 +255,19 @@ class Slotted(Backend):
         self._swap.free(slot)
 
     def _written(self, slot: int) -> None:
-        self._swap.written(slot)
-        self.vmstat.pswpout += 1
-        page = self._page[slot]
+        page, place = self._page[slot], DISK
+        if self._zram is not None and self._is_zram(slot):
+            # zswap wrote it, for what passes zswap by is written as it leaves.
+            self._zram.write(self._swap.locate(slot)[1], self._behind[page])
+            place = ZRAM
+        else:
+            self._swap.written(slot)
         if self._slot[page] == slot:  # else it was freed, and its entry kept back with it
-            self._copy[page] = DISK
+            self._copy[page] = place
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)
+        self._note_alone()
         page = self._page[slot]
         if self._slot[page] == slot:
             self._mapper.write_back(page, self._cgroup_of[page])
@@ -294,7 +310,9 @@ class Slotted(Backend):
             self._zswap.store_run(slot, takes, cgroup)
         elif self._zram is not None:
             self._zram.write_run(self._swap.locate(slot)[1], takes)
-            self.vmstat.pswpout += len(takes) - takes.count(ZEROS)
+            written = len(takes) - takes.count(ZEROS)
+            self.vmstat.pswpout += written
+            self.vmstat.nrswpout += written
         self._note_run(slot, taken, takes, cgroup)
         return others
 
@@ -357,6 +375,7 @@ class Slotted(Backend):
         elif self._can_write(slot, 0):
             for page in pages:
                 self._written(self._slot[page])
+            self._note_write(slot, size)
             folios.written += 1
         else:
             self._kept[first : first + size] = b"\1" * size

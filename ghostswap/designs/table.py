@@ -12,7 +12,7 @@ from typing import Literal
 
 from ghostswap import kernels
 from ghostswap.errors import UsageError
-from ghostswap.kernels import v6_1, v6_18
+from ghostswap.kernels import v6_1, v6_18, v7_1, v7_2
 from ghostswap.kernels.rules import Field, Kernel, MetadataRules, Per, Reclaim
 from ghostswap.mm.swap.swap_info import SwapArea, SwapType
 from ghostswap.units import printable
@@ -74,7 +74,7 @@ class Design:
 
     @property
     def is_zram(self) -> bool:
-        """Whether it is a device in memory, in place of zswap."""
+        """Whether it is a swap area in compressed memory."""
         return self.moves is Moves.TABLE
 
     def is_on(self, kernel: Kernel) -> bool:
@@ -111,13 +111,9 @@ class Design:
         return self.is_zram or self.lacks_area([area for area in areas if self.can_use(area)])
 
 
-# struct zram_table_entry, from disksize on
-_ZRAM_TABLE = Field("zram table", 16, Per.SLOT)
-_CLUSTER_INFO = Field("cluster info", 48, Per.CLUSTER)
-_MEMCG_TABLE = Field("memcg table", 2, Per.USED, in_clusters=True)
+_CLUSTER_INFO = v7_1.cluster_info(48)
 _REVERSE_MAP = Field("reverse map", 8, Per.DISK, in_clusters=True)
 _VIRTUAL_TABLE = Field("virtual table", 8, Per.USED, in_clusters=True)
-_TREE = Field("zswap tree", 8, Per.ZSWAP)
 _OF_ZSWAP = ("zswap tree", "zswap_entry")
 
 
@@ -129,8 +125,12 @@ def _without_zswap(rules: MetadataRules) -> tuple[Field, ...]:
     return tuple(field for field in _classic(rules) if field.name not in _OF_ZSWAP)
 
 
+def _zram_table(rules: MetadataRules) -> Field:
+    return Field("zram table", rules.zram_entry, Per.SLOT)  # from disksize on
+
+
 def _zram(rules: MetadataRules) -> tuple[Field, ...]:
-    return (_ZRAM_TABLE, *_without_zswap(rules))
+    return (_zram_table(rules), *_without_zswap(rules))
 
 
 def _always(*fields: Field) -> Callable[[MetadataRules], tuple[Field, ...]]:
@@ -142,7 +142,6 @@ def _rows(*rows: Design) -> Mapping[str, Design]:
 
 
 _MERGED, _POSTED = "merged", "posted, not merged"
-_6_18 = v6_18.KERNEL.metadata
 
 DESIGNS = _rows(
     Design(
@@ -161,22 +160,15 @@ DESIGNS = _rows(
         "merged in 7.1",
         "swap table, phase 3: the count of a slot moves from swap_map into the table",
         "full",
-        _always(*(field for field in _6_18.slot_maps if field is not v6_1.SWAP_MAP), *_6_18.in_use),
+        _always(*_classic(v7_1.KERNEL.metadata)),
         runs=False,
     ),
     Design(
         "classic-p4",
-        _POSTED,
+        "merged in 7.2",
         "swap table, phase 4: unused slots take 48 bytes a cluster, and nothing else",
         "full",
-        _always(
-            _CLUSTER_INFO,
-            v6_18.SWAP_TABLE,
-            _MEMCG_TABLE,
-            _TREE,
-            v6_1.zswap_entry(48),
-            v6_1.HANDLE,
-        ),
+        _always(*_classic(v7_2.KERNEL.metadata)),
         runs=False,
     ),
     Design(
@@ -231,7 +223,7 @@ DESIGNS = _rows(
             _CLUSTER_INFO,
             v6_18.SWAP_TABLE,
             _VIRTUAL_TABLE,
-            _MEMCG_TABLE,
+            v7_2.MEMCG_TABLE,
             _REVERSE_MAP,
             Field("memcg table, unused", 2, Per.DISK, in_clusters=True),
             v6_1.zswap_entry(48),
@@ -241,6 +233,16 @@ DESIGNS = _rows(
         sized=False,
         base="6.18",
         needs_memcg_lru=True,
+    ),
+    Design(
+        "zswap-zram",
+        _MERGED,
+        "zswap over a swap area in compressed memory, which is compressing twice",
+        None,
+        lambda rules: (_zram_table(rules), *_classic(rules)),
+        moves=Moves.TABLE,
+        backends=("zswap",),
+        counted=False,
     ),
     Design(
         "zram",

@@ -11,14 +11,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from ghostswap.designs.backend import NO_COPY, ORIGINS, Backend, Pages
+from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.vmscan.pageout import ACTIVATE, DISK, FREED, WRITING, ZERO, ZSWAP, Origin, Out
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import ZEROS
-
-_NO_SLOT = -1
 
 
 class VirtualPlaces:
@@ -30,7 +28,7 @@ class VirtualPlaces:
     has_ghost = False
 
     def __init__(self, pages: int, swap: SwapSpace, cgroups: Sequence[Cgroup]) -> None:
-        self.physical = array("i", [_NO_SLOT]) * pages  # by page, its slot on disk
+        self.physical = array("i", [NO_SLOT]) * pages  # by page, its slot on disk
         self.cgroup_of = array("H", [0]) * pages
         self._swap = swap
         self._cgroups = cgroups
@@ -66,7 +64,7 @@ class VirtualPlaces:
         if slot >= 0:
             self._swap.free(slot)
             self._cgroups[self.cgroup_of[page]].charge_swap(-1)
-            self.physical[page] = _NO_SLOT
+            self.physical[page] = NO_SLOT
 
 
 class VirtualSwap(Backend):
@@ -76,12 +74,13 @@ class VirtualSwap(Backend):
 
     def __init__(
         self,
-        pages: Pages,
+        contents: Contents,
+        view: View,
         swap: SwapSpace,
         places: VirtualPlaces,
         zswap: Zswap,
     ) -> None:
-        super().__init__(pages, zswap)
+        super().__init__(contents, view, zswap)
         self._virtual_zswap = zswap
         self._swap = swap
         self._places = places
@@ -108,6 +107,7 @@ class VirtualSwap(Backend):
             return ACTIVATE
         self.slots_at_swap_out += 1
         self._write(page)
+        self._note_write(self._places.physical[page])
         if self._has_witness:
             self._witness.written(page, self._swap.locate(self._places.physical[page]))
         return WRITING
@@ -122,18 +122,18 @@ class VirtualSwap(Backend):
         elif origin is ZERO:
             self.vmstat.swpin_zero += 1
         else:
-            self.vmstat.pswpin += 1
+            self._note_read()
             self._cgroups[cgroup].nr_disk_swapins += 1
             if self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
                 self._places.free(page)
                 self._copy[page] = NO_COPY
         return origin
 
-    def extend(self, views: array[int]) -> int:
+    def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._places.physical.extend([_NO_SLOT] * len(views))
-        self._places.cgroup_of.extend([0] * len(views))
-        return super().extend(views)
+        self._places.physical.extend([NO_SLOT] * len(measured))
+        self._places.cgroup_of.extend([0] * len(measured))
+        return super().extend(measured)
 
     def has_room(self) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: there are always virtual slots."""
@@ -154,11 +154,11 @@ class VirtualSwap(Backend):
     def _written_back(self, slot: int) -> None:
         self.slots_at_writeback += 1
         self._write(slot)
+        self._note_alone()
         self._mapper.write_back(slot, self._places.cgroup_of[slot])
         if self._has_witness:
             self._witness.written_back(slot, self._swap.locate(self._places.physical[slot]))
 
     def _write(self, slot: int) -> None:
         self._swap.written(self._places.physical[slot])
-        self.vmstat.pswpout += 1
         self._copy[slot] = DISK

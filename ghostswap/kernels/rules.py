@@ -32,6 +32,7 @@ class Check(Enum):
     BAD_PAGE_ENTRIES = "the entries of the bad page list"
     ACTIVATION = "what the file system finds"
     ANYTHING_LEFT = "whether a page is left"
+    BAD_SLOTS = "the bad pages one by one, and whether a page is left"  # 7.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class SwapRules:
         their data is kept with them: that is *slots_returned*.
     :ivar slots_returned: freed slots that are kept back with their data.
     :ivar rations_first: a search counts a slot against its ration before it looks at it.
+    :ivar default_prio: of each area that is given none (6.19); ``None`` where they get -2, -3 and
+        so on, in the order of swapon.
     """
 
     zeromap: bool
@@ -80,6 +83,7 @@ class SwapRules:
     slots_kept_back: int
     slots_returned: int
     rations_first: bool
+    default_prio: int | None
 
     def batch(self, rotational: bool) -> int:
         """Slots that an area gives before one of equal priority has its turn, if it is empty."""
@@ -147,10 +151,17 @@ class ZswapRules:
     :ivar limit_is_allowed: a pool of exactly ``max_pool_percent`` takes more, and one of exactly
         the accept threshold does not; since 6.8 it is the other way round.
     :ivar reclaim: what its shrink worker does.
+    :ivar writeback_step: entries of a list that a visit of writeback goes through, written or
+        spared (``shrink_memcg()``: one up to 7.2, ``SWAP_CLUSTER_MAX`` from 7.3).
     :ivar exclusive_loads: a page that is loaded leaves zswap; elsewhere a copy stays.
     :ivar stale_first: an older entry of the slot goes before the store, not after.
     :ivar has_writeback_knob: cgroups have ``memory.zswap.writeback``.
+    :ivar poor_compressors: those that say -ENOSPC of a page that does not fit, so that its refusal
+        counts in ``reject_compress_poor``; that of others counts in ``reject_compress_fail``.
+    :ivar counts_incompressible: ``memory.stat`` has ``zswap_incomp``, the bytes of pages that are
+        kept as they are (7.1).
     :ivar debugfs: files in /sys/kernel/debug/zswap.
+    :ivar parameters: files in /sys/module/zswap/parameters.
     """
 
     same_filled: bool
@@ -161,10 +172,14 @@ class ZswapRules:
     nr_zpools: int
     limit_is_allowed: bool
     reclaim: Reclaim
+    writeback_step: int
     exclusive_loads: bool
     stale_first: bool
     has_writeback_knob: bool
+    poor_compressors: tuple[str, ...]
+    counts_incompressible: bool
     debugfs: tuple[str, ...]
+    parameters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +189,11 @@ class ZramRules:
     :ivar writeback_step: blocks are written back longest first, in steps of this many bytes
         (``PP_BUCKET_SIZE_RANGE``, 6.13), and of those in one step the highest number first;
         ``None`` where they go by their numbers.
+    :ivar attributes: files of /sys/block/zramN that not every kernel has.
     """
 
     writeback_step: int | None
+    attributes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +215,7 @@ class VmscanRules:
     :ivar flush_every: faults from one flush to the next, 0 where statistics are always fresh. With
         that the model comes nearest to what the kernel did where it was asked: 6.12 on a slow
         machine, 6.18 on one where a fault took 10 us.
+    :ivar shrinker_flushes: zswap's shrinker has them flushed each time that it counts (up to 7.2).
     :ivar partial_walks: reclaim goes no further through the groups than it needs to, the next one
         goes on from there, and only one that brought nothing goes through all (6.10).
     :ivar kernel_pages: pages that the kernel takes for a process beside the tables that map its
@@ -207,6 +225,7 @@ class VmscanRules:
     pagevec_size: int
     flushes_late: bool
     flush_every: int
+    shrinker_flushes: bool
     partial_walks: bool
     kernel_pages: int
 
@@ -217,7 +236,8 @@ class Per(Enum):
     SLOT = "slot"  # of the area that is on, used or not
     CLUSTER = "cluster"  # of that area, used or not
     USED = "used slot"  # wherever its page is, the zeromap included
-    ZSWAP = "page in zswap"  # or in zram
+    POOL = "compressed page"  # in zswap or in zram
+    ZSWAP = "page in zswap"
     DISK = "page on disk"
 
 
@@ -256,10 +276,15 @@ class MetadataRules:
     :ivar slot_maps: what swapon(2) allocates for each slot (``setup_swap_map``,
         ``swap_cgroup_swapon``).
     :ivar in_use: what is allocated as slots are used.
+    :ivar zram_entry: ``struct zram_table_entry`` of each block of a zram device.
+    :ivar zram_entry_actime: the same with the time of its last access, which
+        CONFIG_ZRAM_TRACK_ENTRY_ACTIME adds.
     """
 
     slot_maps: tuple[Field, ...]
     in_use: tuple[Field, ...]
+    zram_entry: int
+    zram_entry_actime: int
 
     @property
     def slot_bytes(self) -> Fraction:

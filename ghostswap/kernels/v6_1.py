@@ -30,7 +30,7 @@ SWAP_CLUSTER_COLS = 32
 
 # A node of an XArray is 576 bytes for 64 slots; published figures count the 8 of its pointers.
 SWAP_CACHE = Field("swap cache", 9, Per.USED)
-HANDLE = Field("zsmalloc handle", 8, Per.ZSWAP, published=False)  # ZS_HANDLE_SIZE
+HANDLE = Field("zsmalloc handle", 8, Per.POOL, published=False)  # ZS_HANDLE_SIZE
 SWAP_MAP = Field("swap_map", 1, Per.SLOT)
 SWAP_CGROUP = Field("swap_cgroup", 2, Per.SLOT)
 
@@ -71,6 +71,7 @@ KERNEL = Kernel(
         slots_kept_back=0,
         slots_returned=64,
         rations_first=False,
+        default_prio=None,
     ),
     zsmalloc=ZsmallocRules(
         max_chain_size=4,
@@ -88,9 +89,12 @@ KERNEL = Kernel(
         nr_zpools=1,
         limit_is_allowed=True,
         reclaim=Reclaim.ZPOOL,
+        writeback_step=1,
         exclusive_loads=False,
         stale_first=True,
         has_writeback_knob=False,
+        poor_compressors=("842",),
+        counts_incompressible=False,
         debugfs=(
             "stored_pages",
             "pool_total_size",
@@ -102,16 +106,31 @@ KERNEL = Kernel(
             "reject_compress_poor",
             "written_back_pages",
         ),
+        parameters=(
+            "accept_threshold_percent",
+            "compressor",
+            "enabled",
+            "max_pool_percent",
+            "same_filled_pages_enabled",
+            "zpool",
+        ),
     ),
-    zram=ZramRules(writeback_step=None),
+    zram=ZramRules(writeback_step=None, attributes=("max_comp_streams",)),
     zstd=ZstdRules(version="1.4.10", zswap_hint=0, zram_hint=0),
     vmscan=VmscanRules(
-        pagevec_size=15, flushes_late=False, flush_every=0, partial_walks=False, kernel_pages=26
+        pagevec_size=15,
+        flushes_late=False,
+        flush_every=0,
+        shrinker_flushes=True,
+        partial_walks=False,
+        kernel_pages=26,
     ),
     metadata=MetadataRules(
         # frontswap went with 6.6
         slot_maps=(SWAP_MAP, SWAP_CGROUP, Field("frontswap_map", Fraction(1, 8), Per.SLOT)),
         in_use=(SWAP_CACHE, zswap_entry(64), HANDLE),  # the tree is in the entries
+        zram_entry=16,
+        zram_entry_actime=24,
     ),
     vmstat=("pswpin", "pswpout", "zswpin", "zswpout"),
 )

@@ -7,9 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ghostswap.kernels import v6_1, v6_6
-from ghostswap.kernels.rules import Allocator, Check, Field, MetadataRules, Per, Reclaim
+from ghostswap.kernels.rules import Allocator, Check, Field, Per, Reclaim
 
 _6_6 = v6_6.KERNEL
+_PARAMETERS = ("accept_threshold_percent", "compressor", "enabled", "max_pool_percent")
 _DEBUGFS = (name for name in _6_6.zswap.debugfs if name != "same_filled_pages")
 _LATE = (Check.MEMORY, Check.BAD_PAGE_ENTRIES)
 
@@ -48,10 +49,13 @@ KERNEL = replace(
         stale_first=False,
         has_writeback_knob=True,
         debugfs=(*_DEBUGFS, "reject_compress_fail"),
+        parameters=(*_PARAMETERS, "shrinker_enabled", "zpool"),
     ),
+    zram=replace(_6_6.zram, attributes=(*_6_6.zram.attributes, "algorithm_params")),
     zstd=replace(_6_6.zstd, zram_hint=4096),
     vmscan=replace(_6_6.vmscan, pagevec_size=31, flushes_late=True, partial_walks=True),
-    metadata=MetadataRules(
+    metadata=replace(
+        _6_6.metadata,
         slot_maps=(v6_1.SWAP_MAP, v6_1.SWAP_CGROUP, ZEROMAP),
         in_use=(
             v6_1.SWAP_CACHE,

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from ghostswap import codecs
+from ghostswap import codecs, signals
 from ghostswap.codecs.measure import CHUNK_PAGES
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.here import mem_available, mem_total
 from ghostswap.kernels.rules import Kernel
-from ghostswap.live.undo import kernel_lock, undoing, unstopped
+from ghostswap.live.undo import kernel_lock, undoing
 from ghostswap.live.zram import live_zram
 from ghostswap.live.zswap import check_zswap, live_zswap, parameter
 from ghostswap.mm.swap.swap_info import SwapArea
@@ -185,7 +185,7 @@ _Answer = tuple[Mapping[str, int], Mapping[str, int], bool, int]
 
 def _zswap(task: Task, codec: codecs.Codec, chunks: list[_Chunk], undo: ExitStack) -> _Answer:
     pages = sum(chunk.pages for chunk in chunks)
-    with unstopped():
+    with signals.held():
         zswap = undo.enter_context(live_zswap(pages, task.scratch or tempfile.gettempdir()))
         for chunk in chunks:  # before swapoff, which then has nothing to bring back
             undo.callback(_close, chunk.memory)
@@ -214,7 +214,7 @@ def _zswap(task: Task, codec: codecs.Codec, chunks: list[_Chunk], undo: ExitStac
 
 def _zram(task: Task, codec: codecs.Codec, chunks: list[_Chunk], undo: ExitStack) -> _Answer:
     pages = sum(chunk.pages for chunk in chunks)
-    with unstopped():
+    with signals.held():
         device = undo.enter_context(live_zram(codec.name, max(pages, 1), task.mem_limit))
     host = Host(
         ram=mem_total(),

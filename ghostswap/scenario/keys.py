@@ -176,6 +176,13 @@ KEYS = _rows(
             part="zswap",
         ),
         Key(
+            "zswap.enabled",
+            kinds.BOOLEAN,
+            "zswap stands before whatever the design has: before zram as well, which some"
+            " distributions ship.",
+            default="as the design has it",
+        ),
+        Key(
             "zswap.shrinker_enabled",
             kinds.BOOLEAN,
             "zswap's parameter: reclaim shrinks zswap as well.",

@@ -68,6 +68,8 @@ def read(document: Document, use: Use) -> tuple[Host, list[SwapArea]]:
         raise document.fail(("ram",), "missing", 'say how much memory there is: ram = "16G"')
     values["policy"] = values.pop("reclaim", "kernel")
     zswap = document.read(("zswap",), values.pop("zswap", {}), _checks("zswap"))
+    if "enabled" in zswap:
+        zswap["zswap_enabled"] = zswap.pop("enabled")
     zram = document.read(("zram",), values.pop("zram", {}), _checks("zram"))
     tables = values.pop("area", [])
     groups = values.pop("group", {})
@@ -159,10 +161,13 @@ def _check_tried(
     is_own = not use.designs
     names = " and ".join(tried)
     lacks = f"and the design {names} has none" if len(rows) == 1 else f"and none is in {names}"
-    used = {
-        "zswap": any(row.has_zswap for row in rows),
-        "zram": any(row.is_zram for row in rows),
-    }
+    has_zswap = [row.has_zswap for row in rows]
+    if host.zswap_enabled is not None:
+        has_zswap = [host.zswap_enabled]
+    if host.zswap_enabled is False and any(row.is_virtual for row in rows):
+        why = "virtual swap is nothing without zswap"
+        raise document.fail(("zswap", "enabled"), why, "leave it out")
+    used = {"zswap": any(has_zswap), "zram": any(row.is_zram for row in rows)}
     for path, key in _written(document):
         if not (is_own or document.is_option(path)):
             continue

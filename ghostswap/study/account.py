@@ -106,6 +106,7 @@ def group(
         killed=killed,
         swap_current=member.cgroup.swap_pages * PAGE_SIZE,
         zswap_current=member.cgroup.zswap_bytes,
+        zswap_incomp=_zswap_incomp(machine, member),
         events=dict(events or {}),
     )
 
@@ -137,20 +138,30 @@ def _metadata(machine: Machine, parts: Parts, held: Held, clusters: int | None =
     areas, kernel = parts.swap.areas, machine.kernel.name
     own = [area for area in areas if not machine.design.is_zram or area.type == "zram"]
     used = sum(area.inuse_pages for area in areas)
-    # What zram keeps as a word has no handle.
-    compressed = held.compressed - (0 if parts.zram is None else parts.zram.mm_stat.same_pages)
+    in_zram = same = 0
+    if parts.zram is not None:
+        in_zram = parts.zram.mm_stat.orig_data_size // PAGE_SIZE - parts.zram.bd_stat.bd_count
+        same = parts.zram.mm_stat.same_pages  # which have no handle
+    in_pools = held.compressed - same
     taken = metadata.of(
         machine.design.name,
         kernel,
         slots=_slots(own),
-        zswap=compressed,
+        zswap=held.compressed - in_zram,
+        zram=in_zram - same,
         disk=held.disk,
-        zero=max(held.zero, used - compressed - held.disk),
+        zero=max(held.zero, used - in_pools - held.disk),
         clusters=clusters,
         entries=True,
     )
     below = metadata.of("classic", kernel, slots=_slots([a for a in areas if a not in own]))
     return Metadata(taken.static_bytes + below.static_bytes, taken.dynamic_bytes)
+
+
+def _zswap_incomp(machine: Machine, member: Group) -> int | None:
+    kernel = machine.design.kernel(machine.kernel)
+    counts = kernel.zswap.counts_incompressible
+    return member.cgroup.zswap_incomp * PAGE_SIZE if counts else None
 
 
 def _slots(areas: list[SwapInfo]) -> int:

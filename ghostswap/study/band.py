@@ -13,7 +13,7 @@ from itertools import cycle
 from ghostswap import kernels
 from ghostswap.designs import table
 from ghostswap.designs.backend import Worker
-from ghostswap.kernels.v6_18 import FLUSH_EVERY
+from ghostswap.kernels.v6_17 import FLUSH_EVERY
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import Band
 

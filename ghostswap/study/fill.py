@@ -70,7 +70,7 @@ class Fill:
 
     def add(self, measured: array[int]) -> None:
         """Have the last group have more pages, which leave at once."""
-        first = self.parts.backend.extend(self.parts.view(measured))
+        first = self.parts.backend.extend(measured)
         self._nowhere.is_mapped.extend(bytes(len(measured)))
         self._machine.grow(len(measured))
         self.parts.backend.store(first, len(measured), len(self._machine.members) - 1)

@@ -45,8 +45,8 @@ class Group:
     :ivar parent: name of the group above it, ``None`` for one right below the root.
     :ivar source: spec of its memory, as :func:`ghostswap.pages.open_source` takes it; ``None`` for
         a group that only holds others.
-    :ivar touches: spec of its workload, as :mod:`ghostswap.pages.trace` takes it; ``None`` for a
-        process that writes its memory once and sleeps.
+    :ivar touches: spec of its workload, as :mod:`ghostswap.pages.trace` takes it; ``None`` for one
+        that writes its memory once and sleeps.
     :ivar write_ratio: share of touches that write, or ``odd`` for those of odd pages; ``None``
         where *touches* says it itself.
     :ivar changed_ratio: share of written pages whose content, so whose length, is another then.
@@ -88,7 +88,6 @@ class Host(Parameters):
     areas: tuple[Area, ...] = field(default=(), kw_only=True)
     kernel: str = field(default=kernels.RELEASES[-1], kw_only=True)
     design: str = field(default="ghost", kw_only=True)
-    compressor: str = field(default="lz4", kw_only=True)
     policy: Policy = field(default="kernel", kw_only=True)
     cgroup_version: int = field(default=2, kw_only=True)
     shrinker_enabled: bool = field(default=False, kw_only=True)

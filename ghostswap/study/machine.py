@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from ghostswap import kernels
 from ghostswap.designs import table
-from ghostswap.designs.backend import Backend, Witness
-from ghostswap.designs.build import Contents, Parts, build
+from ghostswap.designs.backend import Backend, Contents, Witness
+from ghostswap.designs.build import Parts, build
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea
 from ghostswap.mm.swap.tiers import Tiers, effective_mask

@@ -13,9 +13,9 @@ from ghostswap.codecs import Codec
 from ghostswap.codecs.measure import Measure, measure
 from ghostswap.designs import table
 from ghostswap.designs.table import Design
-from ghostswap.errors import GhostswapError, UsageError
+from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages import open_source
-from ghostswap.pages.source import Source
+from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
 from ghostswap.units import printable
 
@@ -145,20 +145,20 @@ def check_pages(source: Source, pages: int) -> None:
     """Refuse a *source* that gave no pages.
 
     :raises UsageError: where it is empty.
-    :raises GhostswapError: where none of it could be read, with the cure of the first that can be
-        cured.
+    :raises TargetError: where none of it could be read, with what cures most of that.
     """
     if pages:
         return
-    skipped = sorted(source.skipped, key=lambda one: (not one.cure, -one.pages))
-    if not skipped:
+    left = [one for one in source.account.left if one.why in MISSING]
+    if not left:
         raise UsageError(
             f"{printable(source.name)}: no memory to work with", "give a source that has pages"
         )
-    first = skipped[0]
-    raise GhostswapError(
-        f"{printable(source.name)}: nothing could be read; {first.what}: {first.reason}",
-        first.cure or "give another source, such as a file, or synthetic:16384:text",
+    most = max(left, key=lambda one: (bool(one.cure), one.pages))
+    raise TargetError(
+        source.name,
+        f"nothing of it could be read: {most.words.removesuffix(f' ({most.cure})')}",
+        most.cure or "give another source, such as a file, or synthetic:16384:text",
     )
 
 

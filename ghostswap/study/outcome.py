@@ -37,6 +37,8 @@ class GroupOutcome:
     :ivar no_slot: times that a page could not leave for want of a slot.
     :ivar killed: whether it ran out of memory.
     :ivar swap_current: ``memory.swap.current`` in bytes; so *zswap_current*.
+    :ivar zswap_incomp: of *zswap_current*, pages that are kept as they are, as ``memory.stat`` has
+        it; ``None`` where the kernel does not count them.
     :ivar events: counters of ``memory.stat``.
     """
 
@@ -51,6 +53,7 @@ class GroupOutcome:
     killed: bool
     swap_current: int
     zswap_current: int
+    zswap_incomp: int | None
     events: dict[str, int]
 
 

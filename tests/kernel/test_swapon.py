@@ -139,14 +139,14 @@ def ask(tmp_path: Path, kernel_lock: None) -> Iterator[Swapon]:  # noqa: ARG001
 
 @pytest.mark.parametrize("kind", ["file", "loop"])
 def test_every_area_ends_as_predicted(ask: Swapon, tmp_path: Path, kind: str) -> None:
-    court = this_kernel()
+    judges = this_kernel()
     area = tmp_path / "area"
     area.touch(0o600)
     answers: Counter[str | None] = Counter()
     different = []
 
     def compare(path: str) -> None:
-        expected, found = predicted(path, court), ask(path)
+        expected, found = predicted(path, judges), ask(path)
         answers[found.errno] += 1
         if found != expected:
             different.append((image, expected, found))

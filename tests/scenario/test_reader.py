@@ -212,7 +212,8 @@ ERRORS = {
     f"zswap.max_pool_percent = 101\n{LEAST}": (
         "1: zswap.max_pool_percent: 101 is out of range", "0 to 100"),
     f"zswap = 3\n{LEAST}": ("1: zswap: 3 is no table", "[table]"),
-    f'{LEAST}[zswap]\nzpool = "zbud"': ("5: zswap.zpool: Linux 6.18 has no zbud", "zsmalloc"),
+    f'kernel = "6.18"\n{LEAST}[zswap]\nzpool = "zbud"': (
+        "6: zswap.zpool: Linux 6.18 has no zbud", "zsmalloc"),
     f'kernel = "6.6"\n{LEAST}[zswap]\nshrinker_enabled = true': (
         "6: zswap.shrinker_enabled: Linux 6.6 has no shrinker", "6.8"),
     f"{LEAST}[zswap]\nshrinker_enabled = 1": (

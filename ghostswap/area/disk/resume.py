@@ -13,12 +13,13 @@ import fcntl
 import os
 from typing import NamedTuple
 
+from ghostswap import extents
 from ghostswap.area.header import header
 from ghostswap.area.header.explain import Inspection
-from ghostswap.area.target import extents
-from ghostswap.area.target.extents import ExtentFlag
 from ghostswap.area.target.target import Target
 from ghostswap.errors import TargetError
+from ghostswap.extents import ExtentFlag
+from ghostswap.units import format_uuid
 
 #: File systems whose FIEMAP speaks of bytes on the device that they are mounted from.
 _PLAIN = ("ext2", "ext3", "ext4", "xfs")
@@ -124,7 +125,7 @@ def _file_system(target: Target) -> str:
     with contextlib.suppress(OSError):
         fcntl.ioctl(target.fd, _FS_IOC_GETFSUUID, uuid)
         if uuid[0] == 16 and any(uuid[1:]):
-            return f"UUID={header.format_uuid(bytes(uuid[1:]))}"
+            return f"UUID={format_uuid(bytes(uuid[1:]))}"
     number = os.fstat(target.fd).st_dev
     with contextlib.suppress(OSError):
         for entry in os.scandir("/dev/disk/by-uuid"):

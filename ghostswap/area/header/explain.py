@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ghostswap.area.header import header, layout
 from ghostswap.area.header.header import SIGNATURES, SWAP_SPACE, SWAPSPACE2, Field, Header
+from ghostswap.area.target.partition import Partition
 from ghostswap.area.target.target import Kind, Target
 from ghostswap.errors import TargetError
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
-    from ghostswap.area.disk.partitions import Partition
     from ghostswap.area.header.suspend import Hibernation
 
 #: Whether the target holds what its header declares.

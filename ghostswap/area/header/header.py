@@ -14,6 +14,7 @@ from construct import ConstructError
 from ghostswap.area.header import layout
 from ghostswap.area.header.layout import MAGIC_SIZE, ByteOrder
 from ghostswap.errors import GhostswapError
+from ghostswap.units import format_uuid
 
 #: Page sizes that Linux runs with on some machine, in the order in which libblkid looks.
 PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
@@ -118,29 +119,14 @@ class Header:
 
     def build(self) -> bytes:
         """The header's page, ``page_size`` bytes."""
-        return bytes(
-            layout.swap_header(self.page_size, self.byte_order).build(
-                {
-                    "bootbits": self.bootbits,
-                    "version": self.version,
-                    "last_page": self.last_page,
-                    "nr_badpages": self.nr_badpages,
-                    "sws_uuid": self.sws_uuid,
-                    "sws_volume": self.sws_volume,
-                    "padding": self.padding,
-                    "badpages": self.badpages_raw.ljust(
-                        self.page_size - layout.BADPAGES_OFFSET - MAGIC_SIZE, b"\0"
-                    ),
-                    "magic": self.magic,
-                }
-            )
-        )
+        struct = layout.swap_header(self.page_size, self.byte_order)
+        values = {part.name: getattr(self, _attribute(part.name)) for part in struct.subcons}
+        return bytes(struct.build(values))
 
 
-def format_uuid(raw: bytes) -> str:
-    """The 16 bytes of a UUID as text, lower case."""
-    digits = raw.hex()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+def _attribute(name: str) -> str:
+    """Where a :class:`Header` keeps the field *name* of the struct."""
+    return "badpages_raw" if name == "badpages" else name
 
 
 def pack_badpages(pages: Iterable[int], order: ByteOrder) -> bytes:
@@ -163,22 +149,12 @@ def parse_as(page: bytes, page_size: int, native: ByteOrder = NATIVE) -> Header:
     other: ByteOrder = "big" if native == "little" else "little"
     order = other if int.from_bytes(page[1024:1028], other) == 1 else native
     try:
-        found = layout.swap_header(page_size, order).parse(page)
+        struct = layout.swap_header(page_size, order)
+        found = struct.parse(page)
     except ConstructError as error:  # a size too small to hold the fields
         raise NotSwapError(f"a page of {page_size} bytes holds no swap header") from error
-    return Header(
-        page_size=page_size,
-        byte_order=order,
-        last_page=found.last_page,
-        nr_badpages=found.nr_badpages,
-        sws_uuid=found.sws_uuid,
-        sws_volume=found.sws_volume,
-        version=found.version,
-        magic=found.magic,
-        bootbits=found.bootbits,
-        padding=found.padding,
-        badpages_raw=found.badpages,
-    )
+    values = {_attribute(part.name): found[part.name] for part in struct.subcons}
+    return Header(page_size=page_size, byte_order=order, **values)
 
 
 def find_page_size(start: bytes) -> int | None:

@@ -14,13 +14,14 @@ import shlex
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from ghostswap.area.judge.rules import Refusal
-from ghostswap.area.make import landing
-from ghostswap.area.target import btrfs, extents
-from ghostswap.area.target.extents import Extent, ExtentFlag
+from ghostswap import extents
+from ghostswap.area.judge import natures
+from ghostswap.area.judge.refusal import Refusal
+from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.mounts import mount_of
 from ghostswap.area.target.target import Target
+from ghostswap.extents import Extent, ExtentFlag
+from ghostswap.mounts import device_name
 
 _ELSEWHERE = "put the area on ext4, xfs or btrfs, or on a block device of its own"
 _ALLOCATE = "allocate them: fallocate --length {size} {name}"
@@ -50,9 +51,9 @@ class Fault:
         """The refusal of *target*."""
         reason = self.reason
         if not reason:
-            nature = landing.FILE_SYSTEMS.get(_kind(target))
-            reason = f"{target.fstype} cannot hold swap: {nature.refuses if nature else _UNFIT}"
-        log = self.log and self.log.format(path=_d_path(target.fd), device=_device(target.fd))
+            refuses = natures.of(target.fstype).refuses or _UNFIT
+            reason = f"{target.fstype} cannot hold swap: {refuses}"
+        log = self.log and self.log.format(path=_d_path(target.fd), device=device_name(target.fd))
         name = shlex.quote(target.path)
         return Refusal(reason, self.cure.format(name=name, size=target.size), log)
 
@@ -162,8 +163,8 @@ _NO_BMAP = Activation(never=Fault("swapon: swapfile has holes", "", _ELSEWHERE))
 _NO_SWAP_RW = Activation(never=Fault(None, "", _ELSEWHERE))
 _NO_READ_FOLIO = Activation(never=Fault(None, "", _ELSEWHERE), before_header=True)
 
-#: By the name in /proc/filesystems, a FUSE file system's without what follows the dot. One that has
-#: no row is taken for one with bmap, as vfat, exfat, jfs, hfsplus, ntfs3 and fuseblk have it.
+#: By :func:`natures.kind`. One that has no row is taken for one with bmap, as vfat, exfat, jfs,
+#: hfsplus, ntfs3 and fuseblk have it.
 ACTIVATIONS = {
     **dict.fromkeys(("ext2", "ext3", "ext4", "xfs", "zonefs"), IOMAP),
     "btrfs": BTRFS,
@@ -194,7 +195,7 @@ class Mapped:
 
 def activation_of(target: Target) -> Activation:
     """How the file system that holds an open file switches swap files on."""
-    return ACTIVATIONS.get(_kind(target), GENERIC)
+    return ACTIVATIONS.get(natures.kind(target.fstype), GENERIC)
 
 
 def before_header(target: Target) -> Refusal | None:
@@ -305,16 +306,6 @@ def _extent_fault(extent: Extent, rules: Activation) -> Fault | None:
     return next((fault for flags, fault in rules.flags if extent.flags & flags), None)
 
 
-def _kind(target: Target) -> str:
-    return target.fstype.partition(".")[0]
-
-
 def _d_path(fd: int) -> str:
     """The path of an open file as the kernel prints it."""
     return os.readlink(f"/proc/self/fd/{fd}")
-
-
-def _device(fd: int) -> str:
-    """``s_id`` of the file system that holds an open file: its device's name, such as sda1."""
-    mount = mount_of(fd)
-    return os.path.basename(os.path.realpath(mount.source)) if mount else "?"

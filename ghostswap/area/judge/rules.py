@@ -2,7 +2,7 @@
 """Would swapon(2) of this kernel take this area: the kernel's checks in the kernel's order.
 
 Modelled: ``SYSCALL_DEFINE2(swapon)``, ``read_swap_header`` and ``setup_swap_map`` in
-mm/swapfile.c, Linux 6.1 to 6.18, and the ghost swapfile RFC
+mm/swapfile.c, Linux 6.1 to 7.3, and the ghost swapfile RFC
 (20251121-ghost-v1-1-cfc0efcf3855@kernel.org). Which checks a kernel makes, in which order, is in
 its row of :mod:`ghostswap.kernels`. What depends on the file and its file system comes with the
 :class:`Area`, from subject.py and filesystems.py.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ghostswap.area.header.header import (
@@ -24,6 +24,7 @@ from ghostswap.area.header.header import (
     parse_as,
 )
 from ghostswap.area.header.layout import ByteOrder
+from ghostswap.area.judge.refusal import Refusal
 from ghostswap.area.target.target import Kind
 from ghostswap.kernels.rules import Check, Kernel
 from ghostswap.units import format_size
@@ -79,20 +80,6 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a check refuses.
-
-    :ivar errno: what swapon(2) sets, ``None`` where the caller does not live to see it.
-    :ivar log: the line in the kernel log, ``None`` where the kernel says nothing.
-    """
-
-    reason: str
-    cure: str
-    log: str | None = None
-    errno: str | None = "EINVAL"
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """A kernel's answer.
 
@@ -128,12 +115,24 @@ class _Case:
         return min(self.header.last_page + 1, _U32)
 
     @property
+    def max(self) -> int:
+        """``si->max``: the slots that are left of them when the file system has mapped the file."""
+        if self.area.mapped_pages is None or self.is_ghost:
+            return self.maxpages
+        return min(self.maxpages, self.area.mapped_pages)
+
+    @property
+    def bad_pages(self) -> tuple[int, ...]:
+        """The bad page list as the kernel reads it, past its end too."""
+        listed = self.header.badpages
+        # What follows the list is no page number.
+        return listed if self.header.nr_badpages == len(listed) else (*listed, 0)
+
+    @property
     def good_pages(self) -> int:
-        """Usable pages, in the kernel's unsigned arithmetic."""
-        there = self.maxpages
-        if self.area.mapped_pages is not None and not self.is_ghost:
-            there = min(there, self.area.mapped_pages)
-        return (there - 1 - self.header.nr_badpages) & _U32
+        """Usable pages, in the kernel's unsigned arithmetic; a page listed twice counts twice."""
+        bad = sum(page < self.max for page in self.header.badpages)
+        return (self.max - 1 - bad) & _U32
 
 
 _Check = Callable[[_Case], Refusal | None]
@@ -218,11 +217,10 @@ def _version(case: _Case) -> Refusal | None:
     version = case.header.version
     if version == 1:
         return None
-    signed = version - (1 << 32) if version >> 31 else version
     return Refusal(
         f"the header's version is {version}, and only 1 exists",
         f"remake the header: ghostswap mkswap --keep {case.area.shell_path}",
-        f"Unable to handle swap header version {signed}",
+        f"Unable to handle swap header version {_signed(version)}",
     )
 
 
@@ -314,27 +312,62 @@ def _activation(case: _Case) -> Refusal | None:
 
 
 def _bad_page_entries(case: _Case) -> Refusal | None:
-    entries = case.header.badpages
-    if case.header.nr_badpages > len(entries):
-        entries += (0,)  # past the list the kernel reads what follows: no page number
-    for entry in entries:
-        if entry == 0 or entry > case.header.last_page:
-            where = "the header's own page" if entry == 0 else "beyond last_page"
-            return Refusal(
-                f"the bad page list names page {entry}, {where}",
-                f"remake the header: ghostswap mkswap --keep {case.area.shell_path}",
-            )
+    for page in case.bad_pages:
+        if (refusal := _out_of_border(case, page)) is not None:
+            return refusal
     return None
 
 
-def _anything_left(case: _Case) -> Refusal | None:
-    if case.good_pages:
+def _out_of_border(case: _Case, page: int) -> Refusal | None:
+    if 0 < page <= case.header.last_page:
         return None
+    where = "beyond last_page" if page else "the header's own page"
+    return Refusal(
+        f"the bad page list names page {page}, {where}",
+        f"remake the header: ghostswap mkswap --keep {case.area.shell_path}",
+    )
+
+
+def _anything_left(case: _Case) -> Refusal | None:
+    return None if case.good_pages else _empty(case)
+
+
+def _empty(case: _Case) -> Refusal:
     return Refusal(
         "no page is left to use beside the header's",
         f"make the area anew, and larger: ghostswap mkswap {case.area.shell_path}",
         "Empty swap-file",
     )
+
+
+def _bad_slots(case: _Case) -> Refusal | None:
+    """``swap_cluster_setup_bad_slot``, of the header's page and of each bad one."""
+    left, seen = case.max - 1, set[int]()
+    if not left:
+        return _empty(case)
+    for page in case.bad_pages:
+        if (refusal := _out_of_border(case, page)) is not None:
+            last = _signed(case.header.last_page)
+            log = f"Bad slot offset is out of border: {_signed(page)} (last_page: {last})"
+            return replace(refusal, log=log)
+        if page >= case.max:
+            continue
+        left -= 1
+        if not left:
+            return _empty(case)
+        if page in seen:
+            return Refusal(
+                f"the bad page list names page {page} twice",
+                f"remake the header: ghostswap mkswap --keep {case.area.shell_path}",
+                f"Duplicated bad slot offset {_signed(page)}",
+            )
+        seen.add(page)
+    return None
+
+
+def _signed(number: int) -> int:
+    """An unsigned int as ``%d`` prints it."""
+    return number - (1 << 32) if number >> 31 else number
 
 
 _CHECKS: Mapping[Check, _Check] = MappingProxyType(
@@ -353,5 +386,6 @@ _CHECKS: Mapping[Check, _Check] = MappingProxyType(
         Check.BAD_PAGE_ENTRIES: _bad_page_entries,
         Check.ACTIVATION: _activation,
         Check.ANYTHING_LEFT: _anything_left,
+        Check.BAD_SLOTS: _bad_slots,
     }
 )

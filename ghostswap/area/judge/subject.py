@@ -16,7 +16,8 @@ from ghostswap.area.header import header
 from ghostswap.area.judge import dangers, filesystems, rules
 from ghostswap.area.judge.dangers import Danger
 from ghostswap.area.judge.filesystems import Mapped
-from ghostswap.area.judge.rules import Area, Machine, Refusal, Verdict
+from ghostswap.area.judge.refusal import Refusal
+from ghostswap.area.judge.rules import Area, Machine, Verdict
 from ghostswap.area.target import target
 from ghostswap.area.target.inode import InodeFlag, inode_flags
 from ghostswap.area.target.target import Target
@@ -50,7 +51,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Court:
+class Judges:
     """Who judges, and what for.
 
     :ivar kind: what the targets stand for; ``None``: themselves.
@@ -67,7 +68,7 @@ class Court:
         return tuple(rules.judge(area, kernel, self.machine, self.flags) for kernel in self.kernels)
 
 
-def judge_paths(paths: Sequence[str], court: Court) -> list[Judgement]:
+def judge_paths(paths: Sequence[str], judges: Judges) -> list[Judgement]:
     """What swapon(2) of each of *paths* would end with, in their order.
 
     A path that cannot be read is refused by every kernel, with what open(2) said.
@@ -77,14 +78,14 @@ def judge_paths(paths: Sequence[str], court: Court) -> list[Judgement]:
     for path in paths:
         try:
             with target.open_target(path) as opened:
-                area, known = _area(opened, court)
-                verdicts = court.judge(area)
-                seen = dangers.Seen(area, court.machine, court.kernels, verdicts, known)
-                found = dangers.find(seen, opened if court.kind is None else None)
+                area, known = _area(opened, judges)
+                verdicts = judges.judge(area)
+                seen = dangers.Seen(area, judges.machine, judges.kernels, verdicts, known)
+                found = dangers.find(seen, opened if judges.kind is None else None)
                 inode = _inode(opened.fd)
         except TargetError as error:
             area = Area(b"", 0, path=path, opening=_unreadable(error))
-            judgements.append(Judgement(path, court.judge(area)))
+            judgements.append(Judgement(path, judges.judge(area)))
             continue
         if seen.header is not None and any(seen.header.sws_uuid):
             first, same = uuids.setdefault(seen.header.sws_uuid, (path, inode))
@@ -94,19 +95,19 @@ def judge_paths(paths: Sequence[str], court: Court) -> list[Judgement]:
     return judgements
 
 
-def _area(opened: Target, court: Court) -> tuple[Area, bool]:
+def _area(opened: Target, judges: Judges) -> tuple[Area, bool]:
     """What swapon(2) finds at *opened*, and whether it is known where its blocks lie."""
-    machine, kind = court.machine, court.kind or opened.kind
+    machine, kind = judges.machine, judges.kind or opened.kind
     start = opened.read(0, max(header.MAX_HEADER, machine.page_size))
     opening, encrypted, mapped = None, False, Mapped()
     try:
-        if court.kind is None:
+        if judges.kind is None:
             opening = next(_obstacles(opened), None)
             encrypted = bool(inode_flags(opened.fd) & InodeFlag.ENCRYPT)
         elif kind == "tmpfs":
             opening = filesystems.before_header(replace(opened, fstype="tmpfs"))
         if kind == "file" and opening is None:
-            activation = None if court.kind is None else filesystems.IMAGE
+            activation = None if judges.kind is None else filesystems.IMAGE
             declared = machine.parse(start).declared_size
             mapped = filesystems.activate(opened, machine.page_size, declared, activation)
     except OSError as error:

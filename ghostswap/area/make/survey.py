@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ghostswap import extents
 from ghostswap.area.header import header
 from ghostswap.area.header.header import Header
 from ghostswap.area.make import probe
 from ghostswap.area.make.probe import Signature
-from ghostswap.area.target import extents
-from ghostswap.area.target.extents import ExtentFlag
 from ghostswap.area.target.target import Target
 from ghostswap.errors import TargetError
+from ghostswap.extents import ExtentFlag
 
 #: Called with bytes just done and bytes in all.
 Progress = Callable[[int, int], None]

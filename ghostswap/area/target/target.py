@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ghostswap.area.target.mounts import fstype, mounted_at, unescape
 from ghostswap.errors import TargetError
 from ghostswap.filetypes import check_type
+from ghostswap.mounts import fstype, mounted_at, unescape
 
 Kind = Literal["file", "block"]
 

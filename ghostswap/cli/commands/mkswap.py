@@ -22,7 +22,7 @@ from ghostswap.cli.terminal.options import (
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.errors import UsageError
-from ghostswap.units import format_size, printable
+from ghostswap.units import format_size, format_uuid, printable
 
 if TYPE_CHECKING:
     from ghostswap.area.make.create import Job, Request
@@ -220,8 +220,6 @@ def _page_list(text: str) -> tuple[int, ...]:
 
 def _print_lines(job: Job, labelled: bool) -> None:
     """The two lines that mkswap prints, and a third where pages are bad."""
-    from ghostswap.area.header.header import format_uuid
-
     header = job.header
     size = header.usable_pages * header.page_size
     what = "ghost swapspace" if job.action == "ghost" else "swapspace"
@@ -251,8 +249,6 @@ def _print_plan(job: Job) -> None:
 
 
 def _json(job: Job) -> dict[str, Any]:
-    from ghostswap.area.header.header import format_uuid
-
     header = job.header
     return {
         "path": job.path,

@@ -79,7 +79,7 @@ def command(
     """
     from ghostswap.area.header.header import NATIVE
     from ghostswap.area.judge.rules import Machine
-    from ghostswap.area.judge.subject import Court, judge_paths
+    from ghostswap.area.judge.subject import Judges, judge_paths
 
     chosen = _choose(kernels)
     machine = Machine(
@@ -87,7 +87,7 @@ def command(
         page_size=_page_size(pagesize),
         byte_order=NATIVE if endianness == "native" else endianness,
     )
-    judgements = judge_paths(targets, Court(chosen, machine, kind, _number(flags)))
+    judgements = judge_paths(targets, Judges(chosen, machine, kind, _number(flags)))
     if as_json:
         emit_json({"targets": [_json(judgement) for judgement in judgements]})
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ghostswap.cli.reports.result import Result
+from ghostswap.cli.reports.result import Result, pools
 from ghostswap.designs import table
 from ghostswap.mm.swap.swap_info import SwapInfo
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE
@@ -41,14 +41,14 @@ def _work(result: Result, size: Size) -> str:
 def _places(result: Result, size: Size) -> str:
     """Where all of it is in the end."""
     outcome, held = result.outcome, result.outcome.held
-    who = "zram" if outcome.zram else "zswap"
     parts = []
     if outcome.resident_pages and result.is_replay:
         parts.append(f"{size(outcome.resident_pages * PAGE_SIZE)} are in memory")
-    if held.compressed:
-        stored = held.compressed * PAGE_SIZE
-        ratio = f", {stored / outcome.pool_bytes:.2f} to 1" if outcome.pool_bytes else ""
-        parts.append(f"{who} holds {size(stored)} in {size(outcome.pool_bytes)}{ratio}")
+    for pool in pools(outcome):
+        if pool.pages:
+            stored = pool.pages * PAGE_SIZE
+            ratio = f", {stored / pool.bytes:.2f} to 1" if pool.bytes else ""
+            parts.append(f"{pool.who} holds {size(stored)} in {size(pool.bytes)}{ratio}")
     if held.zero:
         parts.append(f"{size(held.zero * PAGE_SIZE)} are zeros and take nothing")
     if held.disk:
@@ -113,10 +113,11 @@ def killed_because(host: Host, measured: Measured, outcome: Outcome, group: Grou
     pages = measured.of(design)[numbers[group.name]]
     hard = pages.count(PAGE_SIZE) + pages.count(INCOMPRESSIBLE)
     has_disk = any(area.type == "full" for area in outcome.areas)
-    if hard and design.has_zswap and not has_disk:
+    has_zswap = bool(outcome.zswap)
+    if hard and has_zswap and not has_disk:
         return f"{hard:,} pages do not compress and stay charged"
     if group.refused:
         return f"{group.refused:,} times a page was refused by all that could take it"
-    if design.has_zswap and host.cgroup_version == 2:
+    if has_zswap and host.cgroup_version == 2:
         return "what is compressed stays charged, and is more than the limit"
     return "its limit is less than what it needs at once"

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ghostswap import extents
 from ghostswap.area.disk import resume
 from ghostswap.area.header import probers
 from ghostswap.area.header.explain import Inspection, describe
-from ghostswap.area.target import extents
 from ghostswap.area.target.target import ActiveSwap, Target, active_swap
 from ghostswap.errors import TargetError
 from ghostswap.units import format_size

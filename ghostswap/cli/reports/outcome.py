@@ -10,7 +10,7 @@ from itertools import pairwise
 from ghostswap.cli.reports.answer import answer, killed_because
 from ghostswap.cli.reports.outcome_json import histogram
 from ghostswap.cli.reports.proc import meminfo, swaps
-from ghostswap.cli.reports.result import Result, timing
+from ghostswap.cli.reports.result import InPool, Result, pools, timing
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
@@ -55,7 +55,7 @@ def print_result(
         show.paragraph(line)
     show.heading(_what(result, size))
     show.table(("where to", "pages", "share", "costs"), _places(result, size), right=_NUMBERS)
-    show.facts(_facts(result, size, verbose=verbose))
+    show.facts(_facts(result, size))
     if result.is_replay:
         columns, rows = _groups(outcome.groups)
         show.table(columns, rows, right=columns[1:])
@@ -97,20 +97,15 @@ _NUMBERS = ("pages", "share", "costs")
 
 def _places(result: Result, size: Size) -> list[tuple[str, str, str, str]]:
     outcome, held = result.outcome, result.outcome.held
-    who = "zram" if outcome.zram else "zswap"
     given_up = sum(group.pages - group.resident_pages for group in outcome.groups if group.killed)
     places = [
         ("memory", outcome.resident_pages, size(outcome.resident_pages * PAGE_SIZE)),
         ("  of them could not leave", outcome.kept_pages if outcome.resident_pages else 0, ""),
         ("zero pages (zeromap)", held.zero, "no memory"),
-        *(_stored_once(outcome, who, size) if not result.is_replay else ()),
+        *(row for pool in pools(outcome) for row in _in_pool(pool, result, size)),
         ("disk", held.disk, f"{size(outcome.written_bytes)} written"),
         ("given up by who was killed", given_up, ""),
     ]
-    if result.is_replay:
-        places.insert(
-            3, (f"{who}, compressed", held.compressed, f"{size(outcome.pool_bytes)} pool")
-        )
     return [
         (what, str(pages), percent(pages, outcome.pages), cost)
         for what, pages, cost in places
@@ -118,23 +113,22 @@ def _places(result: Result, size: Size) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _stored_once(outcome: Outcome, who: str, size: Size) -> Iterator[tuple[str, int, str]]:
-    """What is compressed, by how; later on, copies of what came back would count as well."""
-    counters = outcome.zram or outcome.zswap
-    same = counters.get("same_filled_pages", counters.get("same_pages", 0))
-    as_is = counters.get("stored_incompressible_pages", counters.get("huge_pages", 0))
-    yield f"{who}, same-filled", same, "no pool"
-    yield (
-        f"{who}, compressed",
-        outcome.held.compressed - same - as_is,
-        f"{size(outcome.pool_bytes)} pool",
-    )
-    yield f"{who}, kept as they are", as_is, "in the pool"
+def _in_pool(pool: InPool, result: Result, size: Size) -> Iterator[tuple[str, int, str]]:
+    """What is compressed; where nothing came back, also how."""
+    taken = f"{size(pool.bytes)} pool"
+    if result.is_replay:
+        yield f"{pool.who}, compressed", pool.pages, taken
+        return
+    yield f"{pool.who}, same-filled", pool.same, "no pool"
+    yield f"{pool.who}, compressed", pool.pages - pool.same - pool.as_is, taken
+    yield f"{pool.who}, kept as they are", pool.as_is, "in the pool"
 
 
-def _facts(result: Result, size: Size, *, verbose: bool) -> list[tuple[str, str]]:
+def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
     outcome = result.outcome
-    rows = limit_facts(result.host, size)
+    design = table.get(outcome.design)
+    rows = [("design", f"{design.description}; {design.status}")]
+    rows += limit_facts(result.host, size)
     rows.append(("memory freed", _freed(outcome, size)))
     rows.append(("metadata", _metadata(outcome, size)))
     stored = outcome.held.compressed * PAGE_SIZE
@@ -163,10 +157,10 @@ def _facts(result: Result, size: Size, *, verbose: bool) -> list[tuple[str, str]
         verified = result.verified
         loads = f"{verified.loads} pages decompressed and {verified.disk_reads} read from disk"
         rows.append(("verified", f"{loads}, all as they were"))
-    rows += (("not repeatable", f"estimate: {why}") for why in result.why)
-    if verbose:
-        design = table.get(outcome.design)
-        rows.append(("design", f"{design.description}; {design.status}"))
+    reasons = result.why
+    if result.is_replay:
+        reasons = timing(result.host, with_band=bool(outcome.band))
+    rows += (("not repeatable", f"estimate: {why}") for why in reasons)
     return rows
 
 
@@ -223,12 +217,8 @@ def percent(part: int, whole: int) -> str:
 
 def print_skipped(source: Source) -> None:
     """Say what was not read, and why."""
-    if source.swapped_pages:
-        note(f"{source.swapped_pages} pages are in swap and were left there")
-    for skipped in source.skipped:
-        pages = f"{skipped.pages} pages" if skipped.pages else "pages"
-        cure = f" ({skipped.cure})" if skipped.cure else ""
-        note(f"{skipped.what}: {pages} not read: {skipped.reason}{cure}")
+    for line in source.account.words():
+        note(line)
 
 
 # Counters, groups, and what is printed on request

@@ -13,7 +13,7 @@ from ghostswap.cli.reports.result import Result
 from ghostswap.designs import table, transfer
 from ghostswap.kernels import DEBUGFS, VMSTAT
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.source import Source
+from ghostswap.pages.source import IN_SWAP, MISSING, Source
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Outcome
@@ -82,8 +82,8 @@ def source_json(source: Source, pages: int) -> dict[str, Any]:
     return {
         "name": source.name,
         "pages": pages,
-        "unreadable_pages": sum(skipped.pages for skipped in source.skipped),
-        "swapped_pages": source.swapped_pages,
+        "unreadable_pages": source.account.pages(MISSING),
+        "swapped_pages": source.account.pages(IN_SWAP),
     }
 
 

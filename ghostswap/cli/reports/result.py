@@ -43,7 +43,7 @@ class Result:
     def why(self) -> tuple[str, ...]:
         """Reasons why the kernel would not show the same numbers."""
         if self.is_replay:
-            return timing(self.host, with_band=bool(self.outcome.band))
+            return timing(self.host)
         return self.outcome.why
 
     @property
@@ -70,6 +70,39 @@ class Result:
                 if length not in (ZEROS, SAME):
                     found[min(length, PAGE_SIZE)] += pages
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class InPool:
+    """What one of them holds: ``zswap`` or ``zram``.
+
+    :ivar pages: that are there, and out of memory.
+    :ivar bytes: of its pool.
+    :ivar same: of *pages*, those kept as a word; *as_is* those that did not compress. Of zswap
+        both may count copies of pages that came back.
+    """
+
+    who: str
+    pages: int
+    bytes: int
+    same: int
+    as_is: int
+
+
+def pools(outcome: Outcome) -> list[InPool]:
+    """What is compressed in memory, by who holds it."""
+    zswap, zram = outcome.zswap, outcome.zram
+    found, in_zram = [], 0
+    if zram:
+        in_zram = zram["orig_data_size"] // PAGE_SIZE - zram["bd_count"]
+        size, same, huge = zram["mem_used_total"], zram["same_pages"], zram["huge_pages"]
+        found.append(InPool("zram", in_zram, size, same, huge))
+    if zswap:
+        same = zswap.get("same_filled_pages", 0)
+        as_is = zswap.get("stored_incompressible_pages", 0)
+        pages = outcome.held.compressed - in_zram
+        found.insert(0, InPool("zswap", pages, zswap["pool_total_size"], same, as_is))
+    return found
 
 
 def timing(host: Host, *, with_band: bool = False) -> tuple[str, ...]:

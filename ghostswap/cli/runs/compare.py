@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from ghostswap import kernels
-from ghostswap.cli.commands.compare import DEFAULT, SWEEPS
+from ghostswap.cli.options.contest import DEFAULT, SWEEPS
 from ghostswap.cli.options.keys import document_of, is_for, is_scenario
 from ghostswap.cli.reports.compare_report import Comparison
 from ghostswap.cli.terminal.args import given, refuse_others

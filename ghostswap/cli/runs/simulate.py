@@ -72,7 +72,7 @@ def emit(context: click.Context, result: Result) -> None:
 def _check_classes(host: Host) -> None:
     """Refuse size classes where there is no zsmalloc of zswap's."""
     design = table.get(host.design)
-    if not design.has_zswap:
+    if not (design.has_zswap if host.zswap_enabled is None else host.zswap_enabled):
         raise UsageError(
             f"--classes are zswap's, and the design {design.name} has none", "leave it out"
         )

@@ -23,7 +23,10 @@ INVALID = 0  # SWAP_NEXTINVALID, SWAP_ENTRYINVALID: the header's page is nobody'
 
 
 class Clusters(SlotMap):
-    """The allocator of 6.12: ``cluster_alloc_swap_entry()``. See :func:`~ghostswap.mm.swap.swapfile.create`."""
+    """The allocator of 6.12, ``cluster_alloc_swap_entry()``.
+
+    For the parameters see :func:`ghostswap.mm.swap.swapfile.create`.
+    """
 
     def __init__(
         self,

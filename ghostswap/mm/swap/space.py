@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable
-from itertools import accumulate
+from itertools import accumulate, count, repeat
 from math import inf
 
 from ghostswap.kernels.rules import SwapRules
@@ -29,13 +29,10 @@ class SwapSpace(ABC):
 
     def __init__(self, areas: Iterable[SwapArea], rules: SwapRules) -> None:
         given = tuple(areas)
-        least = -1
-        infos = []
-        for area in given:
-            if area.prio is None:
-                least -= 1
-            infos.append(SwapInfo.on(area, least if area.prio is None else area.prio))
-        self.areas = tuple(infos)
+        by_itself = count(-2, -1) if rules.default_prio is None else repeat(rules.default_prio)
+        self.areas = tuple(
+            SwapInfo.on(area, next(by_itself) if area.prio is None else area.prio) for area in given
+        )
         self.rules = rules
         self.inuse_pages = 0
         is_endless = any(area.pages is None for area in given)
@@ -99,8 +96,8 @@ class SwapSpace(ABC):
         return True
 
     def can_write(self, slot: int) -> bool:
-        """Whether there is disk behind *slot*."""
-        return self.area_of(slot).type == "full"
+        """Whether there is something behind *slot* to write to: a disk, or zram."""
+        return self.area_of(slot).type != "ghost"
 
     def written(self, slot: int) -> None:
         """Note that a page was written to the disk behind *slot*."""

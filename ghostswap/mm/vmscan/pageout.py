@@ -62,6 +62,10 @@ class Backing(Protocol):
         """
         ...
 
+    def submit(self) -> None:
+        """``swap_write_submit()``: what goes to disk next is not of one piece with the last."""
+        ...
+
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """Bring *page*, which left before, back."""
         ...

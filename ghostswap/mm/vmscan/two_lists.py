@@ -71,6 +71,7 @@ class TwoLists:
         self._rules = rules
         self._pages = pages
         self._swap_out = backing.swap_out
+        self._submit = backing.submit
         self._lruvecs = lruvecs
         self._flush_every = flush_every
         self._to_flush: float = flush_first if flush_every else inf
@@ -84,10 +85,10 @@ class TwoLists:
         self._clock = 0
         self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
         self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
-        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker.
+        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker does.
         self._is_fresh = [
             not flush_every
-            or self._has_shrinker
+            or (self._has_shrinker and rules.shrinker_flushes)
             or (not waits_for_writes and any(above.cgroup.zswap_max for above in lruvec.lineage))
             for lruvec in lruvecs
         ]
@@ -347,6 +348,7 @@ class TwoLists:
             else:
                 flags[page] = flag & ~REFERENCED
                 activate(page)
+        self._submit()
         self._clock += nr_taken
         nr_activated = len(lruvec.active) - nr_active
         target.age_nonresident(nr_reclaimed)

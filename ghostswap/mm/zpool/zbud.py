@@ -63,7 +63,7 @@ class Unbuddied:
 class Pool:
     """A zbud pool for 4 KiB pages; :class:`~ghostswap.mm.zpool.api.Evictable`.
 
-    :param header_size: bytes that zswap puts before the data, ``evictable_header_size`` of a kernel.
+    :param header_size: bytes that zswap puts before the data (``evictable_header_size``).
     :ivar max_length: the longest object that it takes.
     """
 

@@ -12,11 +12,12 @@ import pytest
 from conftest import needs_root
 from support.filesystems import mounted
 
+from ghostswap import extents
 from ghostswap.area.disk import resume
 from ghostswap.area.disk.resume import Resume
 from ghostswap.area.header.explain import inspect
 from ghostswap.area.header.header import SWAPSPACE2, Header
-from ghostswap.area.target import extents, open_target
+from ghostswap.area.target.target import open_target
 
 PAGE = 4096
 SIZE = 4 << 20

@@ -10,8 +10,9 @@ import pytest
 from conftest import needs_root
 
 from ghostswap.area.header.header import Header
-from ghostswap.area.judge.rules import KERNELS, Machine
-from ghostswap.area.judge.subject import AreaKind, Court, Judgement, judge_paths
+from ghostswap.area.judge.rules import Machine
+from ghostswap.area.judge.subject import AreaKind, Judgement, Judges, judge_paths
+from ghostswap.kernels import KERNELS
 
 KERNEL = KERNELS["6.18"]
 MACHINE = Machine(ram=1 << 30, byte_order="little")
@@ -25,7 +26,7 @@ def make(path: Path, uuid: bytes = bytes(16), pages: int = 16) -> str:
 
 
 def judge(*paths: str, kind: AreaKind | None = None, flags: int = 0) -> list[Judgement]:
-    return judge_paths(paths, Court([KERNEL], MACHINE, kind, flags))
+    return judge_paths(paths, Judges([KERNEL], MACHINE, kind, flags))
 
 
 def names(judgement: Judgement) -> set[str]:

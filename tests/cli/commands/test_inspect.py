@@ -20,8 +20,8 @@ import pytest
 from conftest import Run, needs_root
 from support.filesystems import mounted
 
-from ghostswap.area.disk.partitions import SWAP_TYPES
 from ghostswap.area.header.header import Header
+from ghostswap.area.target.partition import SWAP_TYPES
 from ghostswap.cli import app
 
 #: Every key of a target in the JSON: public, and told by the man page.

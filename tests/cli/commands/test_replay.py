@@ -14,15 +14,15 @@ from array import array
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 
-import libcachesim
 import pytest
 from conftest import ROOT, Run
 from support.json_keys import documented, keys_of
 
 from ghostswap.area.header.header import Header
-from ghostswap.area.target.mounts import unescape
+from ghostswap.mounts import unescape
 
 PAGES = 2048
 SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"
@@ -56,12 +56,14 @@ def test_every_page_is_somewhere_and_every_fault_came_from_somewhere(run: Run, d
     assert found["zpool"] == (None if design == "disk" else "zsmalloc")
 
 
-def test_exact_lru_in_frames_has_the_misses_of_libcachesim(run: Run, tmp_path: Path) -> None:
+def test_exact_lru_in_frames_has_the_misses_of_libcachesim(
+    run: Run, tmp_path: Path, libcachesim: ModuleType
+) -> None:
     """The cache has seen all pages in order before, as the process has written them."""
     rng, frames = Random(5), 500
     touches = [min(int(rng.expovariate(1 / 300)), PAGES - 1) for _ in range(8_000)]
     (tmp_path / "trace.u32").write_bytes(array("I", touches).tobytes())
-    found = simulate(
+    found = replay(
         run, "--reclaim", "lru", "--limit", str(frames), "--touches", "trace.u32", "-j", "1"
     )
     oracle = libcachesim.LRU(cache_size=frames)

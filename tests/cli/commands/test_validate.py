@@ -15,7 +15,7 @@ from conftest import Run
 
 from ghostswap.area.header.header import NATIVE, Header, parse_as
 from ghostswap.area.header.layout import TUXONICE
-from ghostswap.area.judge.rules import KERNELS
+from ghostswap.kernels import KERNELS
 
 
 def test_the_ghost_of_the_readme_is_refused_by_6_18(run: Run) -> None:

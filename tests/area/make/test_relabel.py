@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostswap.area.header import relabel
-from ghostswap.area.header.explain import inspect
+from ghostswap.area.header.explain import Inspection, inspect
 from ghostswap.area.header.header import PAGE_SIZES, SIGNATURES, SWAP_SPACE, Header
 from ghostswap.area.header.layout import TUXONICE, ByteOrder
+from ghostswap.area.make import relabel
 from ghostswap.area.target.target import Target, open_target
 from ghostswap.errors import TargetError
 
@@ -38,8 +38,14 @@ HEADERS = st.builds(
 )
 
 
+def find(target: Target, offset: int = 0) -> Inspection:
+    found = inspect(target, offset)
+    relabel.check(found)
+    return found
+
+
 def changed(target: Target, offset: int = 0, **names: bytes) -> None:
-    relabel.change(target, relabel.find(target, offset), **names)
+    relabel.change(target, find(target, offset), **names)
 
 
 @settings(deadline=None)
@@ -60,7 +66,7 @@ def test_only_what_was_asked_for_changes_whatever_the_area(
         file.write(before)
         file.flush()
         with open_target(file.name, write=True) as target:
-            told = relabel.change(target, relabel.find(target, offset), label=label, uuid=uuid)
+            told = relabel.change(target, find(target, offset), label=label, uuid=uuid)
             assert told == inspect(target, offset)
         expected = bytearray(before)
         for place, new in ((SWS_UUID, uuid), (SWS_VOLUME, label)):
@@ -127,7 +133,7 @@ def test_what_has_no_label_is_named_and_left_alone(tmp_path: Path, area: bytes, 
         open_target(str(path), write=True) as target,
         pytest.raises(TargetError, match=said),
     ):
-        relabel.find(target)
+        find(target)
     assert path.read_bytes() == area
 
 
@@ -151,7 +157,7 @@ def test_names_that_libblkid_does_not_believe_are_hidden(
     path = tmp_path / "area"
     path.write_bytes(head.build().ljust(size, b"\0"))
     with open_target(str(path), write=True) as target:
-        found = relabel.find(target)
+        found = find(target)
         assert relabel.is_hidden(found) is hidden
         # Where there is nothing to show, nothing is hidden.
         assert not relabel.is_hidden(relabel.change(target, found, label=b"", uuid=bytes(16)))

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ghostswap.area.disk import scan
 from ghostswap.area.header import probers
 from ghostswap.area.header.explain import Inspection
 from ghostswap.area.header.identity import LABEL_SIZE
@@ -20,21 +19,19 @@ from ghostswap.area.target.target import LockMode, Target
 from ghostswap.errors import TargetError
 
 
-def find(opened: Target, offset: int = 0) -> Inspection:
-    """The area at *offset*, whose header has room for label and UUID.
+def check(found: Inspection) -> None:
+    """See that the header of the area *found* has room for label and UUID.
 
     A ghost and an area that holds a hibernation image are areas like any other here.
 
-    :raises TargetError: where there is no such area.
+    :raises TargetError: where it has none.
     """
-    found = scan.one(opened, offset)
     head = found.header
     if head.version != 1:
         what = f"is a swap area of version {head.version}; only version 1 has label and UUID"
-        raise TargetError(opened.path, what)
+        raise TargetError(found.path, what)
     if not head.last_page:
-        raise TargetError(opened.path, "is no swap area that can be used: its last_page is 0")
-    return found
+        raise TargetError(found.path, "is no swap area that can be used: its last_page is 0")
 
 
 @contextmanager

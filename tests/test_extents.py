@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.filesystems import mounted
 
-from ghostswap.area.target import extents
-from ghostswap.area.target.extents import Extent, ExtentFlag, Summary
+from ghostswap import extents
+from ghostswap.extents import Extent, ExtentFlag, Summary
 
 BLOCK = 4096
 needs_filefrag = pytest.mark.skipif(which("filefrag") is None, reason="filefrag is not installed")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ctrl-C and its like, held back while bytes change that must change together."""
+"""Ctrl-C and its like, held back while things change that must change together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Signals that ask a program to end.
+ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 @contextmanager
@@ -17,11 +18,11 @@ def held() -> Iterator[None]:
     One that arrived before is still raised on entering, and nothing of the block done. After an
     error they are dropped: it ends the program as well, and has more to say.
     """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     except BaseException:
-        while signal.sigtimedwait(_ENDING, 0) is not None:
+        while signal.sigtimedwait(ENDING, 0) is not None:
             pass
         raise
     finally:

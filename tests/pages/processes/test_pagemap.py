@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages import pagemap
+from ghostswap.pages.processes import pagemap
 
 MAP_NORESERVE = 0x4000
 MADV_GUARD_INSTALL = 102

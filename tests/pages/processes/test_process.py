@@ -18,8 +18,10 @@ import pytest
 
 from ghostswap.errors import TargetError
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages import pagemap
-from ghostswap.pages.process import MineSource, ProcessSource, parse_smaps
+from ghostswap.pages.processes import pagemap
+from ghostswap.pages.processes.process import MineSource, ProcessSource
+from ghostswap.pages.processes.smaps import parse_smaps
+from ghostswap.pages.source import IN_SWAP, Why
 
 ReadAll = Callable[..., list[bytes]]
 Child = subprocess.Popen[str]
@@ -62,7 +64,7 @@ def test_every_page_written_is_read_once_in_order(
         source._walk = walk
         pages = read_all(source, buffer_pages)
         assert ghosts(pages) == [*range(300), *range(3001, 5000, 2)]
-        assert list(source.skipped) == []
+        assert list(source.account.left) == []
         if walk is pagemap.scan:  # smaps counts no zero pages either
             assert len(pages) == source.pages
 
@@ -108,8 +110,8 @@ def test_swapped_pages_are_counted_and_stay_in_swap(spawn: Spawn, read_all: Read
     assert before["Swap"] > 0, "the kernel took no advice"
     with ProcessSource(child.pid) as source:
         pages = read_all(source)
-        assert source.swapped_pages * 4 == before["Swap"]
-        assert len(ghosts(pages)) == 4096 - source.swapped_pages
+        assert source.account.pages(IN_SWAP) * 4 == before["Swap"]
+        assert len(ghosts(pages)) == 4096 - source.account.pages(IN_SWAP)
         assert {*range(1000), *range(3000, 4096)} <= {*ghosts(pages)}
     assert traces(child.pid) == before
 
@@ -122,7 +124,7 @@ def test_locked_memory_is_named_and_not_read(spawn: Spawn, read_all: ReadAll) ->
     """)
     with ProcessSource(child.pid) as source:
         assert ghosts(read_all(source)) == [*range(4, 16)]
-        (locked,) = source.skipped
+        (locked,) = source.account.left
     assert (locked.what, locked.pages) == ("1 mapping", 4)
     assert "mlock" in locked.reason
 
@@ -141,7 +143,7 @@ def test_huge_pages_are_named_and_not_read(spawn: Spawn, read_all: ReadAll) -> N
         overcommit.write_text(before)
     with ProcessSource(child.pid) as source:
         assert ghosts(read_all(source)) == []
-        (huge,) = source.skipped
+        (huge,) = source.account.left
     assert huge.pages == 512
     assert "hugetlbfs" in huge.reason
 
@@ -159,13 +161,13 @@ def test_device_memory_is_not_touched() -> None:
             "VmFlags: rd wr sh mr mw me ms pf io de dd",
         )
     )
-    assert mapping.never_swapped == "device memory"
+    assert mapping.never_swapped == (Why.DEVICE, "device memory")
 
 
-def test_smaps_gives_exactly_the_private_writable_mappings(spawn: Spawn) -> None:
+def test_smaps_gives_exactly_the_private_mappings(spawn: Spawn) -> None:
     child = spawn("m = anonymous(3)")
     maps = Path(f"/proc/{child.pid}/maps").read_text()
-    ranges = re.findall(r"^(\w+)-(\w+) .w.p ", maps, re.MULTILINE)
+    ranges = re.findall(r"^(\w+)-(\w+) ...p ", maps, re.MULTILINE)
     with open(f"/proc/{child.pid}/smaps") as smaps:
         found = [(mapping.start, mapping.end) for mapping in parse_smaps(smaps)]
     assert found == [(int(start, 16), int(end, 16)) for start, end in ranges]
@@ -191,7 +193,7 @@ def test_pages_unmapped_between_look_and_read_are_counted(
 
         source._walk = look_too_early
         pages = read_all(source, 8192)
-        (gone,) = source.skipped
+        (gone,) = source.account.left
     assert ghosts(pages) == [*range(10), *range(13, 4096)]
     assert (gone.what, gone.pages) == ("3 pages", 3)
 
@@ -204,7 +206,7 @@ def test_a_process_that_ends_while_it_is_read_is_counted(spawn: Spawn, read_all:
         child.kill()
         child.wait()
         assert read_all(source) == []
-        (ended,) = source.skipped
+        (ended,) = source.account.left
     assert (ended.what, ended.pages) == ("1 process", source.pages - 256)
     assert "ended" in ended.reason
 
@@ -254,7 +256,7 @@ def test_mine_counts_processes_that_refuse_in_one_line(as_nobody: AsNobody, spaw
             with MineSource() as source:
                 pids = {*source._anonymous}
                 got = source.readinto(memoryview(bytearray(1 << 20)))
-                return pids, got, [(s.what, s.pages, s.reason) for s in source.skipped]
+                return pids, got, [(s.what, s.pages, s.reason) for s in source.account.left]
 
         try:
             pids, got, skipped = as_nobody(look)
@@ -278,4 +280,4 @@ def test_mine_counts_processes_that_end_before_their_turn(
             while not Path(f"/proc/{pid}/statm").read_text().startswith("0 "):
                 time.sleep(0.001)
         assert read_all(source, 256, text) == []
-        assert sum(gone.pages for gone in source.skipped if "ended" in gone.reason) >= 64
+        assert sum(gone.pages for gone in source.account.left if "ended" in gone.reason) >= 64

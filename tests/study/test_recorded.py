@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Protects how often pages come back: replays under cgroup v2 limits that real kernels recorded.
 
-6.1 repeats itself. 6.12 goes by statistics that are up to two seconds old, so it does not, unless
-something has them flushed: reading memory.stat, a memory.zswap.max, zswap's shrinker. Elsewhere
-one of the moments of the flush that are tried must come near. Near is within 3 % of a recorded run,
-or inside the spread of all.
+6.1 repeats itself. Later ones go by statistics that are up to two seconds old, so they do not,
+unless something has them flushed: reading memory.stat, a memory.zswap.max, up to 7.2 zswap's
+shrinker. Elsewhere one of the moments of the flush that are tried must come near. Near is within
+3 % of a recorded run, or inside the spread of all.
 """
 
 from __future__ import annotations
@@ -21,14 +21,10 @@ import pytest
 from conftest import load_case
 
 from ghostswap import kernels
-from ghostswap.designs.slotted import SwapState
-from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swap.in_order import SwapInfo
-from ghostswap.mm.swap.slot_map import RULES
-from ghostswap.mm.swap.swapfile import ExactSwapSpace
-from ghostswap.mm.vmscan.memory import Group, Memory
-from ghostswap.mm.vmscan.shrinker import Shrinker
-from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.study.band import Timing
+from ghostswap.study.host import Group, Host
+from ghostswap.study.machine import Machine
 
 RAM = 256 << 20
 SLOTS = 3 * 4096
@@ -94,43 +90,37 @@ def _replay(row_json: str, flush_every: int, flush_first: int, one_cpu: bool) ->
     row = json.loads(row_json)
     job, pages = row["job"], row["pages"]
     limits = {key: int(job[key]) * pages // 100 * 4096 for key in ("zmax", "smax") if key in job}
-    cgroup = Cgroup(
+    kinds = AREAS[job.get("area", "disk")]
+    prios = (5, 5) if job.get("area") == "equal" else (10, 5)
+    areas = [SwapArea(kind, kind, SLOTS, prio) for kind, prio in zip(kinds, prios, strict=False)]
+    group = Group(
+        "process",
+        source="recorded",
         memory_max=row["memory_max"],
         zswap_max=limits.get("zmax"),
         swap_max=limits.get("smax"),
         zswap_writeback=row["kernel"] == "6.1" or job.get("wb") != "0",
     )
-    kernel, kinds = kernels.get(row["kernel"]), AREAS[job.get("area", "disk")]
-    prios = (5, 5) if job.get("area") == "equal" else (10, 5)
-    areas = [SwapInfo(kind, kind, SLOTS, prio) for kind, prio in zip(kinds, prios, strict=False)]
-    swap = ExactSwapSpace(areas, RULES[kernel.name])
-    zswap = Zswap(kernel, RAM, swap, cgroups=[cgroup]) if job["zswap"] == "1" else None
-    state = SwapState(kernel, array("H", lengths()), swap, zswap, [cgroup])
-    memory = Memory(
-        row["kernel"],
-        [Group(cgroup, 0, pages)],
-        state,
-        flush_every=flush_every,
-        flush_first=flush_first,
-        has_swap=state.has_room,
-        one_cpu=one_cpu,
-        shrink_slab=shrinker(zswap) if job.get("shr") == "1" and row["kernel"] != "6.1" else None,
+    host = Host(
+        RAM,
+        groups=(group,),
+        kernel=row["kernel"],
+        design="ghost" if "ghost" in kinds else "classic",
+        zswap_enabled=job["zswap"] == "1",
+        shrinker_enabled=job.get("shr") == "1" and row["kernel"] != "6.1",
     )
-    state.resident = memory.is_mapped
-    state.on_writeback = memory.write_back
+    timing = Timing(flush_every, flush_first, one_cpu)
+    measured = array("H", lengths())[:pages]
+    machine = Machine(host, [measured], areas, timing)
+    memory, parts = machine.under_limits()
+    vmstat, zswap = parts.backend.vmstat, parts.zswap
     memory.fill(0)
-    swapped = state.vmstat.pswpout + (zswap.counters.zswpout if zswap else 0)
+    swapped = vmstat.pswpout + (zswap.counters.zswpout if zswap else 0)
     if memory.killed[0]:
         return Run(0, 0, swapped)
     touches = trace(job["trace"])
     memory.touch(0, touches, bytes(page & 1 for page in touches))
     return Run(1 if memory.killed[0] else 2, memory.events(0).pgmajfault, swapped)
-
-
-def shrinker(zswap: Zswap | None) -> Any:
-    assert zswap is not None
-    slab = Shrinker(zswap.shrinker_count, zswap.shrinker_scan)
-    return lambda _group, priority: slab.shrink(priority)
 
 
 def rows(phase: int) -> list[Any]:
@@ -148,7 +138,7 @@ def is_repeatable(row: dict[str, Any]) -> bool:
         row["kernel"] == "6.1"
         or job["trace"] == "scan"
         or "poll" in job
-        or "shr" in job
+        or ("shr" in job and kernels.get(row["kernel"]).vmscan.shrinker_flushes)
         or job.get("zmax", "0") != "0"
     )
 
@@ -159,7 +149,9 @@ def test_a_group_without_a_way_out_is_killed_when_it_was(row: dict[str, Any]) ->
     for run in row["runs"]:
         assert ours.phase == run["phase"]
         if row["job"].get("area") != "equal":  # there 2,048 here and 1,614 there: it gave up sooner
-            assert ours.swapped == run["zswpout"] + run["pswpout"]
+            # The lengths are zstd 1.5.2's: where they fill a limit, 1.5.7's fill one page more.
+            by_lengths = "zmax" in row["job"] and kernels.get(row["kernel"]).zstd.version == "1.5.7"
+            assert run["zswpout"] + run["pswpout"] - ours.swapped in range(1 + by_lengths)
 
 
 def is_unseen(row: dict[str, Any]) -> bool:

@@ -20,7 +20,7 @@ import pytest
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.files import FileSource, StreamSource
+from ghostswap.pages.dumps.telling import StreamSource, open_file
 
 ReadAll = Callable[..., list[bytes]]
 
@@ -40,11 +40,11 @@ def test_a_file_is_its_content_padded_with_zeros(
 ) -> None:
     content = random.Random(size).randbytes(size)
     (tmp_path / "file").write_bytes(content)
-    with FileSource(str(tmp_path / "file")) as source:
+    with open_file(str(tmp_path / "file")) as source:
         pages = read_all(source, buffer_pages)
         assert b"".join(pages) == padded(content)
         assert source.pages == len(pages)
-        assert list(source.skipped) == []
+        assert list(source.account.left) == []
 
 
 @pytest.mark.parametrize("buffer_pages", [1, 64])
@@ -57,7 +57,7 @@ def test_holes_are_zero_pages_and_data_among_them_is_found(
             file.seek(at)
             file.write(b"data" * 30)
         file.truncate(1000 * PAGE_SIZE + 1)
-    with FileSource(str(path)) as source:
+    with open_file(str(path)) as source:
         assert b"".join(read_all(source, buffer_pages)) == padded(path.read_bytes())
 
 
@@ -77,7 +77,7 @@ def test_holes_do_not_fill_the_page_cache(tmp_path: Path, read_all: ReadAll) -> 
     path = tmp_path / "sparse"
     with path.open("wb") as file:
         file.truncate(4096 * PAGE_SIZE)
-    with FileSource(str(path)) as source:
+    with open_file(str(path)) as source:
         assert len(read_all(source, 1024)) == 4096
     assert resident_pages(path) == 0
 
@@ -86,7 +86,7 @@ def test_a_file_of_100_gb_without_data_can_be_named(tmp_path: Path) -> None:
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(100 << 30)
     buffer = memoryview(bytearray(b"\xa5" * 64 * PAGE_SIZE))
-    with FileSource(str(tmp_path / "huge")) as source:
+    with open_file(str(tmp_path / "huge")) as source:
         assert source.pages == (100 << 30) // PAGE_SIZE
         assert source.readinto(buffer) == len(buffer)
         assert not any(buffer)
@@ -100,13 +100,13 @@ def test_what_a_shrinking_file_lost_is_counted(
     path.write_bytes(fill)
     os.truncate(path, 100 * PAGE_SIZE)
     content = path.read_bytes()
-    with FileSource(str(path)) as source:
+    with open_file(str(path)) as source:
         first = memoryview(bytearray(10 * PAGE_SIZE))
         assert source.readinto(first) == len(first)
         left = 20 * PAGE_SIZE + 5
         os.truncate(path, left)
         rest = b"".join(read_all(source))
-        (lost,) = source.skipped
+        (lost,) = source.account.left
     assert bytes(first) + rest == padded(content[:left])
     assert (lost.pages, lost.what) == (79, f"bytes {left}-{100 * PAGE_SIZE - 1}")
     assert "shrank" in lost.reason
@@ -115,7 +115,7 @@ def test_what_a_shrinking_file_lost_is_counted(
 def test_a_growing_file_is_as_large_as_it_was(tmp_path: Path, read_all: ReadAll) -> None:
     path = tmp_path / "growing"
     path.write_bytes(numbered(3))
-    with FileSource(str(path)) as source:
+    with open_file(str(path)) as source:
         path.write_bytes(numbered(9))
         assert len(read_all(source)) == source.pages == 3
 
@@ -131,7 +131,7 @@ def test_what_holds_no_memory_is_refused_without_waiting(tmp_path: Path) -> None
             (Path("/dev/zero"), "a character device"),
         ):
             with pytest.raises(TargetError, match=f"{path}: is {what}, not a file"):
-                FileSource(str(path))
+                open_file(str(path))
 
 
 def test_an_unreadable_file_is_named_with_the_reason(
@@ -140,7 +140,7 @@ def test_an_unreadable_file_is_named_with_the_reason(
     secret = tmp_path / "secret"
     secret.write_bytes(b"x")
     secret.chmod(0)
-    message, _ = as_nobody(lambda: FileSource(str(secret)))
+    message, _ = as_nobody(lambda: open_file(str(secret)))
     assert message == f"{secret}: Permission denied"
 
 
@@ -177,10 +177,10 @@ def failing_device(tmp_path: Path) -> Any:
 def test_bad_places_of_a_device_are_skipped_and_named(
     failing_device: str, buffer_pages: int, read_all: ReadAll
 ) -> None:
-    with FileSource(failing_device) as source:
+    with open_file(failing_device) as source:
         assert source.pages == 256
         pages = read_all(source, buffer_pages)
-        skipped = list(source.skipped)
+        skipped = list(source.account.left)
     numbers = [int.from_bytes(page[:4], "big") for page in pages]
     assert numbers == [*range(128), *range(200, 211)]
     assert [(gap.what, gap.pages) for gap in skipped] == [
