@@ -18,7 +18,7 @@ from ghostswap.area.judge.area import Machine
 from ghostswap.area.judge.subject import Judges, at_boot
 from ghostswap.area.target.target import ActiveSwap, Target, active_swap
 from ghostswap.errors import TargetError, UsageError
-from ghostswap.here import mem_total
+from ghostswap.here import mem_total, page_size
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
