@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sizes, limits and UUIDs as people write them, and text made safe for a terminal."""
+"""Sizes, limits and UUIDs as people write them, and text made safe for terminals and shells."""
 
 from __future__ import annotations
 
@@ -96,6 +96,19 @@ def format_size(size: int) -> str:
     return f"{whole}{f'.{tenths}' if tenths else ''} {_SUFFIXES[exponent - 1]}iB"
 
 
+def exact_size(size: int) -> str:
+    """Write *size* bytes for an option that takes a size, with the largest suffix that is exact.
+
+    >>> exact_size(64 << 30), exact_size(40960), exact_size(1000)
+    ('64G', '40K', '1000')
+    """
+    exponent = 0
+    while size and size % 1024 == 0 and exponent < len(_SUFFIXES):
+        size //= 1024
+        exponent += 1
+    return f"{size}{_SUFFIXES[exponent - 1] if exponent else ''}"
+
+
 def format_uuid(raw: bytes) -> str:
     """The 16 bytes of a UUID as text, lower case."""
     digits = raw.hex()
@@ -113,3 +126,25 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def shell_word(path: str) -> str:
+    r"""A path as it must stand in a command line, to be shown: nothing in it is an option or odd.
+
+    Where it holds what cannot be shown, it takes a shell that knows ``$'...'``, as most do.
+
+    >>> shell_word("-swap file"), shell_word("a\x1b")
+    ("'./-swap file'", "$'a\\x1b'")
+    """
+    import shlex  # which most commands do without
+
+    if path.startswith("-"):
+        path = f"./{path}"
+    if path.isprintable():
+        return shlex.quote(path)
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if c.isprintable() else _bytes(c) for c in escaped) + "'"
+
+
+def _bytes(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))

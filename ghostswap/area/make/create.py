@@ -20,9 +20,9 @@ from ghostswap.area.header.identity import parse_uuid
 from ghostswap.area.header.layout import ByteOrder
 from ghostswap.area.make import landing, newfile, overwrite, survey
 from ghostswap.area.make.overwrite import Patch
-from ghostswap.area.make.probe import Signature
 from ghostswap.area.make.survey import Progress
 from ghostswap.area.target import target
+from ghostswap.area.target.blkid import Signature
 from ghostswap.area.target.target import LockMode, Target
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.units import format_size

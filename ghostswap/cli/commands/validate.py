@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,14 +13,14 @@ from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.terminal.args import Command
 from ghostswap.cli.terminal.options import Size, Words, json_option, ram_option
 from ghostswap.cli.terminal.talk import emit_json
-from ghostswap.errors import EMPTY
+from ghostswap.errors import EMPTY, UsageError
 from ghostswap.here import mem_total, page_size
 from ghostswap.kernels import KERNELS, RELEASES
 
 if TYPE_CHECKING:
     from ghostswap.area.header.layout import ByteOrder
-    from ghostswap.area.judge.rules import Machine
-    from ghostswap.area.judge.subject import AreaKind, Judgement
+    from ghostswap.area.judge.area import Machine
+    from ghostswap.area.judge.subject import AreaKind, Judgement, Places
     from ghostswap.kernels.rules import Kernel
 
 
@@ -35,6 +36,15 @@ if TYPE_CHECKING:
     help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all;"
     " by default the running one.",
 )
+@click.option(
+    "-o",
+    "--offset",
+    type=Size(),
+    default=0,
+    metavar="SIZE",
+    help="Where in TARGET the area begins, in bytes; it stands for a block device.",
+)
+@click.option("--scan", is_flag=True, help="Judge the areas in the partitions of a disk image.")
 @click.option(
     "--as",
     "kind",
@@ -64,6 +74,8 @@ if TYPE_CHECKING:
 def command(
     targets: tuple[str, ...],
     kernels: tuple[str, ...],
+    offset: int,
+    scan: bool,
     kind: AreaKind | None,
     pagesize: int | None,
     endianness: Literal["native"] | ByteOrder,
@@ -78,16 +90,23 @@ def command(
     all chosen kernels take all targets, else 1. Nothing is switched on or changed.
     """
     from ghostswap.area.header.header import NATIVE
-    from ghostswap.area.judge.rules import Machine
+    from ghostswap.area.judge.area import Machine
     from ghostswap.area.judge.subject import Judges, judge_paths
 
+    if scan and offset:
+        raise UsageError("--scan finds the offsets itself", "leave --offset out, or --scan")
+    if (scan or offset) and kind not in (None, "block"):
+        raise UsageError(
+            f"a part of TARGET does not stand for a {kind}", "leave --as out: it is a block device"
+        )
     chosen = _choose(kernels)
     machine = Machine(
         ram=mem_total() if ram is None else ram,
         page_size=_page_size(pagesize),
         byte_order=NATIVE if endianness == "native" else endianness,
     )
-    judgements = judge_paths(targets, Judges(chosen, machine, kind, _number(flags)))
+    judges = Judges(chosen, machine, kind, _number(flags))
+    judgements = judge_paths(targets, judges, _places(offset, scan))
     if as_json:
         emit_json({"targets": [_json(judgement) for judgement in judgements]})
     else:
@@ -95,6 +114,13 @@ def command(
             _print(judgement, machine)
     accepted = all(v.accepted for judgement in judgements for v in judgement.verdicts)
     return 0 if accepted else 1
+
+
+def _places(offset: int, scan: bool) -> Places:
+    """Where in each target to look."""
+    from ghostswap.area.disk import scan as disk
+
+    return disk.places if scan else partial(disk.at, offset)
 
 
 def _choose(names: tuple[str, ...]) -> list[Kernel]:
@@ -128,10 +154,13 @@ def _number(text: str) -> int:
 
 
 def _print(judgement: Judgement, machine: Machine) -> None:
+    from ghostswap.cli.reports.area_report import title
     from ghostswap.cli.terminal import show
     from ghostswap.units import format_size
 
-    show.heading(judgement.path or EMPTY)
+    place = judgement.place
+    at = f", from byte {place.offset} on" if place.offset and place.partition is None else ""
+    show.heading(f"{title(judgement.path or EMPTY, place.partition)}{at}")
     rows: list[tuple[str, str]] = []
     for (pages, refusal), group in groupby(judgement.verdicts, lambda v: (v.pages, v.refusal)):
         kernels = ", ".join(verdict.kernel for verdict in group)
@@ -153,8 +182,12 @@ def _print(judgement: Judgement, machine: Machine) -> None:
 
 
 def _json(judgement: Judgement) -> dict[str, Any]:
+    from ghostswap.cli.reports.area_report import partition_json
+
     return {
         "path": judgement.path,
+        "offset": judgement.place.offset,
+        "partition": partition_json(judgement.place.partition),
         "verdicts": [
             {
                 "kernel": verdict.kernel,

@@ -20,7 +20,7 @@ Sift = Callable[[memoryview, int], int]
 #: What a read says of one bad place: of the medium, or of what the file system finds there.
 #: Any other error holds for the whole file.
 _BAD_PLACE = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
-#: Where a run ends that goes on as long as there is something to read: farther than any header says.
+#: Where a run ends that goes on as long as there is something to read: beyond what headers can say.
 UNTIL_THE_END = 1 << 80
 
 

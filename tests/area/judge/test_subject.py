@@ -10,7 +10,7 @@ import pytest
 from conftest import needs_root
 
 from ghostswap.area.header.header import Header
-from ghostswap.area.judge.rules import Machine
+from ghostswap.area.judge.area import Machine
 from ghostswap.area.judge.subject import AreaKind, Judgement, Judges, judge_paths
 from ghostswap.kernels import KERNELS
 

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from array import array
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, Run
 from support.json_keys import documented, keys_of
+from support.processes import await_cpu_time
 
 from ghostswap.area.header.header import Header
 from ghostswap.mounts import unescape
@@ -421,7 +421,7 @@ def test_interrupt_in_a_replay_says_so(tmp_path: Path) -> None:
         process_group=0,
         text=True,
     ) as process:
-        time.sleep(1.5)
+        await_cpu_time(process, 1.5)
         os.killpg(process.pid, signal.SIGINT)
         out, said = process.communicate(timeout=30)
     assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")

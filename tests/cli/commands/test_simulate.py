@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import Run, load_case
 from support.corpora import CORPORA
+from support.processes import await_cpu_time
 
 from ghostswap import codecs, kernels
 
@@ -313,7 +314,7 @@ def test_interrupt_of_the_one_process_that_compresses_says_so(tmp_path: Path) ->
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        time.sleep(1.5)
+        await_cpu_time(process, 1.5)
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=30)
     assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")

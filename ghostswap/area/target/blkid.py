@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What else a target holds: old signatures and partition tables, found by libblkid itself.
+"""What a target holds: signatures and partition tables, found by libblkid itself.
 
 So every format that libblkid knows is known here. API: libblkid/src/blkid.h, util-linux 2.38.
 """
@@ -7,14 +7,18 @@ So every format that libblkid knows is known here. API: libblkid/src/blkid.h, ut
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
-_SUBLKS_TYPE, _SUBLKS_MAGIC = 1 << 5, 1 << 9
+_SUBLKS_LABEL, _SUBLKS_UUID = 1 << 1, 1 << 3
+_SUBLKS_TYPE, _SUBLKS_VERSION, _SUBLKS_MAGIC = 1 << 5, 1 << 8, 1 << 9
 _FOUND, _NOTHING, _AMBIVALENT = 0, 1, -2
+#: What blkid tells of a target that matters here.
+_TAGS = ("TYPE", "VERSION", "LABEL", "UUID", "PTTYPE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,39 @@ class Signature:
     magic: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What blkid(8) takes a target for.
+
+    :ivar tags: ``TYPE``, ``VERSION``, ``LABEL``, ``UUID`` and ``PTTYPE``, those that there are.
+    :ivar ambivalent: several formats could be meant, so it tells none.
+    """
+
+    tags: dict[str, bytes]
+    ambivalent: bool = False
+
+
 def available() -> bool:
     """Whether libblkid is here; where it is not, nothing can be known of a target's content."""
     return _library() is not None
+
+
+def believed(fd: int, offset: int, size: int) -> Believed:
+    """What ``blkid --probe`` says of the *size* bytes at *offset*.
+
+    :raises OSError: where the target cannot be read, or libblkid is not here.
+    """
+    with _prober(fd, offset, size) as (blkid, probe):
+        blkid.blkid_probe_enable_superblocks(probe, 1)
+        wanted = _SUBLKS_LABEL | _SUBLKS_UUID | _SUBLKS_TYPE | _SUBLKS_VERSION
+        blkid.blkid_probe_set_superblocks_flags(probe, wanted)
+        blkid.blkid_probe_enable_partitions(probe, 1)
+        status = blkid.blkid_do_safeprobe(probe)
+        if status == _AMBIVALENT:
+            return Believed({}, ambivalent=True)
+        _check(status)
+        values = ((name, _value(blkid, probe, name.encode())) for name in _TAGS)
+        return Believed({name: value for name, value in values if value})
 
 
 def signatures(fd: int, offset: int, size: int) -> Iterator[Signature]:
@@ -40,7 +74,8 @@ def signatures(fd: int, offset: int, size: int) -> Iterator[Signature]:
 
     All copies are found, as wipefs(8) finds them: each is hidden in memory and probing goes on.
 
-    :raises OSError: where a place could not be read, after all that could be.
+    :raises OSError: where a place could not be read, after all that could be; or libblkid is not
+        here.
     """
     with _prober(fd, offset, size) as (blkid, probe):
         blkid.blkid_probe_enable_superblocks(probe, 1)
@@ -62,7 +97,7 @@ def signatures(fd: int, offset: int, size: int) -> Iterator[Signature]:
 def partition_table(fd: int) -> str | None:
     """The type of the partition table on a whole disk or image, such as ``dos``.
 
-    :raises OSError: where the target cannot be read.
+    :raises OSError: where the target cannot be read, or libblkid is not here.
     """
     with _prober(fd, 0, 0) as (blkid, probe):
         blkid.blkid_probe_enable_superblocks(probe, 0)
@@ -93,13 +128,14 @@ def _library() -> ctypes.CDLL | None:
         "free_probe",
         "do_probe",
         "do_fullprobe",
+        "do_safeprobe",
         "do_wipe",
         "probe_enable_superblocks",
         "probe_set_superblocks_flags",
         "probe_enable_partitions",
     ):
         function = getattr(blkid, f"blkid_{name}")
-        takes_number = name not in ("free_probe", "do_probe", "do_fullprobe")
+        takes_number = name.startswith("probe_") or name == "do_wipe"
         function.argtypes = (ctypes.c_void_p, ctypes.c_int) if takes_number else (ctypes.c_void_p,)
     blkid.blkid_free_probe.restype = None
     return blkid
@@ -108,7 +144,8 @@ def _library() -> ctypes.CDLL | None:
 @contextmanager
 def _prober(fd: int, offset: int, size: int) -> Iterator[tuple[ctypes.CDLL, int]]:
     blkid = _library()
-    assert blkid is not None, "ask available() first"
+    if blkid is None:
+        raise OSError(errno.ENOSYS, "libblkid is not here")
     probe = blkid.blkid_new_probe()
     if not probe:
         raise MemoryError
@@ -131,4 +168,4 @@ def _value(blkid: ctypes.CDLL, probe: int, name: bytes) -> bytes:
     if blkid.blkid_probe_lookup_value(probe, name, ctypes.byref(data), ctypes.byref(length)):
         return b""
     value = ctypes.string_at(data.value or 0, length.value)
-    return value if name == b"SBMAGIC" else value.rstrip(b"\0")
+    return value if name == b"SBMAGIC" else value.partition(b"\0")[0]
