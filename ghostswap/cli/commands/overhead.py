@@ -12,6 +12,7 @@ import click
 from ghostswap import kernels
 from ghostswap.area.header.bounds import MAX_PAGES
 from ghostswap.cli.options.keys import Value
+from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.terminal.args import Command, Option, refuse_others
 from ghostswap.cli.terminal.options import Size, bytes_option, json_option
 from ghostswap.designs import table
@@ -93,8 +94,8 @@ _ALL = "all"
     cls=Option,
     section="Design",
     type=Value(kinds.one_of(*kernels.RELEASES)),
-    default=kernels.RELEASES[-1],
     metavar="KERNEL",
+    show_default="the running one",
     help=f"Linux whose classic, ghost and zram are listed. One of: {', '.join(kernels.RELEASES)}.",
 )
 @click.option(
@@ -126,7 +127,7 @@ def command(
     size: int | None,
     used: tuple[Fraction, ...],
     names: tuple[str, ...],
-    kernel: str,
+    kernel: str | None,
     entries: bool,
     with_fields: bool,
     published: bool,
@@ -149,7 +150,8 @@ def command(
         raise UsageError("how much swap? --size is missing", "add --size, such as 32G")
     chosen = table.COUNTED if _ALL in names else dict.fromkeys(names or _DEFAULT)
     designs = tuple(table.get(name) for name in chosen)
-    report = Report(_slots(size), used, designs, kernel, entries)
+    slots = _slots(size)
+    report = Report(slots, used, designs, kernel or running_kernel().name, entries)
     if as_json:
         report.emit_json(with_fields)
     else:
