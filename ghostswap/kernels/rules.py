@@ -28,7 +28,8 @@ class Check(Enum):
     AREA_SIZE = "last_page against the size"
     BAD_PAGES_ON_FILE = "bad pages of a file"
     BAD_PAGE_COUNT = "nr_badpages"
-    MEMORY = "memory for the slots' maps"
+    SWAP_MAP = "memory for swap_map, which is one piece"  # up to 7.0
+    MEMORY = "memory for all that slots take"
     BAD_PAGE_ENTRIES = "the entries of the bad page list"
     ACTIVATION = "what the file system finds"
     ANYTHING_LEFT = "whether a page is left"

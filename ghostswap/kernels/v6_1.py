@@ -55,6 +55,7 @@ KERNEL = Kernel(
             Check.AREA_SIZE,
             Check.BAD_PAGES_ON_FILE,
             Check.BAD_PAGE_COUNT,
+            Check.SWAP_MAP,
             Check.MEMORY,
             Check.BAD_PAGE_ENTRIES,
             Check.ACTIVATION,

@@ -223,27 +223,34 @@ def _too_many_bad_pages(case: Case) -> Refusal:
     return case.remake(f"nr_badpages is {case.header.nr_badpages}, and {holds}")
 
 
+_SMALLER = "declare a smaller area: its slots cost memory whether they are used or not"
+
+
+def _swap_map(case: Case) -> Refusal | None:
+    ram, slots = case.machine.ram, case.maxpages
+    if -(-slots // case.machine.page_size) <= ram // case.machine.page_size:
+        return None
+    return Refusal(
+        f"swapon allocates {format_size(slots)} in one piece for swap_map, and the machine has"
+        f" {format_size(ram)}",
+        _SMALLER,
+        f"swapon: vmalloc error: size {slots}, exceeds total pages,"
+        " mode:0xdc0(GFP_KERNEL|__GFP_ZERO), nodemask=(null)",
+        "ENOMEM",
+    )
+
+
 def _memory(case: Case) -> Refusal | None:
     ram, slots = case.machine.ram, case.maxpages
-    advice = "declare a smaller area: its slots cost memory whether they are used or not"
-    if -(-slots // case.machine.page_size) > ram // case.machine.page_size:
-        return Refusal(
-            f"swapon allocates {format_size(slots)} in one piece for swap_map, and the machine has"
-            f" {format_size(ram)}",
-            advice,
-            f"swapon: vmalloc error: size {slots}, exceeds total pages,"
-            " mode:0xdc0(GFP_KERNEL|__GFP_ZERO), nodemask=(null)",
-            "ENOMEM",
-        )
     needed = int(slots * case.kernel.metadata.slot_bytes)
-    if needed > ram:
-        return Refusal(
-            f"swapon allocates {format_size(needed)} for {slots} slots, and the machine has"
-            f" {format_size(ram)}: the caller is killed for want of memory",
-            advice,
-            errno=None,
-        )
-    return None
+    if needed <= ram:
+        return None
+    return Refusal(
+        f"swapon allocates {format_size(needed)} for {slots} slots, and the machine has"
+        f" {format_size(ram)}: the caller is killed for want of memory",
+        _SMALLER,
+        errno=None,
+    )
 
 
 def _activation(case: Case) -> Refusal | None:
@@ -315,6 +322,7 @@ CHECKS: Mapping[Check, _Check] = MappingProxyType(
         Check.AREA_SIZE: _area_size,
         Check.BAD_PAGES_ON_FILE: _bad_pages_on_file,
         Check.BAD_PAGE_COUNT: _bad_page_count,
+        Check.SWAP_MAP: _swap_map,
         Check.MEMORY: _memory,
         Check.BAD_PAGE_ENTRIES: _bad_page_entries,
         Check.ACTIVATION: _activation,
