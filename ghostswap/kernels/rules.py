@@ -292,6 +292,10 @@ class MetadataRules:
         """Memory that swapon(2) allocates for each slot, used or not."""
         return sum((field.slot_bytes for field in self.slot_maps), Fraction())
 
+    def slots_memory(self, slots: int) -> int:
+        """Bytes that it allocates for so many slots, the header's own included."""
+        return int(slots * self.slot_bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ghostswap import extents
@@ -38,19 +38,33 @@ _NOWHERE = (
 _FS_IOC_GETFSUUID = 0x80111500  # since Linux 6.9
 
 
+class Note(NamedTuple):
+    """What stands against resuming from a place all the same, a clause.
+
+    :ivar text: with a ``{}`` for each of *sizes*, if there are any.
+    :ivar sizes: in bytes.
+    """
+
+    text: str
+    sizes: tuple[int, ...] = ()
+
+    def told(self, size: Callable[[int], str] = format_size) -> str:
+        """In words, with sizes as *size* writes them."""
+        return self.text.format(*map(size, self.sizes)) if self.sizes else self.text
+
+
 class Resume(NamedTuple):
     """Where the area is, for the kernel command line; or why it has no place there.
 
     :ivar device: ``UUID=...`` or a path; ``None`` where there is nothing to resume from.
     :ivar offset: ``resume_offset``, in pages of the area's page size; 0 for a whole device.
     :ivar reason: why there is none, ``""`` where there is.
-    :ivar notes: what stands against it all the same, a clause each.
     """
 
     device: str | None = None
     offset: int | None = None
     reason: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def line(self) -> str | None:
@@ -117,22 +131,18 @@ def _in_file(target: Target, found: Inspection) -> Resume:
     return Resume(device, place // page_size)
 
 
-def _too_small(size: int, ram: int | None) -> Iterator[str]:
+def _too_small(size: int, ram: int | None) -> Iterator[Note]:
     """What may not fit into an area of *size* usable bytes."""
     limit = _number("/sys/power/image_size")
     if limit is not None and size < limit:
-        yield (
-            f"it has {format_size(size)}, and an image may take {format_size(limit)}"
-            " (/sys/power/image_size): there may be no room for it"
-        )
+        text = "it has {}, and an image may take {} (/sys/power/image_size): there may be no room"
+        yield Note(text, (size, limit))
     elif ram is not None and size < ram:
-        yield (
-            f"it has {format_size(size)}, less than the {format_size(ram)} of memory: an image that"
-            " cannot be made so small is not written"
-        )
+        text = "it has {}, less than the {} of memory: no larger image can be written to it"
+        yield Note(text, (size, ram))
 
 
-def _elsewhere(ours: Resume, number: int) -> Iterator[str]:
+def _elsewhere(ours: Resume, number: int) -> Iterator[Note]:
     """Whether the running kernel looks for an image at another place.
 
     :param number: of the device of *ours*, where its name is nobody's yet.
@@ -143,7 +153,7 @@ def _elsewhere(ours: Resume, number: int) -> Iterator[str]:
     here, there = blockdev.named_by(ours.device) or number, blockdev.named_by(theirs.device)
     same = theirs.device == ours.device or there == here
     if not same or (theirs.offset or 0) != (ours.offset or 0):
-        yield f"this kernel looks for one elsewhere: {theirs.line}"
+        yield Note(f"this kernel looks for one elsewhere: {theirs.line}")
 
 
 def _asked_for() -> Resume | None:

@@ -242,7 +242,7 @@ def _swap_map(case: Case) -> Refusal | None:
 
 def _memory(case: Case) -> Refusal | None:
     ram, slots = case.machine.ram, case.maxpages
-    needed = int(slots * case.kernel.metadata.slot_bytes)
+    needed = case.kernel.metadata.slots_memory(slots)
     if needed <= ram:
         return None
     return Refusal(

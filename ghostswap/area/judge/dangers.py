@@ -124,7 +124,7 @@ def _memory(seen: Seen, head: Header) -> Iterator[Danger]:
     slots = head.last_page + 1
     judged = zip(seen.kernels, seen.verdicts, strict=True)
     needed = max(
-        (int(slots * k.metadata.slot_bytes) for k, verdict in judged if verdict.accepted), default=0
+        (k.metadata.slots_memory(slots) for k, verdict in judged if verdict.accepted), default=0
     )
     if needed <= seen.machine.ram // _MEMORY_SHARE:
         return

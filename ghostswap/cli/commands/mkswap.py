@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 
 GHOST_NOTE = (
     "no released kernel takes a ghost swapfile yet (swapon: Invalid argument); one with the ghost"
-    " swapfile RFC of November 2025 does. 'ghostswap validate' says which and why."
+    " swapfile RFC of November 2025 does. 'ghostswap validate' says which and why. An area that"
+    " works today: {today}"
 )
+SLOTS_NOTE = "its {slots} slots take {size} of memory once it is on, used or not"
 #: More bad pages than any header can list, and few enough to write a range out.
 _MOST_BAD_PAGES = 1 << 20
 
@@ -181,7 +184,10 @@ def command(
     elif not quiet:
         _print_lines(job, labelled=label is not None or bool(job.header.label))
     if job.action == "ghost" and not quiet:
-        note(GHOST_NOTE)
+        note(
+            SLOTS_NOTE.format(slots=job.header.last_page + 1, size=format_size(_slots_memory(job)))
+        )
+        note(GHOST_NOTE.format(today=_full_area(job, made=not dry_run)))
 
 
 @contextmanager
@@ -230,6 +236,28 @@ def _print_lines(job: Job, labelled: bool) -> None:
     click.echo(f"{label}, UUID={format_uuid(header.sws_uuid)}")
 
 
+def _slots_memory(job: Job) -> int:
+    """Bytes that the running kernel takes for the area's slots."""
+    from ghostswap.kernels import nearest
+
+    kernel, _ = nearest(os.uname().release)
+    return kernel.metadata.slots_memory(job.header.last_page + 1)
+
+
+def _full_area(job: Job, made: bool) -> str:
+    """The command that makes a full area in place of a ghost, with its names if it was *made*."""
+    from ghostswap.area.judge import cures
+    from ghostswap.area.judge.area import Area, Machine
+
+    head = job.header
+    area = Area(head.build(), head.page_size, path=job.path)
+    machine = Machine(0, head.page_size, head.byte_order)
+    size = head.declared_size
+    if made:
+        return cures.remake(area, machine, head, size=size)
+    return cures.mkswap(area, machine, size=size)
+
+
 def _print_plan(job: Job) -> None:
     """What would be done, in the order of doing it."""
     from ghostswap.cli.terminal import show
@@ -264,6 +292,7 @@ def _json(job: Job) -> dict[str, Any]:
         "sws_uuid": format_uuid(header.sws_uuid),
         "sws_volume": header.label,
         "size": header.usable_pages * header.page_size,
+        "slots_memory": _slots_memory(job) if job.action == "ghost" else None,
         "wipes": [
             {"type": wipe.type, "offset": wipe.offset, "magic": wipe.magic.hex()}
             for wipe in job.wipes

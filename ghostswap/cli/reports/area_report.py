@@ -23,9 +23,9 @@ from ghostswap.units import format_size
 
 if TYPE_CHECKING:
     from ghostswap.area.header.contents import Contents
-    from ghostswap.area.header.header import Header
     from ghostswap.area.header.suspend import Hibernation
     from ghostswap.area.target.partition import Partition
+    from ghostswap.kernels.rules import Kernel
 
 #: Of a long field the table shows this many bytes; --hexdump shows them all.
 _SHOWN = 16
@@ -107,7 +107,7 @@ class AreaReport:
             yield "slots", f"take {size(self.slots_memory)} of memory once it is on, used or not"
         yield "resume", self.resume.line or f"none: {self.resume.reason}"
         for note in self.resume.notes:
-            yield "  but", note
+            yield "  but", note.told(size)
         if self.contents is not None:
             yield "data pages", self._filled(self.contents, size)
 
@@ -193,7 +193,7 @@ class AreaReport:
                 "offset": where.offset,
                 "command_line": where.line,
                 "reason": where.reason or None,
-                "notes": list(where.notes),
+                "notes": [note.told() for note in where.notes],
             },
             "hibernation": _image_json(found.hibernation, found) if found.hibernation else None,
             "seen_by": [view._asdict() for view in self.views],
@@ -221,11 +221,13 @@ def gather(target: Target, found: Inspection, *, data: bool) -> AreaReport:
     else:
         active = active_swap(target) if not found.offset else None
     ram = _ram()
-    refused = "" if active is not None else _refused(target, found, ram)
+    kernel, _ = kernels.nearest(os.uname().release)
+    refused = "" if active is not None else _refused(target, found, kernel, ram)
+    slots = kernel.metadata.slots_memory(found.header.last_page + 1)
     return AreaReport(
         found=found,
         active=active,
-        slots_memory=slots_memory(found.header) if found.type == "ghost" else None,
+        slots_memory=slots if found.type == "ghost" else None,
         summary=_summary(target, found),
         resume=resume.find(target, found, refused, ram),
         views=probers.views(target, found),
@@ -233,15 +235,8 @@ def gather(target: Target, found: Inspection, *, data: bool) -> AreaReport:
     )
 
 
-def slots_memory(head: Header) -> int:
-    """Bytes that the running kernel takes for the slots of an area as soon as it is on."""
-    kernel, _ = kernels.nearest(os.uname().release)
-    return int((head.last_page + 1) * kernel.metadata.slot_bytes)
-
-
-def _refused(target: Target, found: Inspection, ram: int | None) -> str:
-    """Why the running kernel would not switch the area on; ``""`` where it would."""
-    kernel, _ = kernels.nearest(os.uname().release)
+def _refused(target: Target, found: Inspection, kernel: Kernel, ram: int | None) -> str:
+    """Why *kernel* would not switch the area on here; ``""`` where it would."""
     # Where nobody knows the memory, nothing is too large for it.
     machine = Machine(1 << 64 if ram is None else ram, page_size())
     (verdict,) = at_boot(target, found, Judges([kernel], machine))
