@@ -90,14 +90,16 @@ def survey(target: Target, offset: int, *, force: bool, damaged: bool = False) -
 def header_of(target: Target, offset: int) -> Header:
     """The swap header that is there now, of whatever page size.
 
-    :raises TargetError: where there is none.
+    :raises TargetError: where there is none, or one that has neither UUID nor label.
     """
+    hint = "there is no UUID or label to keep"
     try:
-        return header.parse(target.read(offset, header.MAX_HEADER))
+        found = header.parse(target.read(offset, header.MAX_HEADER))
     except header.NotSwapError as error:
-        raise TargetError(
-            target.path, error.message, "there is no UUID or label to keep"
-        ) from error
+        raise TargetError(target.path, error.message, hint) from error
+    if found.signature == header.SWAP_SPACE:
+        raise TargetError(target.path, "is a swap area of version 0", hint)
+    return found
 
 
 def objections(target: Target) -> tuple[list[str], list[str]]:

@@ -142,6 +142,8 @@ def test_json_tells_what_was_made(run: Run) -> None:
         (("link",), 1, "is a symbolic link"),
         (("--size", "1G", "dangling"), 1, "is a symbolic link"),
         (("--uuid", "nonsense", "there"), 2, "not a UUID"),
+        (("--keep", "there"), 1, "there is no UUID or label to keep"),
+        (("--keep", "old"), 1, "is a swap area of version 0"),
         (("--label", "a\x1b[31m", "there"), 2, "control characters"),
         (("--pagesize", "5000", "there"), 2, "bad page size"),
         (("--size", "1G", "missing/new"), 1, "No such file or directory"),
@@ -156,6 +158,7 @@ def test_refusals_say_what_is_wrong_and_change_nothing(
 ) -> None:
     there = tmp_path / "there"
     there.write_bytes(os.urandom(65536))
+    (tmp_path / "old").write_bytes(b"\xff" * 4086 + b"SWAP-SPACE" + bytes(61440))
     (tmp_path / "link").symlink_to("there")
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "directory").mkdir()
