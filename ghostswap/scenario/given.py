@@ -61,7 +61,7 @@ def _resolve(document: Document, name: str, option: str) -> Iterator[tuple[Path,
 
 
 def _parts(name: str, option: str) -> Iterator[str | int]:
-    for part in re.findall(rf"({_WORD})({_PLACE})?", name):
+    for part in re.findall(_PART, name):
         word, bracket, place = (
             part.rstrip("]").partition("[") if part[-1] == "]" else (part, "", "")
         )
