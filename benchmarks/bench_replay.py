@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from typing import Literal, TypeVar
 
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.trace import open_trace
 from ghostswap.study.host import Group, Host
 from ghostswap.study.replay import Replay

@@ -17,14 +17,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
+from ghostswap.study.zram_fill import ZramFill
+
 from ghostswap import codecs, kernels
-from ghostswap.area.judge import rules
 from ghostswap.codecs.measure import measure
 from ghostswap.errors import GhostswapError
 from ghostswap.live.undo import kernel_lock, undoing, unstopped
 from ghostswap.live.zram import live_zram
 from ghostswap.pages import open_source
-from ghostswap.study.zram_fill import ZramFill
 
 PAGE_SIZE = 4096
 BYTES = 256 << 20
@@ -55,7 +55,7 @@ def main() -> None:
     if os.geteuid() != 0:
         print("bench_zram: needs root")
         return
-    kernel = kernels.get(rules.nearest(os.uname().release)[0].name)
+    kernel = kernels.get(kernels.nearest(os.uname().release)[0].name)
     data = corpus()
     pages = len(data) // PAGE_SIZE
     cores = len(os.sched_getaffinity(0))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ghostswap.claims import conclusions
-from ghostswap.mm.swap.in_order import SwapType, TierUse
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.mm.swap.swap_info import SwapType, TierUse
+from ghostswap.page import PAGE_SIZE
 from ghostswap.study.comparison import ROWS, Contender, Row, Unit
 from ghostswap.study.host import Area, Host
 from ghostswap.study.outcome import GroupOutcome

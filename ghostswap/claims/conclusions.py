@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.units import format_size
 
 #: By the keys of an example's rows, what they came to in one of its variants.

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Name of a compressor -> lengths of pages, and the bytes of one, as a kernel would get them."""
+"""Name of a compressor -> what pages measure as, and the bytes of one, as a kernel gets them.
+
+Lives here: the compressors (algorithms), measuring on all cores (measure), and the views of a
+measure that zswap and zram have (views). May come in: designs and all above.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,6 @@ from collections.abc import Iterable
 from ghostswap import kernels
 from ghostswap.codecs.algorithms import (
     COMPILED,
-    REFUSED,
-    Admission,
     Codec,
     Compiled,
     Deflate,
@@ -17,14 +19,11 @@ from ghostswap.codecs.algorithms import (
     Lz4hc,
     Zstd,
 )
+from ghostswap.compiled import CODECS, obstacle
 from ghostswap.errors import GhostswapError, UsageError
-from ghostswap.kernels import Filled
-from ghostswap.mm.zpool.size_class import huge_class_size, size_classes
-from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.units import printable
 
-__all__ = ["REFUSED", "Codec", "get", "names"]
-
+__all__ = ["Codec", "get", "names"]
 
 _NAMES = ("lz4", "lz4hc", "lzo", "lzo-rle", "zstd", "deflate")
 _DESIGNS = ("zswap", "zram")
@@ -38,8 +37,8 @@ def names() -> tuple[str, ...]:
 def get(name: str, kernel: str = "6.12", design: str = "zswap") -> Codec:
     """Give the compressor *name* as zswap or zram of a kernel use it.
 
-    :param kernel: ``6.1``, ``6.6``, ``6.12``, ``6.18`` or ``ghost``.
-    :param design: ``zswap`` or ``zram``.
+    :param kernel: a name that :func:`ghostswap.kernels.get` knows.
+    :param design: ``zswap`` or ``zram``, which only zstd tells apart.
     :raises UsageError: where one of the three is not known.
     :raises GhostswapError: where *name* needs the compiled module and that was not built.
     """
@@ -48,29 +47,19 @@ def get(name: str, kernel: str = "6.12", design: str = "zswap") -> Codec:
     for what, given, known in (("compressor", name, _NAMES), ("design", design, _DESIGNS)):
         if given not in known:
             raise UsageError(f'unknown {what}: "{printable(given)}"', _listed(known))
-    rules = kernels.get(kernel)
-    if design == "zram":
-        huge = huge_class_size(size_classes(rules=rules.zsmalloc))
-        admission = Admission(Filled.SAME, huge - 1, PAGE_SIZE)
-    else:
-        # zswap offers 4096 bytes, and zlib fails where its output just fills them.
-        limit = PAGE_SIZE - (name == "deflate")
-        admission = Admission(rules.zswap_filled, limit, REFUSED)
+    zstd = kernels.get(kernel).zstd
     match name:
         case "lz4hc":
-            return Lz4hc(name, admission)
+            return Lz4hc(name)
         case "zstd":
-            return Zstd(name, admission, rules.zstd, rules.zstd_hint[design])
+            return Zstd(name, zstd.version, zstd.zram_hint if design == "zram" else zstd.zswap_hint)
         case "deflate":
-            return Deflate(name, admission)
+            return Deflate(name)
         case _ if COMPILED:
-            return Compiled(name, admission)
+            return Compiled(name)
         case "lz4":
-            return Lz4Frame(name, admission)
-    raise GhostswapError(
-        f"{name} needs ghostswap's compiled module, which is not here",
-        "install gcc and Python's headers (python3-dev), then reinstall ghostswap",
-    )
+            return Lz4Frame(name)
+    raise GhostswapError(f"{name} is had by ghostswap's compiled module only", obstacle(CODECS))
 
 
 def _listed(known: Iterable[str]) -> str:

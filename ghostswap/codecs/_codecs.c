@@ -524,27 +524,32 @@ static const struct codec *find(const char *name)
 	return NULL;
 }
 
-/* Which pages are kept as a value and never compressed: the numbers of ghostswap.codecs.Filled. */
-enum filled { FILLED_NONE, FILLED_ZERO, FILLED_SAME };
+/* What a page measures as: the alphabet of ghostswap/page.py. */
+enum { ZEROS = 0, SAME = 1 << 15, INCOMPRESSIBLE = 0xffff };
 
-static bool is_filled(const uint8_t *page, int filled)
+static uint16_t measure(const struct codec *codec, const uint8_t *page)
 {
-	if (filled == FILLED_NONE || (filled == FILLED_ZERO && r64(page) != 0))
-		return false;
-	return memcmp(page, page + 8, N - 8) == 0;
+	bool same = memcmp(page, page + 8, N - 8) == 0;
+
+	if (same && r64(page) == 0)
+		return ZEROS;
+	size_t length = codec->encode(page, NULL);
+	if (length > N)
+		return INCOMPRESSIBLE;
+	return same ? SAME + length : length;
 }
 
-PyDoc_STRVAR(lengths_doc, "lengths(name, pages, filled, limit, beyond, /)\n--\n\n"
-			  "The length of each page as native 16-bit integers, in one bytes object.");
+PyDoc_STRVAR(measure_doc, "measure(name, pages, /)\n--\n\n"
+			  "What each page measures as, native 16-bit integers in one bytes object.");
+PyDoc_STRVAR(raw_lengths_doc, "raw_lengths(name, pages, /)\n--\n\n"
+			      "The compressed length of each page, in the same way.");
 
-static PyObject *lengths(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *each_page(PyObject *args, const char *format, bool raw)
 {
 	const char *name;
 	Py_buffer pages;
-	int filled;
-	unsigned short limit, beyond;
 
-	if (!PyArg_ParseTuple(args, "sy*iHH:lengths", &name, &pages, &filled, &limit, &beyond))
+	if (!PyArg_ParseTuple(args, format, &name, &pages))
 		return NULL;
 
 	const struct codec *codec = find(name);
@@ -559,14 +564,23 @@ static PyObject *lengths(PyObject *Py_UNUSED(module), PyObject *args)
 
 		Py_BEGIN_ALLOW_THREADS
 		for (; page < end; page += N, out += sizeof(uint16_t)) {
-			size_t length = is_filled(page, filled) ? 0 : codec->encode(page, NULL);
-			uint16_t kept = length > limit ? beyond : length;
-			memcpy(out, &kept, sizeof kept);
+			uint16_t found = raw ? codec->encode(page, NULL) : measure(codec, page);
+			memcpy(out, &found, sizeof found);
 		}
 		Py_END_ALLOW_THREADS
 	}
 	PyBuffer_Release(&pages);
 	return result;
+}
+
+static PyObject *py_measure(PyObject *Py_UNUSED(module), PyObject *args)
+{
+	return each_page(args, "sy*:measure", false);
+}
+
+static PyObject *py_raw_lengths(PyObject *Py_UNUSED(module), PyObject *args)
+{
+	return each_page(args, "sy*:raw_lengths", true);
 }
 
 PyDoc_STRVAR(compress_doc, "compress(name, page, /)\n--\n\n"
@@ -619,7 +633,8 @@ static PyObject *decompress(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-	{ "lengths", lengths, METH_VARARGS, lengths_doc },
+	{ "measure", py_measure, METH_VARARGS, measure_doc },
+	{ "raw_lengths", py_raw_lengths, METH_VARARGS, raw_lengths_doc },
 	{ "compress", compress, METH_VARARGS, compress_doc },
 	{ "decompress", decompress, METH_VARARGS, decompress_doc },
 	{ NULL, NULL, 0, NULL },

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How each codec's lengths are had here: compiled after the kernel, or by the nearest library."""
+"""Each compressor as it is had here: compiled after the kernel, or by the nearest library."""
 
 from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ghostswap.kernels import Filled
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.compiled import CODECS, obstacle
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, WORD, ZEROS
 
 try:
     from ghostswap.codecs import _codecs
@@ -26,26 +26,6 @@ except ImportError:  # it is optional at build
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-#: The length of a page that zswap does not store.
-REFUSED = 0xFFFF
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What a design makes of a page before and after compressing it.
-
-    :ivar filled: pages whose length is 0.
-    :ivar limit: the largest length that is kept.
-    :ivar beyond: the length of every page above that.
-    """
-
-    filled: Filled
-    limit: int
-    beyond: int
-
-
-_ANY = Admission(Filled.NONE, 0xFFFF, 0xFFFF)
-
 
 @dataclass(frozen=True, slots=True)
 class Codec(ABC):
@@ -55,34 +35,32 @@ class Codec(ABC):
     """
 
     name: str
-    admission: Admission
 
     @property
     def error(self) -> str:
-        """How far :meth:`lengths` is from the kernel's, one clause; ``""`` where they are equal."""
+        """How far :meth:`measure` is from the kernel's, one clause; ``""`` where they are equal."""
         return ""
 
     @property
     def exact(self) -> bool:
-        """Whether :meth:`lengths` gives the kernel's number for every page."""
+        """Whether :meth:`measure` gives the kernel's number for every page."""
         return not self.error
 
-    def lengths(self, buffer: ReadableBuffer) -> array[int]:
-        """Give the bytes that each page hands to the allocator.
+    def measure(self, buffer: ReadableBuffer) -> array[int]:
+        """Say what each page measures as.
 
         :param buffer: whole pages, C-contiguous.
-        :return: ``array('H')``: 0 for a page kept as a value, 4096 for zram's huge pages,
-            :data:`REFUSED` for what zswap cannot store.
+        :return: ``array('H')`` in the alphabet of :mod:`ghostswap.page`.
         :raises ValueError: where *buffer* is not whole pages.
         """
-        return self._lengths(_whole_pages(buffer), self.admission)
+        return self._measure(_whole_pages(buffer))
 
     def raw_lengths(self, buffer: ReadableBuffer) -> array[int]:
-        """Give the compressed length of each page, filled or not, whatever the limits say.
+        """Give the compressed length of each page, filled or not, however long.
 
         :raises ValueError: where *buffer* is not whole pages.
         """
-        return self._lengths(_whole_pages(buffer), _ANY)
+        return self._raw_lengths(_whole_pages(buffer))
 
     def compress(self, page: ReadableBuffer) -> bytes:
         """Compress one page, to as many bytes as it takes.
@@ -102,7 +80,10 @@ class Codec(ABC):
         """
 
     @abstractmethod
-    def _lengths(self, pages: memoryview, admission: Admission) -> array[int]: ...
+    def _measure(self, pages: memoryview) -> array[int]: ...
+
+    @abstractmethod
+    def _raw_lengths(self, pages: memoryview) -> array[int]: ...
 
     @abstractmethod
     def _compress(self, page: memoryview) -> bytes: ...
@@ -120,11 +101,11 @@ class Compiled(Codec):
 
     __slots__ = ()
 
-    def _lengths(self, pages: memoryview, admission: Admission) -> array[int]:
-        return array(
-            "H",
-            _codecs.lengths(self.name, pages, admission.filled, admission.limit, admission.beyond),
-        )
+    def _measure(self, pages: memoryview) -> array[int]:
+        return array("H", _codecs.measure(self.name, pages))
+
+    def _raw_lengths(self, pages: memoryview) -> array[int]:
+        return array("H", _codecs.raw_lengths(self.name, pages))
 
     def _compress(self, page: memoryview) -> bytes:
         return _codecs.compress(self.name, page)
@@ -146,15 +127,27 @@ class _ByLibrary(Codec):
     def _decompress(self, data: ReadableBuffer) -> bytes:
         """Give what *data* holds; anything but a page where it is bad."""
 
-    def _lengths(self, pages: memoryview, admission: Admission) -> array[int]:
+    #: The longest output that the kernel takes.
+    _LIMIT = PAGE_SIZE
+
+    def _measure(self, pages: memoryview) -> array[int]:
+        found = array("H")
         compress = self._compressor()
-        lengths = array("H", bytes(2 * (len(pages) // PAGE_SIZE)))
-        for number in range(len(lengths)):
-            page = bytes(pages[number * PAGE_SIZE : (number + 1) * PAGE_SIZE])
-            if not _is_filled(page, admission.filled):
-                length = len(compress(page))
-                lengths[number] = length if length <= admission.limit else admission.beyond
-        return lengths
+        for page in _each(pages):
+            same = page[:-WORD] == page[WORD:]
+            if same and not any(page[:WORD]):
+                found.append(ZEROS)
+                continue
+            length = len(compress(page))
+            if length > self._LIMIT:
+                found.append(INCOMPRESSIBLE)
+            else:
+                found.append(SAME + length if same else length)
+        return found
+
+    def _raw_lengths(self, pages: memoryview) -> array[int]:
+        compress = self._compressor()
+        return array("H", (len(compress(page)) for page in _each(pages)))
 
     def _compress(self, page: memoryview) -> bytes:
         return self._compressor()(bytes(page))
@@ -166,10 +159,8 @@ class _ByLibrary(Codec):
         return page
 
 
-def _is_filled(page: bytes, filled: Filled) -> bool:
-    if page[:8] != page[8:16] or filled == Filled.NONE:
-        return False
-    return page[8:] == page[:-8] and (filled == Filled.SAME or not any(page[:8]))
+def _each(pages: memoryview) -> Iterator[bytes]:
+    return (bytes(pages[at : at + PAGE_SIZE]) for at in range(0, len(pages), PAGE_SIZE))
 
 
 #: A measured error: percent of how many lengths, that of pages kept whole or refused left out.
@@ -215,7 +206,10 @@ class Lz4Frame(Lz4hc):
 
     @property
     def error(self) -> str:
-        return "97.15 % of pages equal, the rest 1 to 9 bytes short, pool bytes up to 0.52 % off"
+        measured = (
+            "97.15 % of pages equal, the rest 1 to 9 bytes short, pool bytes up to 0.52 % off"
+        )
+        return f"{measured}; {obstacle(CODECS)}"
 
     def _compressor(self) -> Callable[[bytes], bytes]:
         from lz4.frame import compress
@@ -232,6 +226,9 @@ class Deflate(_ByLibrary):
     """Raw deflate, level 6, a 2 KiB window and memory level 8 (crypto/deflate.c)."""
 
     __slots__ = ()
+
+    #: The kernel offers 4096 bytes, and zlib fails where its output just fills them.
+    _LIMIT = PAGE_SIZE - 1
 
     @property
     def error(self) -> str:
@@ -270,12 +267,13 @@ _ZSTD_NAMES = ("window_log", "chain_log", "hash_log", "search_log", "min_match")
 #: The versions that were as good as 1.5.2 on every page.
 _LIKE_1_5_2 = ("1.5.1", "1.5.2", "1.5.4", "1.5.5", "1.5.6")
 #: How far lengths of one zstd (the second) are from those of a kernel with another (the first).
-_ZSTD_ERROR = {
+ZSTD_ERROR = {
     **{("1.4.10", here): "" for here in ("1.4.8", "1.4.10")},
     **{("1.4.10", here): _off(7, 5666, 19, "0.50") for here in _LIKE_1_5_2},
     ("1.4.10", "1.5.7"): _off(7, 5666, 22, "1.42"),
     **{("1.5.2", here): "" for here in _LIKE_1_5_2},
     ("1.5.2", "1.5.7"): _off(80, 5852, 16, "1.07"),
+    ("1.5.7", "1.5.7"): "",
 }
 
 #: The extra of ghostswap that installs a zstd with the lengths of a kernel's.
@@ -288,10 +286,15 @@ class Zstd(_ByLibrary):
 
     :ivar version: the zstd that the kernel carries.
     :ivar hint: the size for which the kernel asks for level 3's parameters, 0 for any.
+    :ivar libraries: by version, those to choose from; those that are here where ``None``.
     """
 
     version: str
     hint: int
+    libraries: Mapping[str, ZstdLibrary] | None = None
+
+    def _libraries(self) -> Mapping[str, ZstdLibrary]:
+        return zstd_libraries() if self.libraries is None else self.libraries
 
     @property
     def error(self) -> str:
@@ -303,14 +306,14 @@ class Zstd(_ByLibrary):
 
     def _library(self) -> str:
         """Give the version to use: the first that is exact, else Python's own."""
-        return min(_zstd_libraries(), key=lambda version: bool(self._error_of(version)))
+        return min(self._libraries(), key=lambda version: bool(self._error_of(version)))
 
     def _error_of(self, version: str) -> str:
-        return _ZSTD_ERROR.get((self.version, version), "never compared")
+        return ZSTD_ERROR.get((self.version, version), "never compared")
 
     def _compressor(self) -> Callable[[bytes], bytes]:
         parameters = dict(zip(_ZSTD_NAMES, _ZSTD_LEVEL_3[self.hint], strict=True))
-        return _zstd_libraries()[self._library()](parameters)
+        return self._libraries()[self._library()](parameters)
 
     def _decompress(self, data: ReadableBuffer) -> bytes:
         # Whichever library made the frame, for older zstandards do not say where it ended.
@@ -329,13 +332,14 @@ def _stream_end(stream: Any, data: ReadableBuffer) -> bytes:
     return page if stream.eof and not stream.unused_data else b""
 
 
-_ZstdLibrary = Callable[[dict[str, int]], Callable[[bytes], bytes]]
+#: Parameters -> what compresses a page with them.
+ZstdLibrary = Callable[[dict[str, int]], Callable[[bytes], bytes]]
 
 
 @cache  # what is not there is searched for once, not for each page
-def _zstd_libraries() -> dict[str, _ZstdLibrary]:
+def zstd_libraries() -> dict[str, ZstdLibrary]:
     """Give what makes compressors, by its version of zstd, Python's own first."""
-    libraries: dict[str, _ZstdLibrary] = {_zstd().zstd_version: _by_python}
+    libraries: dict[str, ZstdLibrary] = {_zstd().zstd_version: _by_python}
     try:
         version = import_module("zstandard").ZSTD_VERSION
     except ImportError:  # it is optional

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Source to compressed lengths of all its pages, in order, on all cores, in flat memory."""
+"""Source to what all its pages measure as, in order, on all cores, in flat memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
-from ghostswap.pages.source import PAGE_SIZE, Source
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Source
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -21,16 +22,16 @@ CHUNK_PAGES = 1024
 _CHUNK = CHUNK_PAGES * PAGE_SIZE
 
 
-class Lengths(Protocol):
+class Measure(Protocol):
     """What measuring asks of a codec (:mod:`ghostswap.codecs`)."""
 
-    def lengths(self, buffer: memoryview) -> array[int]:
-        """One length a page."""
+    def measure(self, buffer: memoryview) -> array[int]:
+        """One number a page, or as many for each."""
         ...
 
 
-def measure(source: Source, codec: Lengths, jobs: int | None = None) -> Generator[array[int]]:
-    """Yield the lengths of *source*'s pages chunk by chunk, in order.
+def measure(source: Source, codec: Measure, jobs: int | None = None) -> Generator[array[int]]:
+    """Yield what *source*'s pages measure as, chunk by chunk, in order.
 
     :param jobs: processes that compress; by default one for each core this process may use. One
         job compresses in this process.
@@ -42,14 +43,14 @@ def measure(source: Source, codec: Lengths, jobs: int | None = None) -> Generato
         yield from _measure_apart(source, codec, jobs)
 
 
-def _measure_here(source: Source, codec: Lengths) -> Generator[array[int]]:
+def _measure_here(source: Source, codec: Measure) -> Generator[array[int]]:
     # Not closed by hand: after Ctrl-C the frames of whoever was at work still hold views of it.
     buffer = memoryview(mmap.mmap(-1, _CHUNK))
     while filled := source.readinto(buffer):
-        yield codec.lengths(buffer[:filled])
+        yield codec.measure(buffer[:filled])
 
 
-def _measure_apart(source: Source, codec: Lengths, jobs: int) -> Generator[array[int]]:
+def _measure_apart(source: Source, codec: Measure, jobs: int) -> Generator[array[int]]:
     from ghostswap.workers import make_pool  # which one process does without
 
     # Processes, for most codecs are Python packages that hold the GIL. The chunks lie in memory
@@ -79,10 +80,10 @@ def _measure_apart(source: Source, codec: Lengths, jobs: int) -> Generator[array
 
 # A worker's own: the chunks it shares and the codec it runs, set once by _share().
 _chunks: list[mmap.mmap] = []
-_codec: Lengths | None = None
+_codec: Measure | None = None
 
 
-def _share(chunks: list[mmap.mmap], codec: Lengths) -> None:
+def _share(chunks: list[mmap.mmap], codec: Measure) -> None:
     global _chunks, _codec  # a pool's initializer has no other place
     _chunks, _codec = chunks, codec
 
@@ -90,4 +91,4 @@ def _share(chunks: list[mmap.mmap], codec: Lengths) -> None:
 def _lengths(number: int, filled: int) -> array[int]:
     assert _codec is not None
     with memoryview(_chunks[number]) as whole, whole[:filled] as pages:
-        return _codec.lengths(pages)
+        return _codec.measure(pages)

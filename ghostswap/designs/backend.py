@@ -5,77 +5,170 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from itertools import compress
+from operator import not_
+from typing import Protocol
 
+from ghostswap.designs.transfer import Held
+from ghostswap.kernels.rules import Reclaim
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.vmscan.pageout import ACTIVATE, FREED, ZERO, Origin, Out
+from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
+from ghostswap.mm.vmscan.pageout import (
+    ACTIVATE,
+    DISK,
+    FREED,
+    ZERO,
+    ZRAM,
+    ZSWAP,
+    Mapper,
+    Origin,
+    Out,
+)
+from ghostswap.mm.vmscan.shrinker import Shrinker
 from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.page import PAGE_SIZE, SAME
 
 NO_COPY = 0
+NO_SLOT = -1
 #: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
 ORIGINS: tuple[Origin, ...] = (ZERO, *Origin)
-#: By cgroup: the length that a page has after it was written to; ``None`` where it stays.
+#: By cgroup: page -> what it measures after it was written to; ``None`` where it stays.
 Redraws = Sequence[Callable[[int], int] | None]
+#: Measures -> what a keeper gets to see.
+View = Callable[["array[int]"], "array[int]"]
+
+
+class Worker(Enum):
+    """When zswap's shrink worker gets to run; what the kernel's does lies between these."""
+
+    AT_ONCE = 1  # done before the next page comes
+    WRITES_LATE = 2  # done as soon, but once it comes to write a page, not before all were stored
+    LATE = 3  # not before all pages were stored
+
+
+class Witness(Protocol):
+    """Who is told of each page, by its number, as it goes where it goes."""
+
+    def zeroed(self, page: int) -> None:
+        """It is in the zeromap."""
+
+    def stored(self, page: int) -> None:
+        """It is compressed in memory."""
+
+    def written(self, page: int, place: tuple[int, int]) -> None:
+        """It is on disk at *place*, an area's number and a page there; nothing else took it."""
+
+    def written_back(self, page: int, place: tuple[int, int]) -> None:
+        """It is on disk at *place*; before it was compressed in memory."""
+
+
+class NoWitness:
+    """Nobody is told."""
+
+    def zeroed(self, page: int) -> None: ...
+    def stored(self, page: int) -> None: ...
+    def written(self, page: int, place: tuple[int, int]) -> None: ...
+    def written_back(self, page: int, place: tuple[int, int]) -> None: ...
 
 
 @dataclass(slots=True)
 class Vmstat:
-    """The swap counters of /proc/vmstat, but for zswap's own."""
+    """The swap counters of /proc/vmstat, but for zswap's own.
+
+    :ivar nrswpin: submissions to devices; so
+    :ivar nrswpout: those of pages that follow each other there count once.
+    """
 
     pswpin: int = 0
     pswpout: int = 0
     swpin_zero: int = 0
     swpout_zero: int = 0
+    nrswpin: int = 0
+    nrswpout: int = 0
 
 
-class Swapping(ABC):
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The pages that a design is for.
+
+    :ivar measured: by page, in the alphabet of :mod:`ghostswap.page`.
+    :ivar cgroups: by number.
+    :ivar mapper: who has them in memory.
+    :ivar redraws: by cgroup, what its pages measure after they were written to.
+    :ivar witness: who is told where each goes; ``None`` for nobody, which is faster.
+    :ivar worker: when zswap's shrink worker runs.
+    """
+
+    measured: array[int]
+    cgroups: Sequence[Cgroup]
+    mapper: Mapper
+    redraws: Redraws = ()
+    witness: Witness | None = None
+    worker: Worker = Worker.AT_ONCE
+
+
+class Backend(ABC):
     """Where pages are that left memory; a :class:`~ghostswap.mm.vmscan.pageout.Backing`.
 
-    :param lengths: by page, its compressed length now; 0 for one that needs no compressing.
+    :param view: what the first who keeps them gets to see of pages.
     :param zswap: in front of the rest, ``None`` where it is off.
-    :param redraws: by cgroup, page -> the length that it has after it was written to.
-    :ivar resident: by page, 1 while it is in memory; whoever calls shares it.
     :ivar changed: by page, 1 where its process has written to it since it last left; whoever hands
-        the touches on notes that, where there are *redraws*.
-    :ivar on_writeback: called with each page that zswap writes to disk, and its cgroup.
+        the touches on notes that, where there are redraws.
     :ivar vmstat: counters.
     :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
     :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
-    :ivar slots_at_swap_out: slots of areas taken when their page left; so
-    :ivar slots_at_writeback: those taken when zswap wrote the page.
+    :ivar slots_at_swap_out: slots of areas taken when their page left.
+    :ivar slots_at_writeback: slots taken when zswap wrote the page.
     :ivar refused: by cgroup, times that a page could not go because nothing took it.
     :ivar no_slot: by cgroup, times that a page could not go for want of a slot.
+    :ivar stored: by length, pages that :meth:`store` had compressed in memory.
+    :ivar worker_wrote: whether the shrink worker came to write a page.
     """
 
-    #: Whether a page cannot leave without a slot that is charged to its cgroup.
     charges_slots = True
 
-    def __init__(
-        self,
-        lengths: array[int],
-        zswap: Zswap | None,
-        cgroups: Sequence[Cgroup],
-        redraws: Redraws = (),
-    ) -> None:
-        self.resident = bytearray(len(lengths))
-        self.changed = bytearray(len(lengths))
-        self.on_writeback: Callable[[int, int], None] = lambda _, __: None
+    def __init__(self, contents: Contents, view: View, zswap: Zswap | None) -> None:
+        number, groups = len(contents.measured), len(contents.cgroups)
+        self.changed = bytearray(number)
         self.vmstat = Vmstat()
-        self.swap_ins = [[0] * (max(Origin) + 1) for _ in cgroups]
-        self.swap_outs = [0] * len(cgroups)
+        self.swap_ins = [[0] * (max(Origin) + 1) for _ in range(groups)]
+        self.swap_outs = [0] * groups
         self.slots_at_swap_out = 0
         self.slots_at_writeback = 0
-        self.refused = [0] * len(cgroups)
-        self.no_slot = [0] * len(cgroups)
-        self._lengths = lengths
+        self.refused = [0] * groups
+        self.no_slot = [0] * groups
+        self.stored: Counter[int] = Counter()
+        self.worker_wrote = False
+        self._view = view
+        self._views = view(contents.measured)
         self._zswap = zswap
-        self._cgroups = cgroups
-        self._redraws = tuple(redraws) or (None,) * len(cgroups)
-        self._copy = bytearray(len(lengths))  # by page, the Origin of a copy that is still good
-        self._kept = bytearray(len(lengths))
+        self._cgroups = contents.cgroups
+        self._mapper = contents.mapper
+        self._redraws = tuple(contents.redraws) or (None,) * groups
+        self._witness: Witness = contents.witness or NoWitness()
+        self._has_witness = contents.witness is not None
+        self._worker = contents.worker
+        self._waiting: Iterator[None] | None = None  # to write
+        self._next_slot = NO_SLOT  # that would go on with the submission that is being made
+        self._in_submission = 0
+        self._copy = bytearray(number)  # by page, the Origin of a copy that is still good
+        self._kept = bytearray(number)
+        self._shrinkers: list[Shrinker] = []
         if zswap is not None:
             zswap.on_writeback = self._written_back
+            if zswap.kernel.zswap.reclaim is Reclaim.MEMCG_LRU:
+                self._shrinkers = [
+                    Shrinker(
+                        partial(zswap.shrinker_count, group),
+                        partial(zswap.shrinker_scan, cgroup=group),
+                    )
+                    for group in range(groups)
+                ]
 
     def swap_out(self, page: int, cgroup: int, dirty: bool) -> Out:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
@@ -85,20 +178,86 @@ class Swapping(ABC):
             self._copy[page] = NO_COPY
         if self.changed[page] and (redraw := self._redraws[cgroup]) is not None:
             self.changed[page] = 0
-            self._lengths[page] = redraw(page)
-        out = self._swap_out(page, cgroup, self._lengths[page])
+            self._see(page, redraw(page))
+        out = self._swap_out(page, cgroup, self._views[page])
         if out is ACTIVATE:
             self._kept[page] = 1
         else:
             self._kept[page] = 0
             self.swap_outs[cgroup] += 1
-            if out is FREED:
+            if out is FREED and self._copy[page] != ZRAM:
                 return out
-        # zswap refused it, if there is one.
+        # zswap refused it, if there is one: zram behind it may have it now.
         if self._zswap is not None and self._zswap.shrink_queued:
-            for _ in self._zswap.shrink_worker():
-                pass
+            self._run_worker(self._zswap)
         return out
+
+    def submit(self) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        self._next_slot = NO_SLOT
+
+    def _note_write(self, slot: int, pages: int = 1) -> None:
+        """``swap_add_folio()``: count a folio's write, of one piece with those before if it can be.
+
+        :param slot: its first one; so many *pages*.
+        """
+        self.vmstat.pswpout += pages
+        if slot != self._next_slot or self._in_submission == SWAP_CLUSTER_MAX:
+            self.vmstat.nrswpout += 1
+            self._in_submission = 0
+        self._in_submission += 1
+        self._next_slot = slot + pages
+
+    def _note_alone(self) -> None:
+        """Count a write that is a submission by itself: zswap's, or one to a synchronous device."""
+        self.vmstat.pswpout += 1
+        self.vmstat.nrswpout += 1
+
+    def _note_read(self) -> None:
+        """Count a read, which is a submission by itself where nothing is read ahead."""
+        self.vmstat.pswpin += 1
+        self.vmstat.nrswpin += 1
+
+    def _see(self, page: int, measure: int) -> None:
+        """Note that *page* measures otherwise now."""
+        self._views[page] = self._view(array("H", (measure,)))[0]
+
+    def extend(self, measured: array[int]) -> int:
+        """Have more pages behind those that there are; the number of the first new one."""
+        first = len(self._views)
+        self._views.extend(self._view(measured))
+        for column in (self.changed, self._copy, self._kept):
+            column.extend(bytes(len(measured)))
+        return first
+
+    def view_of(self, page: int) -> int:
+        """What *page*'s keeper gets to see of it."""
+        return self._views[page]
+
+    def store(self, first: int, count: int, cgroup: int = 0) -> None:
+        """Let *count* pages go from *first* on, in order, none of which went before."""
+        for page in range(first, first + count):
+            out, view = self.swap_out(page, cgroup, True), self._views[page]
+            if out is FREED and view != SAME and self._copy[page] in (ZSWAP, ZRAM):
+                self.stored[min(view, PAGE_SIZE)] += 1
+
+    def finish(self) -> None:
+        """Let the shrink worker come to an end: no more pages are to go."""
+        for _ in self._waiting or ():
+            pass
+        self._worker, self._waiting = Worker.AT_ONCE, None
+        if self._zswap is not None and self._zswap.shrink_queued:
+            self._run_worker(self._zswap)
+
+    def _run_worker(self, zswap: Zswap) -> None:
+        if self._worker is Worker.LATE or self._waiting is not None:
+            return
+        worker = zswap.shrink_worker()
+        for _ in worker:
+            self.worker_wrote = True
+            if self._worker is Worker.WRITES_LATE:
+                self._waiting = worker
+                return
 
     def origin_of(self, page: int) -> Origin | None:
         """Where a copy of *page* is that is still good: for one that left memory, the page."""
@@ -110,13 +269,55 @@ class Swapping(ABC):
         """Pages that could not go when they last were to."""
         return self._kept.count(1)
 
-    @abstractmethod
-    def has_room(self) -> bool:
-        """Whether reclaim may hope to get rid of a page at all (``get_nr_swap_pages()``)."""
+    def kept(self) -> bytearray:
+        """By page, 1 where it could not go when it last was to."""
+        return self._kept[:]
+
+    def held(self, is_mapped: bytearray) -> Held:
+        """Where the pages are that are out.
+
+        :param is_mapped: by page, not 0 where it is in memory.
+        """
+        out = self._copy
+        if any(is_mapped):
+            out = bytearray(compress(out, map(not_, is_mapped)))
+        compressed = out.count(ZSWAP) + out.count(ZRAM)
+        return Held(
+            compressed=compressed,
+            stuck=self._stuck(is_mapped) if compressed else 0,
+            disk=out.count(DISK),
+            zero=out.count(ZERO),
+            # Those of killed groups are gone.
+            mapped=len(is_mapped) - out.count(NO_COPY),
+        )
+
+    def _stuck(self, is_mapped: bytearray) -> int:
+        """Of the compressed pages that are out, those that have no place on disk and get none."""
+        return sum(
+            not mapped and copy in (ZSWAP, ZRAM) and not self.can_write_back(page)
+            for page, (mapped, copy) in enumerate(zip(is_mapped, self._copy, strict=True))
+        )
+
+    @property
+    def has_shrinker(self) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        return bool(self._shrinkers)
+
+    def shrink_slab(self, cgroup: int, priority: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        self._shrinkers[cgroup].shrink(priority)
+
+    def pool_pages(self) -> int:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        return 0 if self._zswap is None else self._zswap.pool_pages
 
     @abstractmethod
-    def forget(self, pages: Iterable[int]) -> None:
-        """Give up all that is kept of *pages*, whose process is gone."""
+    def has_room(self) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+
+    @abstractmethod
+    def forget(self, first: int, pages: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
 
     @abstractmethod
     def can_write_back(self, page: int) -> bool:
@@ -127,7 +328,7 @@ class Swapping(ABC):
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
 
     @abstractmethod
-    def _swap_out(self, page: int, cgroup: int, length: int) -> Out:
+    def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
         """Let go of *page*, of which there is no copy; note where it is in ``_copy``."""
 
     @abstractmethod

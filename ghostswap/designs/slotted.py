@@ -9,13 +9,15 @@ pages. A page keeps its slot when it comes back, until swap runs short.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 
-from ghostswap.designs.backend import NO_COPY, ORIGINS, Redraws, Swapping
-from ghostswap.kernels import Filled, Kernel
-from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swap.in_order import SlotsReturn, SwapSpace
+from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
+from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.swap.slots_cache import SlotsReturn
+from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.vmscan.pageout import (
     ACTIVATE,
     DISK,
@@ -27,116 +29,170 @@ from ghostswap.mm.vmscan.pageout import (
     Origin,
     Out,
 )
-from ghostswap.mm.zram import Zram
+from ghostswap.mm.zram import WritebackMode, Zram
 from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
-#: A page of one word over and over, other than zero, where zram is the area: no page compresses
-#: to so little.
-SAME_FILLED = 1
-_NO_SLOT = -1
+#: Pages that are looked at together: limits are far for so many, and nearer for more.
+_RUN = 1024
 
 
-class SwapState(Swapping):
+@dataclass(slots=True)
+class Folios:
+    """Folios of several pages, by what became of them.
+
+    :ivar zero: in the zeromap, being zeros only.
+    :ivar stored: all in zswap.
+    :ivar written: all on disk.
+    :ivar kept: in memory.
+    :ivar split: swapped out page by page, for want of slots in a row.
+    """
+
+    zero: int = 0
+    stored: int = 0
+    written: int = 0
+    kept: int = 0
+    split: int = 0
+
+
+class Slotted(Backend):
     """Slots of *swap*, taken when a page leaves and kept while it is out.
 
-    :param zram: the device that the area of type ``zram`` is, which :data:`SAME_FILLED` is for.
-    :ivar has_backing_dev: whether that device has one.
+    :param zram: the device that the area of type ``zram`` is.
+    :param zram_view: what that device gets to see of pages; as *view* where ``None``.
+    :param has_backing_dev: whether that device has one.
     """
 
     def __init__(
         self,
         kernel: Kernel,
-        lengths: array[int],
+        contents: Contents,
+        view: View,
         swap: SwapSpace,
         zswap: Zswap | None,
-        cgroups: Sequence[Cgroup],
-        redraws: Redraws = (),
         zram: Zram | None = None,
+        *,
+        zram_view: View | None = None,
+        has_backing_dev: bool = False,
     ) -> None:
-        super().__init__(lengths, zswap, cgroups, redraws)
-        self._has_zeromap = kernel.zswap_filled is Filled.ZERO
-        self._exclusive_loads = kernel.exclusive_loads
+        super().__init__(contents, view, zswap)
+        number = len(contents.measured)
+        # What zswap lets go of is compressed again by zram, which sees it otherwise.
+        self._zram_view = zram_view
+        self._behind = self._views if zram_view is None else zram_view(contents.measured)
+        self._exclusive_loads = kernel.zswap.exclusive_loads
         self._swap = swap
         self._zram = zram
-        self.has_backing_dev = False
-        self._slot = array("i", [_NO_SLOT]) * len(lengths)
+        self._has_backing_dev = has_backing_dev
+        self._slot = array("i", [NO_SLOT]) * number
         self._page = array("i")  # by slot
-        self._cgroup_of = array("H", [0]) * len(lengths)  # that the slot is charged to
-        self._returned = SlotsReturn(kernel.slots_returned)
+        self._cgroup_of = array("H", [0]) * number  # that the slot is charged to
+        self._returned = SlotsReturn(kernel.swap.slots_returned)
         self._cursor = 0
         self._searched_at = -1
 
-    def _swap_out(self, page: int, cgroup: int, length: int) -> Out:
+    def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
         slot = self._slot[page]
         if slot < 0:
             slot = self._alloc(page, cgroup)
             if slot < 0:
                 self.no_slot[cgroup] += 1
                 return ACTIVATE
-        if length == 0 and self._has_zeromap:
+        if view == ZEROS:
             self.vmstat.swpout_zero += 1
             self._copy[page] = ZERO
+            if self._has_witness:
+                self._witness.zeroed(page)
             return FREED
-        if self._zswap is not None and self._zswap.store(slot, length, cgroup):
+        if self._zswap is not None and self._zswap.store(slot, view, cgroup):
             self._copy[page] = ZSWAP
+            if self._has_witness:
+                self._witness.stored(page)
             return FREED
         area, offset = self._swap.locate(slot)
-        if self._swap.areas[area].type == "zram":
-            assert self._zram is not None
-            self.vmstat.pswpout += 1
-            if self._zram.write(offset, 0 if length == SAME_FILLED else length):
+        if self._zram is not None and self._swap.areas[area].type == "zram":
+            self._note_alone()
+            if self._zram.write(offset, self._behind[page]):
                 self._copy[page] = ZRAM
+                if self._has_witness:
+                    self._witness.stored(page)
                 return FREED
-        # mem_cgroup_zswap_writeback_enabled() is only asked where zswap is on.
-        elif self._swap.can_write(slot) and (
-            self._zswap is None or self._cgroups[cgroup].may_write_back()
-        ):
+        elif self._can_write(slot, cgroup):
             self._written(slot)
+            self._note_write(slot)
+            if self._has_witness:
+                self._witness.written(page, (area, offset))
             return WRITING
         self.refused[cgroup] += 1
         return ACTIVATE
+
+    def _can_write(self, slot: int, cgroup: int) -> bool:
+        """Whether what zswap refused may be written to the disk behind *slot*, if there is one."""
+        # mem_cgroup_zswap_writeback_enabled() is only asked where zswap is on.
+        return self._swap.can_write(slot) and (
+            self._zswap is None or self._cgroups[cgroup].may_write_back()
+        )
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         copy = self._copy[page]
         origin = ORIGINS[copy]
         self.swap_ins[cgroup][copy] += 1
-        keeps_slot = True
-        if origin is ZSWAP:
-            assert self._zswap is not None
+        if origin is ZSWAP and self._zswap is not None:
             self._zswap.load(self._slot[page])
             if self._exclusive_loads:
                 self._copy[page] = NO_COPY
         elif origin is ZERO:
             self.vmstat.swpin_zero += 1
-            keeps_slot = self._zram is None or not self._is_zram(self._slot[page])
         else:
-            self.vmstat.pswpin += 1
+            self._note_read()
             if origin is DISK:
                 self._cgroups[cgroup].nr_disk_swapins += 1
-            else:
-                keeps_slot = False  # SWP_SYNCHRONOUS_IO: it goes round the swap cache
-        if not keeps_slot or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
+        # Behind SWP_SYNCHRONOUS_IO it goes round the swap cache, or (7.1) leaves it at once.
+        is_synchronous = self._zram is not None and self._is_zram(self._slot[page])
+        if is_synchronous or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
             self._free(page)
         return origin
 
     def can_write_back(self, page: int) -> bool:
-        """See :class:`~ghostswap.designs.backend.Swapping`."""
+        """See :class:`~ghostswap.designs.backend.Backend`."""
         slot = self._slot[page]
         if self._is_zram(slot):
-            return self.has_backing_dev
+            return self._has_backing_dev
         return self._swap.can_write(slot)
 
     def _is_zram(self, slot: int) -> bool:
         return self._swap.area_of(slot).type == "zram"
 
+    def _stuck(self, is_mapped: bytearray) -> int:
+        types = {area.type for area in self._swap.areas}
+        return super()._stuck(is_mapped) if types != {"full"} else 0
+
+    def extend(self, measured: array[int]) -> int:
+        """See :class:`~ghostswap.designs.backend.Backend`."""
+        self._slot.extend([NO_SLOT] * len(measured))
+        self._cgroup_of.frombytes(bytes(len(measured) * self._cgroup_of.itemsize))
+        if self._zram_view is not None:
+            self._behind.extend(self._zram_view(measured))
+        return super().extend(measured)
+
+    def _see(self, page: int, measure: int) -> None:
+        super()._see(page, measure)
+        if self._zram_view is not None:
+            self._behind[page] = self._zram_view(array("H", (measure,)))[0]
+
     def has_room(self) -> bool:
-        """See :class:`~ghostswap.designs.backend.Swapping`."""
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         return self._swap.has_room() or self._reclaim_cached()
 
-    def forget(self, pages: Iterable[int]) -> None:
-        """See :class:`~ghostswap.designs.backend.Swapping`."""
-        for page in pages:
+    def pool_pages(self) -> int:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        zram = 0 if self._zram is None else self._zram.mm_stat.mem_used_total // PAGE_SIZE
+        return super().pool_pages() + zram
+
+    def forget(self, first: int, pages: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        for page in range(first, first + pages):
             self._kept[page] = 0
             if self._slot[page] >= 0:
                 self._free(page)
@@ -145,13 +201,18 @@ class SwapState(Swapping):
         """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""
         memcg = self._cgroups[cgroup]
         if not memcg.try_charge_swap():
-            return _NO_SLOT
+            return NO_SLOT
         slot = self._swap.alloc(memcg.swap_tiers)
         while slot is None:
             if not self._reclaim_cached():
                 memcg.charge_swap(-1)
-                return _NO_SLOT
+                return NO_SLOT
             slot = self._swap.alloc(memcg.swap_tiers)
+        self._give(slot, page, cgroup)
+        return slot
+
+    def _give(self, slot: int, page: int, cgroup: int) -> None:
+        """Note that *page* has *slot*."""
         self.slots_at_swap_out += 1
         if slot >= len(self._page):
             missing = slot + 1 - len(self._page) + slot // 8
@@ -159,11 +220,10 @@ class SwapState(Swapping):
         self._page[slot] = page
         self._slot[page] = slot
         self._cgroup_of[page] = cgroup
-        return slot
 
     def _reclaim_cached(self) -> bool:
         """``swap_reclaim_full_clusters()``: free the next slot that only the swap cache holds."""
-        slots, resident = self._slot, self.resident
+        slots, resident = self._slot, self._mapper.is_mapped
         came_back = sum(map(sum, self.swap_ins)) + sum(self.refused)
         if came_back == self._searched_at:
             return False  # nothing new since the search that found none
@@ -178,7 +238,7 @@ class SwapState(Swapping):
     def _free(self, page: int) -> None:
         """``folio_free_swap()``: *page*, which is in memory, gives its slot back."""
         slot = self._slot[page]
-        self._slot[page] = _NO_SLOT
+        self._slot[page] = NO_SLOT
         self._copy[page] = NO_COPY
         self._cgroups[self._cgroup_of[page]].charge_swap(-1)
         for freed in self._returned.free(slot):
@@ -195,14 +255,150 @@ class SwapState(Swapping):
         self._swap.free(slot)
 
     def _written(self, slot: int) -> None:
-        self._swap.written(slot)
-        self.vmstat.pswpout += 1
-        page = self._page[slot]
+        page, place = self._page[slot], DISK
+        if self._zram is not None and self._is_zram(slot):
+            # zswap wrote it, for what passes zswap by is written as it leaves.
+            self._zram.write(self._swap.locate(slot)[1], self._behind[page])
+            place = ZRAM
+        else:
+            self._swap.written(slot)
         if self._slot[page] == slot:  # else it was freed, and its entry kept back with it
-            self._copy[page] = DISK
+            self._copy[page] = place
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)
+        self._note_alone()
         page = self._page[slot]
         if self._slot[page] == slot:
-            self.on_writeback(page, self._cgroup_of[page])
+            self._mapper.write_back(page, self._cgroup_of[page])
+            if self._has_witness:
+                self._witness.written_back(page, self._swap.locate(slot))
+
+    # Many pages at once
+
+    def store(self, first: int, count: int, cgroup: int = 0) -> None:
+        """See :class:`~ghostswap.designs.backend.Backend`; at once what can meet no limit."""
+        for start in range(first, first + count, _RUN):
+            left = self._store_run(start, min(_RUN, first + count - start), cgroup)
+            for page in left:
+                super().store(page, 1, cgroup)
+
+    def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int]:
+        """Store at once those of the pages that are taken for sure; the others, by number."""
+        pages: Sequence[int] = range(first, first + count)
+        memcg, views = self._cgroups[cgroup], self._views[first : first + count]
+        if self._has_witness or memcg.is_swap_limited:
+            return pages
+        refused: set[int] = set()
+        if self._zswap is not None:
+            if not self._zswap.is_far_from_limits(count, cgroup):
+                return pages
+            hard = (n for n in (PAGE_SIZE, INCOMPRESSIBLE) if n in views)
+            refused.update(n for n in hard if not self._zswap.takes(n, cgroup))
+        elif self._zram is None or self._zram.is_limited or len(self._swap.areas) > 1:
+            return pages
+        # The others must find the slots that they would have found between these.
+        takes = array("H", (n for n in views if n not in refused)) if refused else views
+        slot = self._swap.alloc_run(len(takes), room=count)
+        if slot is None:
+            return pages
+        taken, others = pages, pages[:0]
+        if refused:
+            taken = [page for page in pages if views[page - first] not in refused]
+            others = [page for page in pages if views[page - first] in refused]
+        if self._zswap is not None:
+            self._zswap.store_run(slot, takes, cgroup)
+        elif self._zram is not None:
+            self._zram.write_run(self._swap.locate(slot)[1], takes)
+            written = len(takes) - takes.count(ZEROS)
+            self.vmstat.pswpout += written
+            self.vmstat.nrswpout += written
+        self._note_run(slot, taken, takes, cgroup)
+        return others
+
+    def _note_run(self, slot: int, pages: Sequence[int], views: array[int], cgroup: int) -> None:
+        """Note that *pages*, which look like *views*, left and have the slots from *slot* on."""
+        count, zeros = len(views), views.count(ZEROS)
+        place = ZRAM if self._zswap is None else ZSWAP
+        missing = slot + count - len(self._page)
+        if missing > 0:
+            self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))
+        self._page[slot : slot + count] = array("i", pages)
+        for number, page in enumerate(pages):
+            self._slot[page] = slot + number
+            self._cgroup_of[page] = cgroup
+            self._copy[page] = place
+        if zeros:
+            for page, view in zip(pages, views, strict=True):
+                if view == ZEROS:
+                    self._copy[page] = ZERO
+        self._cgroups[cgroup].charge_swap(count)
+        self.vmstat.swpout_zero += zeros
+        self.slots_at_swap_out += count
+        self.swap_outs[cgroup] += count
+        for view, pages_so in Counter(views).items():
+            if view not in (ZEROS, SAME):
+                self.stored[min(view, PAGE_SIZE)] += pages_so
+
+    def store_folios(self, first: int, count: int, order: int, zero_length: int) -> Folios:
+        """Let pages go as folios of 2 to the *order* pages each, in one piece where that can be.
+
+        :param zero_length: what a page of zeros compresses to, as part of a larger folio.
+        """
+        folios, size = Folios(), 1 << order
+        for start in range(first, first + count, size):
+            pages = min(size, first + count - start)
+            if pages < size or not self._store_folio(start, size, zero_length, folios):
+                self.store(start, pages)
+        return folios
+
+    def _store_folio(self, first: int, size: int, zero_length: int, folios: Folios) -> bool:
+        """Let one folio go; whether it did not have to be split for want of slots in a row."""
+        slot = self._swap.alloc_run(size, folio=True)
+        if slot is None:
+            folios.split += 1
+            return False
+        pages = range(first, first + size)
+        for page in pages:
+            self._give(slot + page - first, page, 0)
+        self._cgroups[0].charge_swap(size)
+        views = self._views[first : first + size]
+        lengths = [zero_length if view == ZEROS else view for view in views]
+        if not any(views):  # ZEROS all
+            self._copy[first : first + size] = bytes([ZERO]) * size
+            self.vmstat.swpout_zero += size
+            folios.zero += 1
+        elif self._zswap is not None and self._zswap.store_folio(slot, lengths):
+            self._copy[first : first + size] = bytes([ZSWAP]) * size
+            self.stored.update(min(length, PAGE_SIZE) for length in lengths)
+            folios.stored += 1
+        elif self._can_write(slot, 0):
+            for page in pages:
+                self._written(self._slot[page])
+            self._note_write(slot, size)
+            folios.written += 1
+        else:
+            self._kept[first : first + size] = b"\1" * size
+            folios.kept += 1
+        if self._zswap is not None and self._zswap.shrink_queued:
+            self._run_worker(self._zswap)
+        return True
+
+    def write_zram_back(self, mode: WritebackMode) -> list[int]:
+        """Have zram move what *mode* names to its backing device, all that it has being idle.
+
+        :return: the pages that went there.
+        """
+        if self._zram is None:
+            return []
+        if "idle" in mode:
+            self._zram.mark_idle()
+        (number,) = (n for n, area in enumerate(self._swap.areas) if area.type == "zram")
+        went = []
+        for block in self._zram.writeback(mode):
+            page = self._page[self._swap.slot_at(number, block)]
+            self._copy[page] = DISK
+            went.append(page)
+            if self._has_witness:
+                self._witness.written_back(page, (number, block))
+        return went

@@ -1,238 +1,273 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The designs that pages can leave memory by, each built from its parts for one machine."""
+"""The designs that pages can leave memory by, a row each: whatever tells one from another."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
 from types import MappingProxyType
+from typing import Literal
 
 from ghostswap import kernels
-from ghostswap.codecs.lengths import for_zram, for_zswap
-from ghostswap.designs import metadata
-from ghostswap.designs.backend import Redraws, Swapping
-from ghostswap.designs.slotted import SwapState
-from ghostswap.designs.virtual import VirtualPlaces, VirtualSwap
 from ghostswap.errors import UsageError
-from ghostswap.kernels import Kernel, Reclaim
-from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swap.in_order import SwapInfo, SwapSpace, SwapType
-from ghostswap.mm.swap.slot_map import RULES, SWAPFILE_CLUSTER
-from ghostswap.mm.swap.swapfile import ExactSwapSpace
-from ghostswap.mm.swap.tiers import Tiers
-from ghostswap.mm.zram import Zram
-from ghostswap.mm.zswap.zswap import Zswap
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.kernels import v6_1, v6_18, v7_1, v7_2
+from ghostswap.kernels.rules import Field, Kernel, MetadataRules, Per, Reclaim
+from ghostswap.mm.swap.swap_info import SwapArea, SwapType
+from ghostswap.units import printable
 
-#: zram's usual priority as a swap area, above all that swapon gives by itself.
-ZRAM_PRIO = 100
+#: Where pages live: compressed in memory (zswap's pool, or zram's), or on disk.
+Backend = Literal["zswap", "disk"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """zswap's module parameters and zram's attributes, by their names.
+class Moves(Enum):
+    """How a page-table entry leads to its page, and so what moving the page elsewhere takes."""
 
-    :ivar ram: ``MemTotal`` in bytes, which ``max_pool_percent`` is of.
-    :ivar zpool: one of the kernel's, its default where ``None``.
-    :ivar size: bytes of an area that is imagined, its header included; as large as need be where
-        ``None``, and 0 for no area at all.
-    :ivar disksize: zram's, in bytes; as *size* where ``None``.
-    :ivar mem_limit: zram's, in bytes, 0 for none.
-    :ivar has_backing_dev: whether zram has one.
-    :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
-    :ivar cpus: that take slots in turn.
-    """
-
-    ram: int
-    max_pool_percent: int = 20
-    accept_threshold_percent: int = 90
-    zpool: str | None = None
-    size: int | None = None
-    disksize: int | None = None
-    mem_limit: int = 0
-    has_backing_dev: bool = False
-    tiers: str = ""
-    cpus: int = 1
+    SLOT = "the entry is a slot of the area, reserved when the page left"
+    TABLE = "the entry is a block of zram, whose table says where the page is"
+    DESCRIPTOR = "the entry is a virtual slot, whose descriptor says where the page is"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """A design, ready for pages."""
+class Design:
+    """A way to keep pages that left memory.
 
-    swapping: Swapping
-    swap: SwapSpace
-    tiers: Tiers
-    zswap: Zswap | None = None
-    zram: Zram | None = None
-
-
-#: Design -> the type of the area to imagine where none is given; as large as need be.
-IMAGINED: Mapping[str, SwapType | None] = MappingProxyType(
-    {
-        "disk": "full",
-        "classic": "full",
-        "ghost": "ghost",
-        "ghost-dynamic": "ghost",
-        "zram": None,
-        "vswap": None,
-        "vswap-ste": None,
-    }
-)
-#: Designs of kernels that are newer than all that are known.
-_NEEDS_MEMCG_LRU = ("ghost-dynamic", "vswap", "vswap-ste")
-#: The kernel whose zswap virtual swap has, whichever is asked for: it was never ported to older
-#: ones, whose zswap keeps entries that were loaded and evicts them by the page.
-_VIRTUAL_BASE = "6.18"
-#: A dynamic ghost is a device, which takes no disk; any other is a file of one page.
-GHOST_DEVICE = "/dev/ghostswap"
-#: Its size in pages of memory, as it was tested: the number is free, and once (phase 4, 14/15)
-#: was 1. The kernel rounds it up to whole clusters.
-_DYNAMIC_GHOST_RAM = 8
-
-
-#: Where :mod:`ghostswap.designs.metadata` has one design for both.
-_WORDS = {
-    "disk": "a swapfile or partition by itself, no zswap before it",
-    "classic": "zswap over a swapfile or partition",
-}
-
-
-def has_zswap(design: str) -> bool:
-    """Whether *design* has zswap in it."""
-    return design not in ("disk", "zram")
-
-
-def takes_size(design: str, areas: Sequence[SwapInfo]) -> bool:
-    """Whether ``Parameters.size`` makes a difference to *design* over *areas*."""
-    return design == "zram" or _lacks_area(design, _of_use(design, areas))
-
-
-def record(design: str) -> metadata.Design:
-    """What *design* is, whether a kernel has it, and what it takes; disk alone is as classic."""
-    found = metadata.get("classic" if design == "disk" else design)
-    return replace(found, description=_WORDS.get(design, found.description))
-
-
-def is_on(design: str, kernel: Kernel) -> bool:
-    """Whether *design* could be on *kernel*."""
-    return design not in _NEEDS_MEMCG_LRU or kernel.reclaim is Reclaim.MEMCG_LRU
-
-
-def check(design: str, kernel: Kernel) -> None:
-    """Refuse a *design* that could not be on *kernel*.
-
-    :raises UsageError: saying on which it is.
+    :ivar status: "merged", "merged in" a release, or "posted, not merged".
+    :ivar description: one line.
+    :ivar area: the type of the area that it imagines where it is given none of that type; ``None``
+        for a design that imagines none.
+    :ivar has_zswap: zswap stands before the rest.
+    :ivar moves: how an entry leads to its page.
+    :ivar fields: what it keeps in memory, by what its kernel keeps.
+    :ivar backends: where its pages can live; the zeromap is everywhere.
+    :ivar sized: pages in zswap take slots of an area that somebody gave a size.
+    :ivar device: its area is a device that takes no disk, at this path.
+    :ivar per_ram: the size of its area, in units of the machine's memory, where none is given.
+    :ivar base: the kernel whose zswap it has, whichever is asked for: it was never ported to older
+        ones, whose zswap keeps entries that were loaded and evicts them by the page.
+    :ivar needs_memcg_lru: only kernels whose zswap has a list for each cgroup can have it.
+    :ivar runs: it can be simulated; else its metadata is all that is known.
+    :ivar counted: its metadata stands in tables of its own.
     """
-    if not is_on(design, kernel):
+
+    name: str
+    status: str
+    description: str
+    area: SwapType | None
+    fields: Callable[[MetadataRules], tuple[Field, ...]]
+    has_zswap: bool = True
+    moves: Moves = Moves.SLOT
+    backends: tuple[Backend, ...] = ("zswap", "disk")
+    sized: bool = True
+    device: str | None = None
+    per_ram: int = 0
+    base: str | None = None
+    needs_memcg_lru: bool = False
+    runs: bool = True
+    counted: bool = True
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether an entry is a virtual slot, behind which pages move."""
+        return self.moves is Moves.DESCRIPTOR
+
+    @property
+    def is_zram(self) -> bool:
+        """Whether it is a swap area in compressed memory."""
+        return self.moves is Moves.TABLE
+
+    def is_on(self, kernel: Kernel) -> bool:
+        """Whether it could be on *kernel*."""
+        return not self.needs_memcg_lru or kernel.zswap.reclaim is Reclaim.MEMCG_LRU
+
+    def check(self, kernel: Kernel) -> None:
+        """Refuse a *kernel* that it could not be on.
+
+        :raises UsageError: saying on which it is.
+        """
+        if self.is_on(kernel):
+            return
+        nearest = next(name for name in kernels.RELEASES if self.is_on(kernels.get(name)))
         raise UsageError(
-            f"{design} is for newer kernels than Linux {kernel.name}",
-            f"Linux {next(name for name in kernels.RELEASES if is_on(design, kernels.get(name)))}"
-            " is the nearest",
+            f"{self.name} is for newer kernels than Linux {kernel.name}",
+            f"Linux {nearest} is the nearest",
         )
 
+    def kernel(self, asked: Kernel) -> Kernel:
+        """The kernel whose parts it is made of, where *asked* is wanted."""
+        return asked if self.base is None else kernels.get(self.base)
 
-def build(
-    design: str,
-    kernel: Kernel,
-    measured: array[int],
-    areas: Sequence[SwapInfo],
-    cgroups: Sequence[Cgroup],
-    parameters: Parameters,
-    redraws: Redraws = (),
-    seed: int = 0,
-) -> Parts:
-    """Build *design* over *areas*, or over what it imagines where there are none.
+    def can_use(self, area: SwapArea) -> bool:
+        """Whether pages of this design could go to *area*."""
+        return area.type != "ghost" or (self.area == "ghost" and self.device is None)
 
-    :param design: a key of :data:`IMAGINED`.
-    :param measured: by page, see :mod:`ghostswap.codecs.lengths`.
-    :param redraws: by cgroup, page -> what it measures after it was written to.
-    :param seed: of whatever addresses decide in the kernel.
-    :raises TierError: where the kernel would not take the tiers; UsageError as :func:`check`.
+    def lacks_area(self, areas: Sequence[SwapArea]) -> bool:
+        """Whether it imagines an area in front of *areas*."""
+        return self.area is not None and all(area.type != self.area for area in areas)
+
+    def takes_size(self, areas: Sequence[SwapArea]) -> bool:
+        """Whether the size of an imagined area makes a difference to it over *areas*."""
+        return self.is_zram or self.lacks_area([area for area in areas if self.can_use(area)])
+
+
+_CLUSTER_INFO = v7_1.cluster_info(48)
+_REVERSE_MAP = Field("reverse map", 8, Per.DISK, in_clusters=True)
+_VIRTUAL_TABLE = Field("virtual table", 8, Per.USED, in_clusters=True)
+_OF_ZSWAP = ("zswap tree", "zswap_entry")
+
+
+def _classic(rules: MetadataRules) -> tuple[Field, ...]:
+    return rules.slot_maps + rules.in_use
+
+
+def _without_zswap(rules: MetadataRules) -> tuple[Field, ...]:
+    return tuple(field for field in _classic(rules) if field.name not in _OF_ZSWAP)
+
+
+def _zram_table(rules: MetadataRules) -> Field:
+    return Field("zram table", rules.zram_entry, Per.SLOT)  # from disksize on
+
+
+def _zram(rules: MetadataRules) -> tuple[Field, ...]:
+    return (_zram_table(rules), *_without_zswap(rules))
+
+
+def _always(*fields: Field) -> Callable[[MetadataRules], tuple[Field, ...]]:
+    return lambda _: fields
+
+
+def _rows(*rows: Design) -> Mapping[str, Design]:
+    return MappingProxyType({row.name: row for row in rows})
+
+
+_MERGED, _POSTED = "merged", "posted, not merged"
+
+DESIGNS = _rows(
+    Design(
+        "disk",
+        _MERGED,
+        "a swapfile or partition by itself, no zswap before it",
+        area="full",
+        fields=_without_zswap,
+        has_zswap=False,
+        backends=("disk",),
+        counted=False,
+    ),
+    Design("classic", _MERGED, "zswap over a swapfile or partition", "full", _classic),
+    Design(
+        "classic-p3",
+        "merged in 7.1",
+        "swap table, phase 3: the count of a slot moves from swap_map into the table",
+        "full",
+        _always(*_classic(v7_1.KERNEL.metadata)),
+        runs=False,
+    ),
+    Design(
+        "classic-p4",
+        "merged in 7.2",
+        "swap table, phase 4: unused slots take 48 bytes a cluster, and nothing else",
+        "full",
+        _always(*_classic(v7_2.KERNEL.metadata)),
+        runs=False,
+    ),
+    Design(
+        "ghost",
+        _POSTED,
+        "ghost swapfile RFC: zswap over an area without disk, its slots as any area's",
+        "ghost",
+        _classic,
+        backends=("zswap",),
+    ),
+    Design(
+        "ghost-dynamic",
+        _POSTED,
+        "phase 4's dynamic ghost, no size to choose; on disk only with a reverse map",
+        "ghost",
+        _always(v6_18.SWAP_TABLE, _VIRTUAL_TABLE, _REVERSE_MAP, v6_1.zswap_entry(48), v6_1.HANDLE),
+        sized=False,
+        device="/dev/ghostswap",
+        # As it was tested: the number is free, and once (phase 4, 14/15) was 1. The kernel rounds
+        # the size up to whole clusters.
+        per_ram=8,
+        needs_memcg_lru=True,
+    ),
+    Design(
+        "vswap",
+        _POSTED,
+        "virtual swap v3 to v6: a descriptor for each page out, no disk before it is written",
+        None,
+        _always(
+            Field("area bitmaps", Fraction(1, 4), Per.SLOT),
+            Field("desc: backend", 8, Per.USED, in_clusters=True),
+            Field("desc: folio or shadow", 8, Per.USED, in_clusters=True),
+            Field("desc: swap_count", 4, Per.USED, in_clusters=True),
+            Field("desc: memcgid", 2, Per.USED, in_clusters=True),
+            Field("desc: type, in_swapcache", 2, Per.USED, in_clusters=True),
+            Field("cluster bitmap", Fraction(1, 8), Per.USED, in_clusters=True),
+            _REVERSE_MAP,
+            v6_1.zswap_entry(56),
+            v6_1.HANDLE,
+        ),
+        moves=Moves.DESCRIPTOR,
+        sized=False,
+        base="6.18",
+        needs_memcg_lru=True,
+    ),
+    Design(
+        "vswap-ste",
+        _POSTED,
+        "virtual swap, swap table edition (RFC v1): the descriptor is phase 4's tables",
+        None,
+        _always(
+            _CLUSTER_INFO,
+            v6_18.SWAP_TABLE,
+            _VIRTUAL_TABLE,
+            v7_2.MEMCG_TABLE,
+            _REVERSE_MAP,
+            Field("memcg table, unused", 2, Per.DISK, in_clusters=True),
+            v6_1.zswap_entry(48),
+            v6_1.HANDLE,
+        ),
+        moves=Moves.DESCRIPTOR,
+        sized=False,
+        base="6.18",
+        needs_memcg_lru=True,
+    ),
+    Design(
+        "zswap-zram",
+        _MERGED,
+        "zswap over a swap area in compressed memory, which is compressing twice",
+        None,
+        lambda rules: (_zram_table(rules), *_classic(rules)),
+        moves=Moves.TABLE,
+        backends=("zswap",),
+        counted=False,
+    ),
+    Design(
+        "zram",
+        _MERGED,
+        "a swap area in compressed memory, in place of zswap",
+        None,
+        _zram,
+        has_zswap=False,
+        moves=Moves.TABLE,
+        backends=("zswap",),
+    ),
+)
+
+#: Names of those that can be simulated, and of those whose metadata is listed.
+RUN = tuple(name for name, row in DESIGNS.items() if row.runs)
+COUNTED = tuple(name for name, row in DESIGNS.items() if row.counted)
+
+
+def get(name: str) -> Design:
+    """The row of design *name*.
+
+    :raises UsageError: for one that is not known, naming those that are.
     """
-    check(design, kernel)
-    pages = len(measured)
-    is_zram, is_virtual = design == "zram", design in ("vswap", "vswap-ste")
-    if is_virtual:
-        kernel, parameters = kernels.get(_VIRTUAL_BASE), replace(parameters, zpool=None)
-    view = for_zram if is_zram else for_zswap
-    seen = [redraw and partial(_redraw, kernel, view, redraw) for redraw in redraws]
-    fresh = [replace(area, freed=[], written=bytearray()) for area in areas]
-    areas = _areas(design, fresh, pages, parameters)
-    zram = None
-    if is_zram:
-        sizes = (parameters.disksize, parameters.size, (pages + 1) * PAGE_SIZE)
-        disksize = next(size for size in sizes if size is not None)
-        device = SwapInfo("zram0", "zram", disksize // PAGE_SIZE - 1, prio=ZRAM_PRIO)
-        areas = [*_with_slots(device), *areas]
-        zram = Zram(kernel, parameters.mem_limit)
-    # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
-    rules = RULES[kernel.name]
-    if design == "ghost-dynamic":
-        swap = SwapSpace(areas, rules)
-    else:
-        swap = ExactSwapSpace(areas, rules, cpus=parameters.cpus)
-    tiers = Tiers(areas)
-    tiers.write(parameters.tiers)
-    lengths = view(kernel, measured)
-    if not has_zswap(design):
-        state = SwapState(kernel, lengths, swap, None, cgroups, seen, zram)
-        state.has_backing_dev = parameters.has_backing_dev
-        return Parts(state, swap, tiers, zram=zram)
-    places = VirtualPlaces(pages, swap, cgroups) if is_virtual else None
-    zswap = Zswap(
-        kernel,
-        parameters.ram,
-        places or swap,
-        parameters.max_pool_percent,
-        parameters.accept_threshold_percent,
-        zpool=parameters.zpool,
-        cgroups=cgroups,
-        seed=seed,
-    )
-    if places is not None:
-        virtual = VirtualSwap(lengths, swap, places, zswap, cgroups, seen)
-        return Parts(virtual, swap, tiers, zswap)
-    state = SwapState(kernel, lengths, swap, zswap, cgroups, seen)
-    return Parts(state, swap, tiers, zswap)
-
-
-def _areas(
-    design: str, areas: Sequence[SwapInfo], pages: int, parameters: Parameters
-) -> list[SwapInfo]:
-    """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
-    areas = _of_use(design, areas)
-    wanted = IMAGINED[design]
-    if wanted is None or parameters.size == 0 or not _lacks_area(design, areas):
-        return areas
-    size = pages if parameters.size is None else parameters.size // PAGE_SIZE - 1
-    if design == "ghost-dynamic":
-        device = parameters.size or max(pages * PAGE_SIZE, _DYNAMIC_GHOST_RAM * parameters.ram)
-        size = -(-device // (SWAPFILE_CLUSTER * PAGE_SIZE)) * SWAPFILE_CLUSTER
-    path = GHOST_DEVICE if design == "ghost-dynamic" else "(imagined)"
-    above = max((area.prio + 1 for area in areas if area.prio is not None), default=None)
-    return [*_with_slots(SwapInfo(path, wanted, size, prio=above)), *areas]
-
-
-def _of_use(design: str, areas: Sequence[SwapInfo]) -> list[SwapInfo]:
-    return [area for area in areas if area.type != "ghost" or design == "ghost"]
-
-
-def _lacks_area(design: str, areas: Sequence[SwapInfo]) -> bool:
-    wanted = IMAGINED[design]
-    return wanted is not None and all(area.type != wanted for area in areas)
-
-
-def _with_slots(area: SwapInfo) -> list[SwapInfo]:
-    """*area*; none where it would be no more than a header, which swapon refuses."""
-    return [area] if area.pages and area.pages > 0 else []
-
-
-def _redraw(
-    kernel: Kernel,
-    view: Callable[[Kernel, array[int]], array[int]],
-    redraw: Callable[[int], int],
-    page: int,
-) -> int:
-    return view(kernel, array("H", (redraw(page),)))[0]
+    try:
+        return DESIGNS[name]
+    except KeyError:
+        known = f"known: {', '.join(DESIGNS)}"
+        raise UsageError(f'unknown design: "{printable(name)}"', known) from None

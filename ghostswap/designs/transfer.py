@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ghostswap.designs.table import Design, Moves
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -68,11 +70,9 @@ class Held:
 
 #: A page's length and codec, in bytes.
 _DESCRIPTOR = 8
-#: Designs by how a page's entry leads to it.
-_VIRTUAL = ("vswap", "vswap-ste")
 
 
-def to_disk(design: str, held: Held) -> Cost:
+def to_disk(design: Design, held: Held) -> Cost:
     """Write all compressed pages of *held* to disk, but for those that are stuck.
 
     Where all are, what it would take to give them other slots is stated: every entry of every page
@@ -82,17 +82,19 @@ def to_disk(design: str, held: Held) -> Cost:
     if not pages:
         if not held.stuck:
             return Cost()
-        walk = held.mapped if design != "zram" else 0
+        walk = held.mapped if design.moves is Moves.SLOT else 0
         return Cost(possible=False, pages=held.stuck, pte_reads=walk, pte_writes=held.stuck)
     moved = Cost(pages=pages, decompressions=pages, disk_writes=pages, free_pages=1)
-    if design in _VIRTUAL:
+    if design.moves is Moves.DESCRIPTOR:
         return replace(moved, table_words=pages, reverse_map_writes=pages, slots_taken=pages)
-    if design == "zram":  # the block keeps its number; the table says where on the backing device
+    if (
+        design.moves is Moves.TABLE
+    ):  # the block keeps its number; the table says where on the backing device
         return replace(moved, table_words=pages, slots_taken=pages)
     return moved  # the slot was reserved when the page left
 
 
-def to_disk_compressed(design: str, held: Held) -> Cost:
+def to_disk_compressed(design: Design, held: Held) -> Cost:
     """The same where pages are written as they lie in the pool, each in a slot of its own.
 
     That is a prototype which nobody has run: it saves decompressions, but no disk; a page that
@@ -104,13 +106,13 @@ def to_disk_compressed(design: str, held: Held) -> Cost:
     return replace(cost, decompressions=0, descriptor_bytes=cost.pages * _DESCRIPTOR)
 
 
-def swapoff(design: str, held: Held) -> Cost:
+def swapoff(design: Design, held: Held) -> Cost:
     """Bring all pages of *held* that are in the design's areas back to memory.
 
     Of virtual swap only the disk can be switched off: what is on it comes back behind its virtual
     slot, and the entries are put right as they are touched.
     """
-    if design in _VIRTUAL:
+    if design.moves is Moves.DESCRIPTOR:
         return Cost(
             pages=held.disk,
             table_words=held.disk,

@@ -9,15 +9,14 @@ and only that is charged to ``memory.swap.max``.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from ghostswap.designs.backend import NO_COPY, ORIGINS, Redraws, Swapping
+from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swap.in_order import SwapSpace
+from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.vmscan.pageout import ACTIVATE, DISK, FREED, WRITING, ZERO, ZSWAP, Origin, Out
 from ghostswap.mm.zswap.zswap import Zswap
-
-_NO_SLOT = -1
+from ghostswap.page import ZEROS
 
 
 class VirtualPlaces:
@@ -29,7 +28,7 @@ class VirtualPlaces:
     has_ghost = False
 
     def __init__(self, pages: int, swap: SwapSpace, cgroups: Sequence[Cgroup]) -> None:
-        self.physical = array("i", [_NO_SLOT]) * pages  # by page, its slot on disk
+        self.physical = array("i", [NO_SLOT]) * pages  # by page, its slot on disk
         self.cgroup_of = array("H", [0]) * pages
         self._swap = swap
         self._cgroups = cgroups
@@ -65,37 +64,40 @@ class VirtualPlaces:
         if slot >= 0:
             self._swap.free(slot)
             self._cgroups[self.cgroup_of[page]].charge_swap(-1)
-            self.physical[page] = _NO_SLOT
+            self.physical[page] = NO_SLOT
 
 
-class VirtualSwap(Swapping):
+class VirtualSwap(Backend):
     """Virtual slots, one for each page and numbered as the pages are."""
 
     charges_slots = False
 
     def __init__(
         self,
-        lengths: array[int],
+        contents: Contents,
+        view: View,
         swap: SwapSpace,
         places: VirtualPlaces,
         zswap: Zswap,
-        cgroups: Sequence[Cgroup],
-        redraws: Redraws = (),
     ) -> None:
-        super().__init__(lengths, zswap, cgroups, redraws)
+        super().__init__(contents, view, zswap)
+        self._virtual_zswap = zswap
         self._swap = swap
         self._places = places
 
-    def _swap_out(self, page: int, cgroup: int, length: int) -> Out:
-        assert self._zswap is not None
+    def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
         self._places.free(page)  # the copy there is stale
         self._places.cgroup_of[page] = cgroup
-        if length == 0:
+        if view == ZEROS:
             self.vmstat.swpout_zero += 1
             self._copy[page] = ZERO
+            if self._has_witness:
+                self._witness.zeroed(page)
             return FREED
-        if self._zswap.store(page, length, cgroup):
+        if self._virtual_zswap.store(page, view, cgroup):
             self._copy[page] = ZSWAP
+            if self._has_witness:
+                self._witness.stored(page)
             return FREED
         if not self._cgroups[cgroup].may_write_back():
             self.refused[cgroup] += 1
@@ -105,49 +107,58 @@ class VirtualSwap(Swapping):
             return ACTIVATE
         self.slots_at_swap_out += 1
         self._write(page)
+        self._note_write(self._places.physical[page])
+        if self._has_witness:
+            self._witness.written(page, self._swap.locate(self._places.physical[page]))
         return WRITING
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        assert self._zswap is not None
         origin = ORIGINS[self._copy[page]]
         self.swap_ins[cgroup][origin] += 1
         if origin is ZSWAP:
-            self._zswap.load(page)
+            self._virtual_zswap.load(page)
             self._copy[page] = NO_COPY
         elif origin is ZERO:
             self.vmstat.swpin_zero += 1
         else:
-            self.vmstat.pswpin += 1
+            self._note_read()
             self._cgroups[cgroup].nr_disk_swapins += 1
             if self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
                 self._places.free(page)
                 self._copy[page] = NO_COPY
         return origin
 
+    def extend(self, measured: array[int]) -> int:
+        """See :class:`~ghostswap.designs.backend.Backend`."""
+        self._places.physical.extend([NO_SLOT] * len(measured))
+        self._places.cgroup_of.extend([0] * len(measured))
+        return super().extend(measured)
+
     def has_room(self) -> bool:
-        """See :class:`~ghostswap.designs.backend.Swapping`: there are always virtual slots."""
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: there are always virtual slots."""
         return True
 
-    def forget(self, pages: Iterable[int]) -> None:
-        """See :class:`~ghostswap.designs.backend.Swapping`."""
-        assert self._zswap is not None
-        for page in pages:
+    def forget(self, first: int, pages: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        for page in range(first, first + pages):
             self._kept[page] = 0
-            self._zswap.invalidate(page)
+            self._virtual_zswap.invalidate(page)
             self._places.free(page)
             self._copy[page] = NO_COPY
 
     def can_write_back(self, page: int) -> bool:  # noqa: ARG002  # all are alike
-        """See :class:`~ghostswap.designs.backend.Swapping`: wherever a disk is or comes to be."""
+        """See :class:`~ghostswap.designs.backend.Backend`: wherever a disk is or comes to be."""
         return True
 
     def _written_back(self, slot: int) -> None:
         self.slots_at_writeback += 1
         self._write(slot)
-        self.on_writeback(slot, self._places.cgroup_of[slot])
+        self._note_alone()
+        self._mapper.write_back(slot, self._places.cgroup_of[slot])
+        if self._has_witness:
+            self._witness.written_back(slot, self._swap.locate(self._places.physical[slot]))
 
     def _write(self, slot: int) -> None:
         self._swap.written(self._places.physical[slot])
-        self.vmstat.pswpout += 1
         self._copy[slot] = DISK

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+from ghostswap import signals
+from ghostswap.errors import TargetError
+
 #: Whoever holds a flock(2) on it has the kernel's swap to himself; ghostswap's tests do as well.
-LOCK = "/tmp/ghostswap-kernel.lock"
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+#: /run is root's, so that nobody else can make the file or hold it.
+LOCK = "/run/ghostswap.lock"
 
 
 @contextmanager
@@ -20,11 +23,12 @@ def kernel_lock(waiting: Callable[[], None]) -> Iterator[None]:
     """Have the kernel to oneself.
 
     :param waiting: called before waiting for whoever has it.
+    :raises TargetError: where :data:`LOCK` cannot be opened, which takes root.
     """
     try:
-        fd = os.open(LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        fd = os.open(LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fd = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise TargetError.from_os(LOCK, error, "cannot lock the kernel's swap") from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,25 +43,15 @@ def kernel_lock(waiting: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def undoing() -> Iterator[ExitStack]:
     """A stack of what is to be undone; no signal that asks to stop cuts the undoing short."""
-    handlers = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    handlers = {number: signal.signal(number, _interrupt) for number in signals.ENDING}
     undo = ExitStack()
     try:
         yield undo
     finally:
-        with unstopped():
+        with signals.held():
             undo.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def unstopped() -> Iterator[None]:
-    """Put off signals that ask to stop: for a change and the note of how to undo it."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

@@ -12,7 +12,7 @@ from dataclasses import fields
 
 from ghostswap.errors import GhostswapError, TargetError
 from ghostswap.mm.zram import MmStat
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 _CONTROL = "/sys/class/zram-control"
 _IO_STAT = ("failed_reads", "failed_writes", "invalid_io", "notify_free")

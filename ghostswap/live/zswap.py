@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 
 from ghostswap.area.header.header import NATIVE, Header
 from ghostswap.errors import GhostswapError, TargetError
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 _PARAMETERS = "/sys/module/zswap/parameters"
 _DEBUGFS = "/sys/kernel/debug"

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ghostswap.mm.swap.in_order import ALL_TIERS
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.mm.swap.swap_info import ALL_TIERS
+from ghostswap.page import PAGE_SIZE
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +24,8 @@ class Cgroup:
     :ivar lineage: this group and all above it, upwards.
     :ivar zswap_limited: those of them that have a *zswap_max* from the start.
     :ivar zswap_bytes: ``memory.zswap.current``: compressed lengths, not pages of the pool.
-    :ivar zswapped: pages in zswap.
+    :ivar zswapped: pages in zswap; of them
+    :ivar zswap_incomp: those that are kept as they are (``memory.stat``'s has their bytes).
     :ivar swap_pages: ``memory.swap.current`` in pages: slots, wherever their pages are.
     :ivar memory_pages: pages of processes in memory, and of the kernel on their behalf; together
         with the bytes in zswap ``memory.current``.
@@ -40,6 +41,7 @@ class Cgroup:
     swap_pages: int = 0
     zswap_bytes: int = 0
     zswapped: int = 0
+    zswap_incomp: int = 0
     nr_disk_swapins: int = 0
     memory_pages: int = 0
     lineage: tuple[Cgroup, ...] = field(init=False, repr=False)
@@ -68,11 +70,15 @@ class Cgroup:
         """``mem_cgroup_zswap_writeback_enabled()``: no group up to the root forbids it."""
         return all(group.zswap_writeback for group in self.lineage)
 
-    def charge_zswap(self, pages: int, size: int) -> None:
-        """``obj_cgroup_charge_zswap()``; below 0 ``obj_cgroup_uncharge_zswap()``."""
+    def charge_zswap(self, pages: int, size: int, as_is: int = 0) -> None:
+        """``obj_cgroup_charge_zswap()``; below 0 ``obj_cgroup_uncharge_zswap()``.
+
+        :param as_is: of the *pages*, those that did not compress.
+        """
         for group in self.lineage:
             group.zswapped += pages
             group.zswap_bytes += size
+            group.zswap_incomp += as_is
 
     def try_charge_swap(self) -> bool:
         """``__mem_cgroup_try_charge_swap()``: charge a slot, if no limit up to the root forbids."""
@@ -93,6 +99,11 @@ class Cgroup:
             if group.swap_pages * 2 >= most:
                 return True
         return False
+
+    @property
+    def is_swap_limited(self) -> bool:
+        """Whether some group up to the root has a ``memory.swap.max``."""
+        return bool(self._swap_limits)
 
     def has_swap(self) -> bool:
         """``mem_cgroup_get_nr_swap_pages()``: whether any slot may still be taken."""

@@ -7,13 +7,15 @@ Modelled: drivers/block/zram/zram_drv.c, Linux 6.1 to 6.18.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ghostswap.kernels import Kernel
+from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.zpool.size_class import Filling, size_classes
 from ghostswap.mm.zpool.zsmalloc import Pool
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE, SAME, ZEROS
 
 #: What ``writeback`` may be told to take.
 WritebackMode = Literal["huge", "idle", "huge_idle"]
@@ -85,26 +87,74 @@ class Zram:
         self, kernel: Kernel, mem_limit: int = 0, writeback_limit: int | None = None
     ) -> None:
         self._pool = Pool(rules=kernel.zsmalloc)
-        self._writeback_step = kernel.zram_writeback_step
+        self._writeback_step = kernel.zram.writeback_step
         self._limit_pages = -(-mem_limit // PAGE_SIZE)
         self.writeback_limit = writeback_limit
         self.mm_stat = MmStat(mem_limit=self._limit_pages * PAGE_SIZE)
         self.bd_stat = BdStat()
         self.failed_writes = 0
+        # As long as blocks are only written in runs, numbers of them by length are enough.
+        self._filling: Filling | None = Filling(size_classes(rules=kernel.zsmalloc))
+        self._put_off: list[tuple[int, array[int]]] = []
         # By block: the handle in the pool, 0 without one; flags and length.
         self._handle = array("Q")
         self._flags = array("H")
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a *mem_limit*, so that a block may be refused."""
+        return self._limit_pages > 0
+
+    def write_run(self, index: int, views: array[int]) -> None:
+        """Write a new block of each view, from *index* on; there is no *mem_limit*.
+
+        :param views: zram's of pages (:mod:`ghostswap.page`); ``ZEROS`` leaves a block out.
+        """
+        if self._filling is None:
+            for block, view in enumerate(views, index):
+                if view != ZEROS:
+                    self.write(block, view)
+            return
+        for view, count in Counter(views).items():
+            if view == SAME:
+                self.mm_stat.add(0, count)
+            elif view != ZEROS:
+                self.mm_stat.add(view, count)
+                self._filling.store(view, count)
+        self.mm_stat.set_pool_pages(self._filling.pages)
+        self._put_off.append((index, views[:]))
+
+    def _make_blocks(self) -> None:
+        """Make the table of what was written in runs."""
+        if self._filling is None:
+            return
+        self._filling = None
+        for index, views in self._put_off:
+            self._make_room(index + len(views) - 1)
+            for block, view in enumerate(views, index):
+                if view == SAME:
+                    self._flags[block] = _STORED
+                elif view != ZEROS:
+                    self._handle[block] = self._pool.malloc(view)
+                    self._flags[block] = _STORED | view
+        self._put_off.clear()
+
+    def _make_room(self, index: int) -> None:
+        missing = index + 1 - len(self._flags)
+        if missing > 0:
+            self._handle.frombytes(bytes(missing * self._handle.itemsize))
+            self._flags.frombytes(bytes(missing * self._flags.itemsize))
+
     def write(self, index: int, length: int) -> bool:
         """Write block *index*; whether that went well.
 
-        :param length: what the codec's ``lengths`` say for zram: 0 where same-filled, 4096 where
-            huge.
+        :param length: zram's view of the page (:mod:`ghostswap.page`): ``SAME`` where same-filled,
+            4096 where huge.
         """
-        if index >= len(self._flags):
-            missing = index + 1 - len(self._flags)
-            self._handle.extend([0] * missing)
-            self._flags.extend([0] * missing)
+        self._make_blocks()
+        self._make_room(index)
+        if length == SAME:
+            length = 0
         handle = 0
         if length:
             handle = self._pool.malloc(length)
@@ -123,12 +173,14 @@ class Zram:
 
     def read(self, index: int) -> None:
         """Read block *index*, which is idle no more; from the backing device if it is there."""
+        self._make_blocks()
         if index < len(self._flags):
             self._flags[index] &= ~_IDLE & 0xFFFF
             self.bd_stat.bd_reads += bool(self._flags[index] & _WB)
 
     def slot_free_notify(self, index: int) -> None:
         """Forget block *index*, as swap does when the slot is free, and a discard."""
+        self._make_blocks()
         if index < len(self._flags):
             self._free(index)
 
@@ -138,6 +190,7 @@ class Zram:
 
     def mark_idle(self) -> None:
         """``echo all > idle``: whatever is not accessed until :meth:`writeback` is cold."""
+        self._make_blocks()
         for index in self._in_pool():
             self._flags[index] |= _IDLE
 
@@ -146,6 +199,7 @@ class Zram:
 
         :return: the numbers of the blocks that went there, in the order that the kernel takes.
         """
+        self._make_blocks()
         chosen = self._to_write_back(mode)[: self.writeback_limit]
         for index in chosen:
             self._free(index)

@@ -11,9 +11,6 @@ from typing import Protocol
 
 from ghostswap.errors import TargetError
 
-#: Bytes in a page of every source (x86-64; other page sizes come with their kernels).
-PAGE_SIZE = 4096
-
 
 class Why(StrEnum):
     """Why pages were not handed out; the values are keys of JSON and stay what they are."""

@@ -11,8 +11,9 @@ from itertools import accumulate
 from random import Random
 
 from ghostswap.errors import UsageError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import SYNTHETIC
-from ghostswap.pages.source import PAGE_SIZE, Account
+from ghostswap.pages.source import Account
 from ghostswap.units import printable
 
 #: As many pages as 32-bit numbers can name.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ghostswap.designs import transfer
+from ghostswap.designs import table, transfer
 from ghostswap.designs.transfer import Cost
 from ghostswap.pages.touches import Touches
 from ghostswap.study.outcome import Outcome
@@ -48,12 +48,12 @@ class Contender:
     @property
     def to_disk(self) -> Cost:
         """What it takes to move what is compressed to disk."""
-        return transfer.to_disk(self.outcome.design, self.outcome.held)
+        return transfer.to_disk(table.get(self.outcome.design), self.outcome.held)
 
     @property
     def swapoff(self) -> Cost:
         """What it takes to bring all back."""
-        return transfer.swapoff(self.outcome.design, self.outcome.held)
+        return transfer.swapoff(table.get(self.outcome.design), self.outcome.held)
 
     def swap_ins(self, origin: str) -> int:
         """Pages that came back from *origin*."""
@@ -82,7 +82,7 @@ def _moved(count: Callable[[Cost], int]) -> Callable[[Contender], float | None]:
 
 ROWS = (
     Row("freed_bytes", "memory freed, net", "bytes", 1, lambda c: c.outcome.freed_bytes),
-    Row("pgmajfault", "major faults", "count", -1, lambda c: c.outcome.vmstat["pgmajfault"]),
+    Row("pgmajfault", "major faults", "count", -1, lambda c: c.outcome.vmstat.get("pgmajfault", 0)),
     Row("swap_ins_zero", "  from the zeromap", "count", 0, lambda c: c.swap_ins("zero")),
     Row("swap_ins_zswap", "  from zswap", "count", 0, lambda c: c.swap_ins("zswap")),
     Row("swap_ins_zram", "  from zram", "count", 0, lambda c: c.swap_ins("zram")),

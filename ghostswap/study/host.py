@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ghostswap.mm.swap.in_order import SwapType
+from ghostswap import kernels
+from ghostswap.designs.build import Parameters
+from ghostswap.mm.swap.swap_info import SwapType
+from ghostswap.mm.zram import WritebackMode
 from ghostswap.pages.touches import WriteRule
 
 #: Which page leaves memory: the kernel's two lists, or whatever was not touched for longest.
@@ -41,16 +43,15 @@ class Group:
     Limits are in bytes and ``None`` where there is none.
 
     :ivar parent: name of the group above it, ``None`` for one right below the root.
-    :ivar source: spec of its memory, as ``simulate --pages`` takes it; ``None`` for a group that
-        only holds others.
-    :ivar touches: spec of its workload, as ``simulate --touches`` takes it; ``None`` for a process
+    :ivar source: spec of its memory, as :func:`ghostswap.pages.open_source` takes it; ``None`` for
+        a group that only holds others.
+    :ivar touches: spec of its workload, as :mod:`ghostswap.pages.trace` takes it; ``None`` for one
         that writes its memory once and sleeps.
     :ivar write_ratio: share of touches that write, or ``odd`` for those of odd pages; ``None``
         where *touches* says it itself.
     :ivar changed_ratio: share of written pages whose content, so whose length, is another then.
     :ivar limit_frames: ``memory_max`` in pages, less what the kernel takes of it; in its place.
     :ivar swap_tiers_max: ``memory.swap.tiers.max``: tier -> ``max`` or ``0``.
-    :ivar at: field -> a context in which errors say where the user wrote it.
     """
 
     name: str
@@ -65,49 +66,37 @@ class Group:
     zswap_max: int | None = None
     zswap_writeback: bool = True
     swap_tiers_max: Mapping[str, str] = field(default_factory=dict)
-    at: Callable[[str], AbstractContextManager[object]] = field(
-        default=nullcontext, compare=False, repr=False
-    )
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """Everything that a simulation with a workload is made of.
+class Host(Parameters):
+    """A machine, what runs on it, and the design that is tried there.
 
-    :ivar ram: bytes.
     :ivar kernel: name of a row of :data:`ghostswap.kernels.KERNELS`.
-    :ivar design: one of :data:`ghostswap.designs.table.IMAGINED`.
+    :ivar design: one of :data:`ghostswap.designs.table.RUN`.
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
-    :ivar size: bytes of the area that a design imagines where it is given none of its kind; 0 for
-        no area at all.
-    :ivar tiers: what is written to /sys/kernel/mm/swap/tiers; ``""`` for nothing.
-    :ivar zram_backing_dev: bytes of zram's backing device, 0 for none; what goes there is for the
-        user to say, so nothing does.
-    :ivar cpus: that take slots in turn, each from clusters of its own.
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
-        are always fresh; ``None`` for what the kernel does (:mod:`ghostswap.kernels.reclaim`). So
-    :ivar kernel_pages: pages that the kernel takes for each process beside its page tables.
-    :ivar seed: of whatever is drawn by lot.
+        are always fresh; ``None`` for what the kernel does (``VmscanRules``).
+    :ivar kernel_pages: pages that the kernel takes for each process beside its page tables; as
+        many as it was seen to take where ``None``.
+    :ivar folio_order: memory that is stored once leaves in folios of 2 to this power pages.
+    :ivar zram_writeback: what zram writes to its backing device in the end, where memory is stored
+        once.
     """
 
-    ram: int
-    groups: tuple[Group, ...]
-    areas: tuple[Area, ...] = ()
-    kernel: str = "6.18"
-    design: str = "ghost"
-    compressor: str = "lz4"
-    policy: Policy = "kernel"
-    cgroup_version: int = 2
-    size: int | None = None
-    tiers: str = ""
-    zpool: str | None = None
-    max_pool_percent: int = 20
-    accept_threshold_percent: int = 90
-    shrinker_enabled: bool = False
-    zram_disksize: int | None = None
-    zram_mem_limit: int = 0
-    zram_backing_dev: int = 0
-    cpus: int = 1
-    flush_every: int | None = None
-    kernel_pages: int | None = None
-    seed: int = 0
+    groups: tuple[Group, ...] = field(kw_only=True)
+    areas: tuple[Area, ...] = field(default=(), kw_only=True)
+    kernel: str = field(default=kernels.RELEASES[-1], kw_only=True)
+    design: str = field(default="ghost", kw_only=True)
+    policy: Policy = field(default="kernel", kw_only=True)
+    cgroup_version: int = field(default=2, kw_only=True)
+    shrinker_enabled: bool = field(default=False, kw_only=True)
+    flush_every: int | None = field(default=None, kw_only=True)
+    kernel_pages: int | None = field(default=None, kw_only=True)
+    folio_order: int = field(default=0, kw_only=True)
+    zram_writeback: WritebackMode | None = field(default=None, kw_only=True)
+
+    @property
+    def working(self) -> tuple[Group, ...]:
+        """The groups that have memory."""
+        return tuple(group for group in self.groups if group.source is not None)

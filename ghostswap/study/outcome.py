@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a workload came to: where the pages are, what moved, what it cost."""
+"""What a run came to: where the pages are, what moved, what it cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ghostswap.designs.metadata import Metadata
+from ghostswap.designs.slotted import Folios
 from ghostswap.designs.transfer import Held
-from ghostswap.mm.swap.in_order import SwapInfo, TierUse
 from ghostswap.mm.swap.slot_map import SlotStat
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.mm.swap.swap_info import SwapInfo, TierUse
+from ghostswap.page import PAGE_SIZE
+
+#: Counter -> the least and the most of several runs.
+Band = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class GroupOutcome:
     :ivar no_slot: times that a page could not leave for want of a slot.
     :ivar killed: whether it ran out of memory.
     :ivar swap_current: ``memory.swap.current`` in bytes; so *zswap_current*.
+    :ivar zswap_incomp: of *zswap_current*, pages that are kept as they are, as ``memory.stat`` has
+        it; ``None`` where the kernel does not count them.
     :ivar events: counters of ``memory.stat``.
     """
 
@@ -46,12 +53,13 @@ class GroupOutcome:
     killed: bool
     swap_current: int
     zswap_current: int
+    zswap_incomp: int | None
     events: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a workload came to in one design; bytes and pages, counters by their kernel names.
+    """What a run came to in one design; bytes and pages, counters by their kernel names.
 
     :ivar zswap: /sys/kernel/debug/zswap, empty where the design has none; so
     :ivar zram: mm_stat, bd_stat and failed_writes.
@@ -72,6 +80,11 @@ class Outcome:
     :ivar fresh_statistics: whether reclaim always knew how long its lists are. A kernel from 6.8 on
         goes by numbers that are up to two seconds old, and now and then kills a group for that.
     :ivar held: where the pages are in the end.
+    :ivar compressed_bytes: sum of the lengths in zswap or zram.
+    :ivar histogram: pages by compressed length, of those that were stored once.
+    :ivar folios: where folios of several pages went, if pages left so.
+    :ivar why: reasons why the kernel itself would not give the same numbers twice.
+    :ivar band: least and most, over all runs, of the counters that differ between them.
     """
 
     design: str
@@ -86,6 +99,7 @@ class Outcome:
     vmstat: dict[str, int]
     areas: tuple[SwapInfo, ...]
     groups: tuple[GroupOutcome, ...]
+    compressed_bytes: int
     metadata: Metadata
     allocated_bytes: int | None
     reserved_bytes: int
@@ -97,8 +111,12 @@ class Outcome:
     tiers: dict[str, TierUse]
     vma_readahead: bool
     held: Held
+    histogram: Mapping[int, int]
+    folios: Folios | None
     fresh_statistics: bool
     timeline: tuple[Sample, ...]
+    why: tuple[str, ...] = ()
+    band: Band = field(default_factory=dict)
 
     def counters(self) -> dict[str, int]:
         """All that may differ from run to run, by its name in JSON."""

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
-from ghostswap.area.header.header import Header
-from ghostswap.area.target.target import Target
+from ghostswap import kernels
+from ghostswap.area.header.explain import inspect
+from ghostswap.area.header.header import SWAPSPACE2
+from ghostswap.area.target.target import Target, in_use, lock, open_target
 from ghostswap.codecs import Codec
-from ghostswap.errors import GhostswapError, TargetError
-from ghostswap.mm.swap.in_order import SwapSpace
-from ghostswap.mm.zswap.zswap import Zswap
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.codecs.measure import CHUNK_PAGES
+from ghostswap.designs import table
+from ghostswap.errors import GhostswapError, TargetError, UsageError
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.page import PAGE_SIZE, SAME, WORD
+from ghostswap.pages import open_source
 from ghostswap.study.fill import Fill
-from ghostswap.study.zram_fill import ZERO, ZramFill
-
-if TYPE_CHECKING:
-    from ghostswap.mm.zram import WritebackMode
-
-_WORD = 8
+from ghostswap.study.host import Host
+from ghostswap.study.memory import Codecs, Measured, Progress, check_pages, quiet
 
 
 class Difference(GhostswapError):
@@ -49,18 +49,16 @@ def digest(page: memoryview | bytes) -> bytes:
 class _Entry:
     """A stored page.
 
-    :ivar number: of the page in the source.
-    :ivar length: as the codec's ``lengths`` have it.
+    :ivar view: what its keeper saw of it.
     """
 
-    number: int
-    length: int
+    view: int
     data: bytes
     digest: bytes
 
 
 class Store:
-    """What zswap or zram hold, by slot.
+    """What zswap or zram hold, by the page's number.
 
     :param raw_from: pages of this compressed length or more are kept as they are.
     :param damage: what happens to the bytes of a page, by its number, while they are here: for
@@ -80,70 +78,70 @@ class Store:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def slots(self) -> list[int]:
-        """Slots whose pages are here."""
+    def numbers(self) -> list[int]:
+        """The pages that are here."""
         return list(self._entries)
 
-    def store(self, slot: int, number: int, page: memoryview, length: int) -> None:
-        """Keep the page of *slot*, the *number*-th of the source.
+    def store(self, number: int, page: memoryview, view: int) -> None:
+        """Keep *page*, the *number*-th.
 
-        :param length: what the codec's ``lengths`` say of it; 0 for one word over and over.
+        :param view: what its keeper sees of it: ``SAME`` for one word over and over, else a length.
         :raises Difference: where it compresses to another length.
         """
-        if length == 0:
-            data = bytes(page[:_WORD])
-        elif length >= self._raw_from:
+        if view == SAME:
+            data = bytes(page[:WORD])
+        elif view >= self._raw_from:
             data = bytes(page)
         else:
             data = self._codec.compress(page)
-            if len(data) != length:
+            if len(data) != view:
                 raise Difference(number, f"{self._codec.name}, with {len(data)} bytes")
         if self._damage is not None:
             data = self._damage(number, data)
-        self._entries[slot] = _Entry(number, length, data, digest(page))
+        self._entries[number] = _Entry(view, data, digest(page))
 
-    def load(self, slot: int) -> bytes:
-        """Bring the page of *slot* back; it stays here too.
+    def load(self, number: int) -> bytes:
+        """Bring page *number* back; it stays here too.
 
         :raises Difference: where it is not what was stored.
         """
-        entry = self._entries[slot]
+        entry = self._entries[number]
         try:
             page = self._expand(entry)
         except ValueError:
             page = b""
         if digest(page) != entry.digest:
-            raise Difference(entry.number, self._codec.name)
+            raise Difference(number, self._codec.name)
         self.loads += 1
         return page
 
-    def take(self, slot: int) -> tuple[int, bytes]:
-        """:meth:`load`, and forget; the number of the page, and the page."""
-        page = self.load(slot)
-        return self._entries.pop(slot).number, page
+    def take(self, number: int) -> bytes:
+        """:meth:`load`, and forget."""
+        page = self.load(number)
+        del self._entries[number]
+        return page
 
     def _expand(self, entry: _Entry) -> bytes:
-        if entry.length == 0:
-            return entry.data * (PAGE_SIZE // _WORD)
-        if entry.length >= self._raw_from:
+        if entry.view == SAME:
+            return entry.data * (PAGE_SIZE // WORD)
+        if entry.view >= self._raw_from:
             return entry.data
         return self._codec.decompress(entry.data)
 
 
 class Disk:
-    """The pages of a full swap area, by the numbers of its usable slots."""
+    """The pages of a full swap area, the header being page 0."""
 
-    def __init__(self, target: Target, header: Header) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
-        self._badpages = sorted(set(header.badpages))
 
-    def write(self, slot: int, page: bytes | memoryview) -> None:
-        """Overwrite the page of *slot*.
+    def write(self, number: int, page: bytes | memoryview) -> None:
+        """Overwrite page *number*.
 
         :raises TargetError: when the system refuses.
         """
         try:
-            written = os.pwrite(self._target.fd, page, self._offset(slot))
+            written = os.pwrite(self._target.fd, page, number * PAGE_SIZE)
         except OSError as error:
             raise TargetError.from_os(self._target.path, error, "cannot write") from error
         if written != PAGE_SIZE:
@@ -160,15 +158,9 @@ class Disk:
             raise TargetError.from_os(self._target.path, error, "cannot write") from error
         os.posix_fadvise(self._target.fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def read(self, slot: int) -> bytes:
-        """The page of *slot*."""
-        return self._target.read(self._offset(slot), PAGE_SIZE)
-
-    def _offset(self, slot: int) -> int:
-        page = slot + 1  # behind the header
-        for bad in self._badpages:
-            page += bad <= page
-        return page * PAGE_SIZE
+    def read(self, number: int) -> bytes:
+        """Page *number*."""
+        return self._target.read(number * PAGE_SIZE, PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,35 +175,41 @@ class Verified:
     disk_reads: int
 
 
-class ZswapVerifier:
-    """Swaps pages out through *zswap*, which is new, and brings all of them back.
+class RoundTrip:
+    """*host*'s memory stored once with its bytes, and all of it brought back.
 
-    :param store: empty, for the bytes of the pages in zswap.
-    :param disks: by the number of the area in *swap*; full areas without one are imagined.
+    As a :class:`~ghostswap.designs.backend.Witness` it is told where each page goes.
+
+    :param codec: the host's.
+    :param areas: as for :class:`~ghostswap.study.machine.Machine`.
+    :param disks: by the path of the area; full areas without one are imagined.
+    :param damage: as for :class:`Store`.
     """
 
     def __init__(
-        self, zswap: Zswap, swap: SwapSpace, store: Store, disks: Mapping[int, Disk]
+        self,
+        host: Host,
+        codec: Codec,
+        areas: Sequence[SwapArea],
+        disks: Mapping[str, Disk],
+        damage: Callable[[int, bytes], bytes] | None = None,
     ) -> None:
-        self.fill = Fill(zswap, swap, witness=self)
-        self._swap = swap
-        self._store = store
+        design, kernel = table.get(host.design), kernels.get(host.kernel)
+        keeps = design.is_zram or design.kernel(kernel).zswap.stores_incompressible
+        self._store = Store(codec, PAGE_SIZE if keeps else PAGE_SIZE + 1, damage)
         self._disks = disks
-        self._on_disk: dict[int, tuple[int, bytes]] = {}
-        self._number = -1
+        self._on_disk: dict[tuple[str, int], tuple[int, bytes]] = {}
         self._page = memoryview(b"")
-        self._length = 0
+        self.fill = Fill(host, [array("H")], areas, witness=self)
 
-    def swap_out(self, pages: memoryview, lengths: array[int]) -> None:
-        """Swap out the next pages, given their compressed lengths.
+    def swap_out(self, pages: memoryview, measures: array[int]) -> None:
+        """Swap out the next pages, which measure so.
 
         :raises Difference: where one that is written back is not what it was.
         """
-        for place, length in enumerate(lengths):
-            self._number += 1
+        for place in range(len(measures)):
             self._page = pages[place * PAGE_SIZE : (place + 1) * PAGE_SIZE]
-            self._length = length
-            self.fill.swap_out(lengths[place : place + 1])
+            self.fill.add(measures[place : place + 1])
         self._page = memoryview(b"")
 
     def finish(self) -> Verified:
@@ -220,76 +218,96 @@ class ZswapVerifier:
         :raises Difference: for the first that is not what it was.
         """
         self.fill.finish()
-        for slot in self._store.slots():
-            self._store.load(slot)
+        for number in self._store.numbers():
+            self._store.load(number)
         for disk in self._disks.values():
             disk.sync()
-        for slot, (number, expected) in self._on_disk.items():
-            disk, offset = self._place(slot)
-            if digest(disk.read(offset)) != expected:
-                raise Difference(number, self._swap.area_of(slot).path)
+        for (path, offset), (number, expected) in self._on_disk.items():
+            if digest(self._disks[path].read(offset)) != expected:
+                raise Difference(number, path)
         return Verified(self._store.loads, len(self._on_disk))
 
     # As the witness of the fill
 
-    def zeroed(self, slot: int) -> None:  # noqa: ARG002
+    def zeroed(self, page: int) -> None:
         """The zeromap has one bit for it, so a page of zeros is all that can come back."""
         if any(self._page):
-            raise Difference(self._number, "the zeromap")
+            raise Difference(page, "the zeromap")
 
-    def stored(self, slot: int) -> None:
-        self._store.store(slot, self._number, self._page, self._length)
+    def stored(self, page: int) -> None:
+        """Its bytes are kept as its keeper would."""
+        self._store.store(page, self._page, self.fill.parts.backend.view_of(page))
 
-    def written(self, slot: int) -> None:
-        self._write(slot, self._number, self._page)
+    def written(self, page: int, place: tuple[int, int]) -> None:
+        """It is written to the disk there, if that is a real one."""
+        self._write(page, self._page, place)
 
-    def written_back(self, slot: int) -> None:
-        self._write(slot, *self._store.take(slot))
+    def written_back(self, page: int, place: tuple[int, int]) -> None:
+        """It is decompressed and written to the disk there, if that is a real one."""
+        self._write(page, self._store.take(page), place)
 
-    def _write(self, slot: int, number: int, page: bytes | memoryview) -> None:
-        if self._swap.locate(slot)[0] in self._disks:
-            disk, offset = self._place(slot)
-            disk.write(offset, page)
-            self._on_disk[slot] = number, digest(page)
-
-    def _place(self, slot: int) -> tuple[Disk, int]:
-        number, offset = self._swap.locate(slot)
-        return self._disks[number], offset
+    def _write(self, number: int, page: bytes | memoryview, place: tuple[int, int]) -> None:
+        area, offset = place
+        path = self.fill.parts.swap.areas[area].path
+        if path in self._disks:
+            self._disks[path].write(offset, page)
+            self._on_disk[path, offset] = number, digest(page)
 
 
-class ZramVerifier:
-    """Writes pages through *fill*, which is new and keeps its table, and reads all of them."""
+@contextmanager
+def open_disks(areas: Sequence[SwapArea], *, force: bool) -> Iterator[Mapping[str, Disk]]:
+    """The full ones of *areas* by their paths, open for writing; imagined ones have no disk.
 
-    def __init__(self, fill: ZramFill, store: Store) -> None:
-        self.fill = fill
-        self._store = store
-        self._number = -1
+    :raises UsageError: without *force*, for whatever is in them is lost.
+    :raises TargetError: where one is in use, or no longer what *areas* say.
+    """
+    disks = {}
+    with ExitStack() as stack:
+        for area in areas:
+            if area.type != "full" or area.is_imagined:
+                continue
+            if not force:
+                raise UsageError(
+                    f"what is in {area.path} would be overwritten", "--force says that it may be"
+                )
+            target = stack.enter_context(open_target(area.path, write=True))
+            if user := in_use(target):
+                raise TargetError(area.path, user)
+            lock(target, "nonblock", lambda: None)
+            found = inspect(target)
+            header = found.header
+            now = (header.magic, header.page_size, found.type, header.usable_pages)
+            if now != (SWAPSPACE2, PAGE_SIZE, area.type, area.pages):
+                raise TargetError(area.path, "was changed since it was looked at", "try again")
+            disks[area.path] = Disk(target)
+        yield disks
 
-    def swap_out(self, pages: memoryview, lengths: array[int]) -> None:
-        """Write the next pages, given their compressed lengths."""
-        for place, length in enumerate(lengths):
-            self._number += 1
-            page = pages[place * PAGE_SIZE : (place + 1) * PAGE_SIZE]
-            left = self.fill.swap_out_page(length)
-            if length == ZERO:
-                if any(page):
-                    raise Difference(self._number, "the zeromap")
-            elif left:
-                self._store.store(self._number, self._number, page, length)
 
-    def writeback(self, mode: WritebackMode) -> None:
-        """As :meth:`ZramFill.writeback`; what goes is decompressed, which checks it.
+def verify(
+    host: Host, areas: Sequence[SwapArea], *, force: bool, progress: Progress = quiet
+) -> tuple[Measured, Verified]:
+    """Store the memory of *host*'s one process with its bytes, bring all back and compare.
 
-        :raises Difference: where a page is not what it was.
-        """
-        for block in self.fill.writeback(mode):
-            self._store.take(block)
-
-    def finish(self) -> Verified:
-        """Read every page.
-
-        :raises Difference: for the first that is not what it was.
-        """
-        for block in self._store.slots():
-            self._store.load(block)
-        return Verified(self._store.loads, 0)
+    :param force: overwrite what is in full *areas*.
+    :return: what its pages measured as, and how many came back from where.
+    :raises Difference: for the first page that comes back as another.
+    :raises UsageError: without *force* where there is something to overwrite.
+    """
+    if host.folio_order:
+        raise UsageError("pages are verified one by one", "leave folio_order out")
+    codecs = Codecs.wanted(host.compressor, host.kernel, (host.design,))
+    (group,) = host.working
+    spec, (codec,) = group.source or "", codecs.of
+    measured = array("H")
+    buffer = memoryview(bytearray(CHUNK_PAGES * PAGE_SIZE))
+    with open_disks(areas, force=force) as disks, open_source(spec) as source:
+        trip = RoundTrip(host, codec, areas, disks)
+        with progress("compressing", source.pages) as advance:
+            while filled := source.readinto(buffer):
+                pages = codec.measure(buffer[:filled])
+                trip.swap_out(buffer[:filled], pages)
+                measured += pages
+                advance(len(pages))
+        check_pages(source, len(measured))
+        verified = trip.finish()
+    return Measured({spec: source}, [measured], [measured], codecs.error), verified

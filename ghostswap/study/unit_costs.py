@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ghostswap.designs.transfer import Cost
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 from ghostswap.study.comparison import Contender, Row
 
 #: Nanoseconds of one operation, on a server of today with an NVMe disk.

@@ -19,7 +19,9 @@ import tomllib
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import lz4.block
@@ -28,12 +30,19 @@ from conftest import ROOT, load_case
 from support.corpora import CORPORA, text
 
 from ghostswap import codecs, kernels
-from ghostswap.codecs import algorithms as codec_routes
-from ghostswap.codecs.algorithms import COMPILED
+from ghostswap.codecs.algorithms import (
+    COMPILED,
+    ZSTD_ERROR,
+    Zstd,
+    ZstdLibrary,
+    zstd_libraries,
+)
+from ghostswap.codecs.views import for_zram, for_zswap
 from ghostswap.errors import UsageError
 from ghostswap.mm.zpool.size_class import Filling, size_classes
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
-KERNELS = ("6.1", "6.6", "6.12", "6.18", "ghost")
+KERNELS = tuple(kernels.KERNELS)
 IN_C = ("lz4", "lzo", "lzo-rle")
 
 needs_c = pytest.mark.skipif(not COMPILED, reason="ghostswap.codecs._codecs was not built")
@@ -43,6 +52,21 @@ def codec_or_skip(name: str, kernel: str = "6.12", design: str = "zswap") -> cod
     if name in IN_C and not COMPILED:
         pytest.skip("ghostswap.codecs._codecs was not built")
     return codecs.get(name, kernel, design)
+
+
+def seen(codec: codecs.Codec, pages: bytes, kernel: str, design: str) -> list[int]:
+    """What zswap, or zram as a device, makes of *pages*; 0 for one that is kept as a value."""
+    view = for_zswap if design == "zswap" else partial(for_zram, zeromap=False)
+    views = view(kernels.get(kernel), codec.measure(pages))
+    return [0 if length in (ZEROS, SAME) else length for length in views]
+
+
+def kept(row: dict[str, Any], lengths: list[int]) -> list[int]:
+    """*lengths* as the recorded kernel kept them: what does not compress, whole or not at all."""
+    if not kernels.get(row["kernel"]).zswap.stores_incompressible or row["design"] == "zram":
+        return lengths
+    whole = PAGE_SIZE if row.get("wb") != 0 else INCOMPRESSIBLE
+    return [whole if length >= PAGE_SIZE else length for length in lengths]
 
 
 def is_same_filled(page: bytes) -> bool:
@@ -171,13 +195,13 @@ def expected(row: dict[str, Any]) -> list[int]:
 def test_recorded_lengths_are_met(row: dict[str, Any]) -> None:
     """Every page where the codec claims to be exact; else their sum, and what is refused."""
     codec = codec_or_skip(row["comp"], row["kernel"], row["design"])
-    got = codec.lengths(CORPORA[row["corpus"]]()).tolist()
+    got = kept(row, seen(codec, CORPORA[row["corpus"]](), row["kernel"], row["design"]))
     want = expected(row)
     if codec.exact:
         assert got == want
         return
-    both = [pair for pair in zip(got, want, strict=True) if codecs.REFUSED not in pair]
-    assert len(both) >= sum(length != codecs.REFUSED for length in want) - 1
+    both = [pair for pair in zip(got, want, strict=True) if INCOMPRESSIBLE not in pair]
+    assert len(both) >= sum(length != INCOMPRESSIBLE for length in want) - 1
     assert sum(ours for ours, _ in both) == pytest.approx(sum(its for _, its in both), rel=0.005)
 
 
@@ -190,31 +214,40 @@ STATED = re.compile(
 def pool_pages(kernel: str, lengths: list[int]) -> int:
     filling = Filling(size_classes(rules=kernels.get(kernel).zsmalloc))
     for length, count in Counter(lengths).items():
-        if length not in (0, codecs.REFUSED):
+        if length not in (0, INCOMPRESSIBLE):
             filling.store(length, count)
     return filling.pages
 
 
-def off_recordings(name: str, *versions: str) -> tuple[str, ...]:
-    """What STATED finds where the error is stated right."""
+def off_recordings(
+    name: str, kernels_meant: Sequence[str], get: Callable[[str, str], codecs.Codec]
+) -> tuple[str, ...]:
+    """What STATED finds where the error is stated right.
+
+    :param get: the codec for a kernel and a design.
+    """
     pairs, pools = [], []
     for param in recorded():
         (row,) = param.values
-        if row["comp"] == name and row["kernel"] in versions:
-            codec = codecs.get(name, row["kernel"], row["design"])
-            ours, its = codec.lengths(CORPORA[row["corpus"]]()).tolist(), expected(row)
+        if row["comp"] == name and row["kernel"] in kernels_meant:
+            codec = get(row["kernel"], row["design"])
+            pages = CORPORA[row["corpus"]]()
+            ours, its = seen(codec, pages, row["kernel"], row["design"]), expected(row)
             pools.append(pool_pages(row["kernel"], ours) / pool_pages(row["kernel"], its) - 1)
             pairs += zip(ours, its, strict=True)
-    pairs = [(our, its) for our, its in pairs if its not in (0, 4096, codecs.REFUSED)]
+    pairs = [(our, its) for our, its in pairs if its not in (0, 4096, INCOMPRESSIBLE)]
     equal = sum(our == its for our, its in pairs)
-    off = max(abs(our - its) for our, its in pairs if our != codecs.REFUSED)
+    off = max(abs(our - its) for our, its in pairs if our != INCOMPRESSIBLE)
     percent, pool = 100 * equal / len(pairs), 100 * max(map(abs, pools))
     return f"{percent:.0f}", f"{len(pairs):,}", f"{off}", f"{pool:.2f}"
 
 
-def only_zstd(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
-    libraries = codec_routes._zstd_libraries()
-    monkeypatch.setattr(codec_routes, "_zstd_libraries", lambda: {version: libraries[version]})
+def with_zstd(kernel: str, design: str, *versions: str) -> Zstd:
+    """The zstd of *kernel*, with no others here than of *versions*."""
+    codec = codecs.get("zstd", kernel, design)
+    assert isinstance(codec, Zstd)
+    here = zstd_libraries()
+    return replace(codec, libraries={version: here[version] for version in versions})
 
 
 @pytest.mark.parametrize(
@@ -222,17 +255,17 @@ def only_zstd(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     [
         (kernel, version)
         for kernel in ("6.1", "6.12")
-        for version in codec_routes._zstd_libraries()
-        if codec_routes._ZSTD_ERROR.get((kernels.get(kernel).zstd, version))
+        for version in zstd_libraries()
+        if ZSTD_ERROR.get((kernels.get(kernel).zstd.version, version))
     ],
 )
-def test_stated_errors_of_zstd_are_what_the_recordings_give(
-    monkeypatch: pytest.MonkeyPatch, kernel: str, version: str
-) -> None:
-    only_zstd(monkeypatch, version)
-    stated = STATED.search(codecs.get("zstd", kernel).error)
+def test_stated_errors_of_zstd_are_what_the_recordings_give(kernel: str, version: str) -> None:
+    def get(kernel: str, design: str) -> Zstd:
+        return with_zstd(kernel, design, version)
+
+    stated = STATED.search(get(kernel, "zswap").error)
     assert stated is not None
-    assert stated.groups() == off_recordings("zstd", kernel)
+    assert stated.groups() == off_recordings("zstd", [kernel], get)
 
 
 def test_stated_error_of_lz4hc_is_what_the_recordings_give() -> None:
@@ -240,7 +273,9 @@ def test_stated_error_of_lz4hc_is_what_the_recordings_give() -> None:
         pytest.skip(f"liblz4 {here}, and the error was measured with 1.9.4")
     stated = STATED.search(codecs.get("lz4hc").error)
     assert stated is not None
-    assert stated.groups() == off_recordings("lz4hc", "6.1", "6.12")
+    assert stated.groups() == off_recordings(
+        "lz4hc", ["6.1", "6.12"], lambda kernel, design: codecs.get("lz4hc", kernel, design)
+    )
 
 
 def test_exact_is_claimed_where_recordings_prove_it_and_no_further() -> None:
@@ -249,7 +284,8 @@ def test_exact_is_claimed_where_recordings_prove_it_and_no_further() -> None:
             assert not codecs.get("lz4hc", kernel, design).exact
             if COMPILED:
                 assert all(codecs.get(name, kernel, design).exact for name in IN_C)
-        assert not codecs.get("zstd", "6.18", design).exact
+            if kernels.get(kernel).zstd.version == "1.5.7" and "1.5.7" in zstd_libraries():
+                assert codecs.get("zstd", kernel, design).exact
 
 
 # ---- which zstd ---------------------------------------------------------------------------------
@@ -266,40 +302,44 @@ def test_exact_is_claimed_where_recordings_prove_it_and_no_further() -> None:
         ("6.12", ("1.5.7", "1.4.8"), "1.5.7"),
         ("6.12", ("1.5.5", "1.5.7"), "1.5.5"),
         ("6.12", ("1.5.5", "1.5.2"), "1.5.5"),
-        ("6.18", ("1.5.7", "1.5.2"), "1.5.7"),
+        ("6.18", ("1.5.2", "1.5.7"), "1.5.7"),
     ],
 )
 def test_a_second_zstd_is_used_where_only_that_one_is_exact(
-    monkeypatch: pytest.MonkeyPatch, kernel: str, here: tuple[str, ...], used: str
+    kernel: str, here: tuple[str, ...], used: str
 ) -> None:
     """A frame is one byte by the first library, two by the second."""
-    libraries = {
+    libraries: dict[str, ZstdLibrary] = {
         version: lambda _, length=length: lambda _: bytes(length)
         for length, version in enumerate(here, 1)
     }
-    monkeypatch.setattr(codec_routes, "_zstd_libraries", lambda: libraries)
     codec = codecs.get("zstd", kernel)
+    assert isinstance(codec, Zstd)
+    codec = replace(codec, libraries=libraries)
     assert codec.raw_lengths(R).tolist() == [1 + here.index(used)]
     assert len(codec.compress(R)) == 1 + here.index(used)
     assert codec.exact or codec.error.startswith(f"zstd {used} here")
 
 
-def test_what_to_install_is_said_where_it_helps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_routes, "_zstd_libraries", lambda: {"1.5.7": None})
+def test_what_to_install_is_said_where_it_helps() -> None:
+    def error(kernel: str) -> str:
+        return with_zstd(kernel, "zswap", "1.5.7").error
+
+    if "1.5.7" not in zstd_libraries():
+        pytest.skip("Python's zstd is no 1.5.7 here")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
     for kernel, extra in (("6.1", "zstd-6.1"), ("6.6", "zstd-6.12"), ("6.12", "zstd-6.12")):
-        assert codecs.get("zstd", kernel).error.endswith(f"pip install 'ghostswap[{extra}]'")
+        assert error(kernel).endswith(f"pip install 'ghostswap[{extra}]'")
         assert extra in extras
-    assert "install" not in codecs.get("zstd", "6.18").error
+    assert "install" not in error("6.18")
 
 
-@pytest.mark.parametrize("version", codec_routes._zstd_libraries())
-def test_frames_of_each_zstd_are_read(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
-    only_zstd(monkeypatch, version)
+@pytest.mark.parametrize("version", zstd_libraries())
+def test_frames_of_each_zstd_are_read(version: str) -> None:
     for kernel, design in itertools.product(KERNELS, ("zswap", "zram")):
-        codec = codecs.get("zstd", kernel, design)
+        codec = with_zstd(kernel, design, version)
         for page in PAGES.values():
             frame = codec.compress(page)
             assert codec.decompress(frame) == page
@@ -310,14 +350,14 @@ def test_frames_of_each_zstd_are_read(monkeypatch: pytest.MonkeyPatch, version: 
 
 def test_zstandard_is_found() -> None:
     zstandard = pytest.importorskip("zstandard")
-    assert ".".join(map(str, zstandard.ZSTD_VERSION)) in codec_routes._zstd_libraries()
+    assert ".".join(map(str, zstandard.ZSTD_VERSION)) in zstd_libraries()
 
 
 WITHOUT_ZSTANDARD = """
 import sys
 sys.modules["zstandard"] = None
-from ghostswap.mm import codecs
-codec = codecs.get("zstd", "6.18")
+from ghostswap import codecs
+codec = codecs.get("zstd", "6.1")
 assert "backports" not in sys.modules  # zstd is imported when it is asked
 assert codec.decompress(codec.compress(bytes(4096))) == bytes(4096)
 print(codec.error)
@@ -336,30 +376,35 @@ def test_zstd_does_without_zstandard() -> None:
 
 @pytest.mark.parametrize("name", codecs.names())
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_pages_kept_as_a_value_have_length_0(name: str, kernel: str) -> None:
+def test_each_design_keeps_as_a_value_what_its_kernel_keeps(name: str, kernel: str) -> None:
     zero, same, nearly = bytes(4096), b"ghost\0\0\1" * 512, b"ghost\0\0\1" * 511 + b"ghost\0\0\2"
     kinds = zero + same + nearly
-    zswap, zram = (codec_or_skip(name, kernel, design) for design in ("zswap", "zram"))
-    assert [length == 0 for length in zswap.lengths(kinds)] == [
-        True,
-        kernel in ("6.1", "6.6"),
-        False,
+    codec = codec_or_skip(name, kernel)
+    measured = codec.measure(kinds)
+    raw = codec.raw_lengths(kinds)
+    assert measured.tolist() == [ZEROS, SAME + raw[1], raw[2]]
+    assert all(raw)
+    row, old = kernels.get(kernel), kernel in ("6.1", "6.6")
+    assert for_zswap(row, measured).tolist() == [
+        SAME if old else ZEROS,
+        SAME if old else raw[1],
+        raw[2],
     ]
-    assert [length == 0 for length in zram.lengths(kinds)] == [True, True, False]
-    assert all(zram.raw_lengths(kinds))
+    assert for_zram(row, measured).tolist() == [SAME if old else ZEROS, SAME, raw[2]]
+    assert for_zram(row, measured, zeromap=False).tolist() == [SAME, SAME, raw[2]]
 
 
 @pytest.mark.parametrize("name", codecs.names())
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_only_limits_part_lengths_from_raw_lengths(name: str, kernel: str) -> None:
+def test_only_limits_part_views_from_raw_lengths(name: str, kernel: str) -> None:
     pages = CORPORA["ladder"]()[4096 * 1000 :]  # no filled page is among these
     zswap, zram = (codec_or_skip(name, kernel, design) for design in ("zswap", "zram"))
     largest = 4095 if name == "deflate" else 4096
-    assert zswap.lengths(pages).tolist() == [
-        length if length <= largest else codecs.REFUSED for length in zswap.raw_lengths(pages)
+    assert seen(zswap, pages, kernel, "zswap") == [
+        length if length <= largest else INCOMPRESSIBLE for length in zswap.raw_lengths(pages)
     ]
     huge = 3257 if kernel == "6.1" else 3625
-    assert zram.lengths(pages).tolist() == [
+    assert seen(zram, pages, kernel, "zram") == [
         length if length < huge else 4096 for length in zram.raw_lengths(pages)
     ]
 
@@ -371,7 +416,7 @@ def test_only_limits_part_lengths_from_raw_lengths(name: str, kernel: str) -> No
 def test_any_contiguous_buffer_is_taken(name: str) -> None:
     codec = codec_or_skip(name)
     pages = text()[: 8 * 4096]
-    lengths = codec.lengths(pages)
+    lengths = codec.measure(pages)
     assert (lengths.typecode, len(lengths)) == ("H", 8)
     mapped = mmap.mmap(-1, len(pages))
     mapped.write(pages)
@@ -382,14 +427,14 @@ def test_any_contiguous_buffer_is_taken(name: str) -> None:
         memoryview(b"x" + pages)[1:],
         mapped,
     ):
-        assert codec.lengths(buffer) == lengths
+        assert codec.measure(buffer) == lengths
     mapped.close()  # which fails while something still points into it
     assert codec.decompress(bytearray(codec.compress(memoryview(pages)[:4096]))) == pages[:4096]
 
 
 @pytest.mark.parametrize("name", codecs.names())
 def test_no_pages_are_no_lengths(name: str) -> None:
-    assert list(codec_or_skip(name).lengths(b"")) == []
+    assert list(codec_or_skip(name).measure(b"")) == []
 
 
 @pytest.mark.parametrize("name", codecs.names())
@@ -400,7 +445,7 @@ def test_no_pages_are_no_lengths(name: str) -> None:
 )
 def test_what_is_not_whole_pages_is_refused(name: str, buffer: bytes | memoryview) -> None:
     codec = codec_or_skip(name)
-    for method in (codec.lengths, codec.raw_lengths, codec.compress):
+    for method in (codec.measure, codec.raw_lengths, codec.compress):
         with pytest.raises(ValueError, match=r"\d+ bytes"):
             method(buffer)
 
@@ -430,7 +475,7 @@ def test_compiled_lengths_let_other_threads_run() -> None:
 
             def work(state: list[str] = state) -> None:
                 state[0] = "running"
-                codec.lengths(pages)
+                codec.measure(pages)
                 state[0] = "done"
 
             thread = threading.Thread(target=work)
@@ -465,7 +510,7 @@ WITHOUT_C = """
 import json, sys
 sys.modules["ghostswap.codecs._codecs"] = None
 from ghostswap.errors import GhostswapError
-from ghostswap.mm import codecs
+from ghostswap import codecs
 pages = sys.stdin.buffer.read()
 lz4 = codecs.get("lz4")
 said = []

@@ -14,7 +14,7 @@ from ghostswap.pages import open_source
 class Interrupted:
     """A codec that Ctrl-C comes to while it looks at its pages."""
 
-    def lengths(self, buffer: memoryview) -> array[int]:
+    def measure(self, buffer: memoryview) -> array[int]:
         words = buffer.cast("Q")
         raise KeyboardInterrupt(words[0])
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from support.machine import FILLED, PAGE, PLAIN, RANDOM, ZERO, Machine, disk, ghost
 
 from ghostswap import kernels
-from ghostswap.codecs.lengths import for_zswap
-from ghostswap.designs.table import IMAGINED, ZRAM_PRIO, is_on
+from ghostswap.codecs.views import for_zswap
+from ghostswap.designs import table
+from ghostswap.designs.build import ZRAM_PRIO
+from ghostswap.errors import GhostswapError
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.tiers import TierError
 from ghostswap.mm.vmscan.pageout import Origin, Out
@@ -54,7 +56,7 @@ def test_where_zero_filled_plain_and_random_pages_go(
     for page, place in enumerate(places):
         if place is not KEPT:
             assert machine.back(page) is place
-    ins = machine.swapping.swap_ins[0]
+    ins = machine.backend.swap_ins[0]
     assert {Origin(n): count for n, count in enumerate(ins) if count} == {
         origin: places.count(origin) for origin in set(places) - {KEPT}
     }
@@ -74,12 +76,12 @@ def test_zswap_counts_a_same_filled_page_only_where_it_keeps_its_word(kernel: st
 def test_the_zeromap_takes_a_zero_page_before_anything_else_and_it_still_has_a_slot() -> None:
     machine = Machine("classic", (ZERO,), kernel="6.12")
     machine.out(0)
-    assert machine.swapping.vmstat.swpout_zero == 1
+    assert machine.backend.vmstat.swpout_zero == 1
     assert machine.zswap["stored_pages"] == machine.zswap["pool_total_size"] == 0
     assert machine.cgroups[0].swap_pages == 1
     machine.back(0)
-    assert machine.swapping.vmstat.swpin_zero == 1
-    assert machine.swapping.vmstat.pswpin == machine.swapping.vmstat.pswpout == 0
+    assert machine.backend.vmstat.swpin_zero == 1
+    assert machine.backend.vmstat.pswpin == machine.backend.vmstat.pswpout == 0
 
 
 @pytest.mark.parametrize(
@@ -115,9 +117,9 @@ def test_memory_zswap_writeback_0_keeps_what_does_not_compress_in_memory(
     machine = Machine(design, (RANDOM, PLAIN), kernel=kernel, areas=[disk(9)], cgroups=[cgroup])
     assert machine.out(0) is Out.ACTIVATE
     assert machine.sent(1) is Origin.ZSWAP
-    assert machine.swapping.refused == [1]
-    assert machine.swapping.kept_pages == 1
-    assert machine.swapping.vmstat.pswpout == 0
+    assert machine.backend.refused == [1]
+    assert machine.backend.kept_pages == 1
+    assert machine.backend.vmstat.pswpout == 0
 
 
 def test_memory_zswap_writeback_0_says_nothing_where_zswap_is_off() -> None:
@@ -138,9 +140,9 @@ def test_a_full_pool_sends_pages_to_disk_on_a_disk_and_back_to_memory_on_a_ghost
 def test_a_ghost_is_never_written_to_and_its_pool_never_shrinks() -> None:
     machine = Machine("ghost", [4000] * 50, ram=40 * PAGE)
     machine.out(*range(50))
-    assert machine.swapping.vmstat.pswpout == machine.zswap["written_back_pages"] == 0
+    assert machine.backend.vmstat.pswpout == machine.zswap["written_back_pages"] == 0
     assert machine.areas[0].writes == 0
-    assert machine.swapping.kept_pages == 42
+    assert machine.backend.kept_pages == 42
     assert machine.areas[0].inuse_pages == 50, "who is refused keeps his slot"
     assert machine.zswap["pool_limit_hit"] == 42
     assert machine.zswap["reject_reclaim_fail"] == 0, "with ghosts only no worker is queued"
@@ -151,13 +153,13 @@ def test_writeback_meets_ghost_slots_in_vain_where_a_disk_is_mixed_in() -> None:
     areas = [ghost(5, prio=5), disk(50, prio=1)]
     machine = Machine("ghost", [4000] * 20, ram=40 * PAGE, areas=areas)
     machine.out(*range(20))
-    vmstat = machine.swapping.vmstat
+    vmstat = machine.backend.vmstat
     assert machine.zswap["reject_reclaim_fail"] > 0
     assert machine.zswap["written_back_pages"] > 0
     assert all(machine.place(page) is Origin.ZSWAP for page in range(5))
     on_disk = [page for page in range(20) if machine.place(page) is Origin.DISK]
     assert len(on_disk) == vmstat.pswpout == machine.areas[1].writes
-    stuck = [page for page in range(20) if not machine.swapping.can_write_back(page)]
+    stuck = [page for page in range(20) if not machine.backend.can_write_back(page)]
     assert stuck == list(range(5))
 
 
@@ -179,7 +181,7 @@ def test_equal_priorities_take_turns() -> None:
 def test_zram_counts_every_page_it_is_written_and_refuses_none() -> None:
     machine = Machine("zram", (ZERO, FILLED, PLAIN, 3624, 3625, RANDOM), kernel="6.12")
     machine.out(*range(6))
-    assert machine.swapping.vmstat.pswpout == 5
+    assert machine.backend.vmstat.pswpout == 5
     assert machine.zram["same_pages"] == 1
     assert machine.zram["huge_pages"] == 2
     assert machine.zram["compr_data_size"] == PLAIN + 3624 + 2 * PAGE
@@ -187,17 +189,19 @@ def test_zram_counts_every_page_it_is_written_and_refuses_none() -> None:
 
 
 def test_a_zram_at_its_limit_fails_writes_and_the_pages_stay() -> None:
-    machine = Machine("zram", [4000] * 5, mem_limit=3 * PAGE)
+    machine = Machine("zram", [4000] * 5, zram_mem_limit=3 * PAGE)
     machine.out(*range(5))
     assert [machine.place(page) for page in range(5)] == [Origin.ZRAM] * 3 + [None] * 2
-    assert machine.zram["failed_writes"] == machine.swapping.refused[0] == 2
-    assert machine.swapping.vmstat.pswpout == 5, "a write counts when it is submitted"
+    assert machine.zram["failed_writes"] == machine.backend.refused[0] == 2
+    assert machine.backend.vmstat.pswpout == 5, "a write counts when it is submitted"
     assert machine.areas[0].inuse_pages == 5
 
 
 def test_zram_lies_above_the_disk_and_later_pages_overflow_onto_it() -> None:
     """The priority trap: the first pages, so the coldest, have the memory."""
-    machine = Machine("zram", [PLAIN] * 6, areas=[disk(9, prio=ZRAM_PRIO - 1)], disksize=5 * PAGE)
+    machine = Machine(
+        "zram", [PLAIN] * 6, areas=[disk(9, prio=ZRAM_PRIO - 1)], zram_disksize=5 * PAGE
+    )
     machine.out(*range(6))
     assert [machine.place(page) for page in range(6)] == [Origin.ZRAM] * 4 + [Origin.DISK] * 2
     assert machine.areas[1].writes == 2
@@ -211,11 +215,11 @@ def test_what_comes_back_from_zram_gives_its_slot_back_at_once() -> None:
     assert machine.areas[0].inuse_pages == machine.cgroups[0].swap_pages == 0
     assert machine.zram["orig_data_size"] == machine.zram["mem_used_total"] == 0
     machine.out(*range(4))
-    assert machine.swapping.swap_outs == [8], "there was no copy left"
+    assert machine.backend.swap_outs == [8], "there was no copy left"
 
 
 def test_no_area_is_imagined_where_the_design_has_its_own() -> None:
-    for design, type_ in IMAGINED.items():
+    for design, type_ in ((name, table.get(name).area) for name in table.RUN):
         own = Machine(design, [PLAIN] * 4, areas=[ghost(7), disk(7)])
         assert {area.path for area in own.areas} <= {"/ghost", "/disk", "zram0", "/dev/ghostswap"}
         imagined = [area.type for area in Machine(design, []).areas if area.type != "zram"]
@@ -247,9 +251,13 @@ def test_a_dynamic_ghost_of_a_given_size_has_whole_clusters() -> None:
 
 def test_areas_are_left_as_they_were_given_so_that_every_design_starts_afresh() -> None:
     area = disk(7)
-    machine = Machine("disk", (PLAIN,), areas=[area])
-    machine.out(0)
-    assert (area.inuse_pages, area.writes, area.written_pages, area.prio) == (0, 0, 0, None)
+    for _ in range(2):
+        machine = Machine("disk", (PLAIN,), areas=[area])
+        on = machine.areas[0]
+        assert (on.inuse_pages, on.writes, on.written_pages, on.prio) == (0, 0, 0, -2)
+        machine.out(0)
+        assert (on.inuse_pages, on.writes, on.written_pages) == (1, 1, 1)
+    assert area == disk(7)
 
 
 def test_tiers_are_written_and_refused_as_the_kernel_does() -> None:
@@ -276,7 +284,8 @@ _STEPS = st.lists(
 
 
 @pytest.mark.parametrize(
-    ("design", "kernel"), [(d, k) for d in IMAGINED for k in KERNELS if is_on(d, kernels.get(k))]
+    ("design", "kernel"),
+    [(d, k) for d in table.RUN for k in KERNELS if table.get(d).is_on(kernels.get(k))],
 )
 @settings(max_examples=25, deadline=None)
 @given(
@@ -320,7 +329,7 @@ def test_every_page_is_in_one_place_and_all_charges_come_back(
         if what == "forget":
             machine.resident[page] = 1  # a new page under the old number
             machine.dirty[page] = 1
-            machine.swapping.forget([page])
+            machine.backend.forget(page, 1)
         elif not machine.resident[page]:
             machine.back(page)
         elif what == "write":
@@ -328,14 +337,14 @@ def test_every_page_is_in_one_place_and_all_charges_come_back(
         else:
             machine.out(page)
         _check(machine, design, pages)
-    machine.swapping.forget(range(30))
-    kept_back = machine.kernel.slots_returned
+    machine.backend.forget(0, 30)
+    kept_back = machine.kernel.swap.slots_returned
     for cgroup in machine.cgroups:
         assert cgroup.swap_pages == 0
         assert cgroup.zswapped <= kept_back
     if kept_back:
         return  # of the last ones, slots and data are still there
-    assert machine.swapping.kept_pages == 0
+    assert machine.backend.kept_pages == 0
     assert all(cgroup.zswap_bytes == 0 for cgroup in machine.cgroups)
     assert machine.swap.inuse_pages <= _cached(machine)
     if machine.parts.zswap is not None:
@@ -350,19 +359,19 @@ def _cached(machine: Machine) -> int:
 
 
 def _check(machine: Machine, design: str, pages: list[int]) -> None:
-    swapping, kernel, parts = machine.swapping, machine.kernel, machine.parts
-    copies = [swapping.origin_of(page) for page in range(len(pages))]
+    backend, kernel, parts = machine.backend, machine.kernel, machine.parts
+    copies = [backend.origin_of(page) for page in range(len(pages))]
     for page, copy in enumerate(copies):
         if not machine.resident[page]:
             assert copy is not None, "a page that is out is somewhere"
-    if kernel.exclusive_loads:
+    if kernel.zswap.exclusive_loads:
         assert all(
             copy is not Origin.ZSWAP for page, copy in enumerate(copies) if machine.resident[page]
         )
     assert all(
         copy is not Origin.ZRAM for page, copy in enumerate(copies) if machine.resident[page]
     )
-    kept_back = kernel.slots_returned
+    kept_back = kernel.swap.slots_returned
     inuse = sum(area.inuse_pages for area in machine.areas)
     assert inuse == machine.swap.inuse_pages
     for area in machine.areas:
@@ -373,7 +382,7 @@ def _check(machine: Machine, design: str, pages: list[int]) -> None:
     assert lowest is not None
     charged = sum(cgroup.swap_pages for cgroup in machine.cgroups)
     assert lowest.swap_pages == charged
-    spare = kernel.slots_returned + _cached(machine)
+    spare = kernel.swap.slots_returned + _cached(machine)
     assert charged <= inuse <= charged + spare
     if design.startswith("vswap"):
         assert charged == copies.count(Origin.DISK)
@@ -386,15 +395,15 @@ def _check(machine: Machine, design: str, pages: list[int]) -> None:
         held = machine.zram["orig_data_size"] // PAGE
         out = copies.count(Origin.ZRAM)
         assert out <= held <= out + kept_back
-        assert swapping.vmstat.pswpout >= writes
+        assert backend.vmstat.pswpout >= writes
     else:
-        assert swapping.vmstat.pswpout == writes
+        assert backend.vmstat.pswpout == writes
     if parts.zswap is None:
         return
     stored = machine.zswap["stored_pages"]
     out = copies.count(Origin.ZSWAP)
     assert sum(cgroup.zswapped for cgroup in machine.cgroups) == lowest.zswapped == stored
-    if kernel.exclusive_loads:
+    if kernel.zswap.exclusive_loads:
         lengths = sum(
             min(length, PAGE)
             for length, copy in zip(for_zswap(kernel, array("H", pages)), copies, strict=True)
@@ -406,6 +415,45 @@ def _check(machine: Machine, design: str, pages: list[int]) -> None:
         assert out <= stored <= out + kept_back
 
 
+@pytest.mark.parametrize(
+    ("design", "kernel", "slot_bytes"),
+    [("zram", "6.12", 19.125), ("zram", "6.6", 19), ("classic", "6.18", 3.125)],
+)
+def test_tables_that_the_machine_cannot_hold_are_refused(
+    design: str, kernel: str, slot_bytes: float
+) -> None:
+    """zram's table has 16 bytes a page of disksize, and swapon's maps follow."""
+    slots = 1 << 20
+    ram = int(slots * slot_bytes)
+    options: dict[str, Any] = {"size": (slots + 1) * PAGE, "kernel": kernel}
+    assert Machine(design, [PLAIN], ram=ram, **options).sent() is not None
+    with pytest.raises(GhostswapError, match="Cannot allocate memory") as caught:
+        Machine(design, [PLAIN], ram=ram - 1, **options)
+    assert "4 GiB at most" in caught.value.hint
+
+
+def test_pages_in_front_of_zram_are_compressed_by_zswap_first() -> None:
+    """What zswap refuses or lets go of zram compresses again; nothing is written to a disk."""
+    pages = (ZERO, FILLED, PLAIN, RANDOM)
+    machine = Machine("zswap-zram", pages, kernel="6.12")
+    places = (Origin.ZERO, Origin.ZSWAP, Origin.ZSWAP, Origin.ZRAM)
+    assert tuple(map(machine.sent, range(4))) == places
+    assert machine.zram["huge_pages"] == machine.backend.vmstat.pswpout == 1
+    assert machine.areas[0].writes == 0
+    assert [machine.back(page) for page in range(4)] == list(places)
+
+
+def test_what_zswap_writes_back_to_zram_takes_memory_again() -> None:
+    machine = Machine("zswap-zram", [3000] * 400, kernel="6.12", ram=500 * PAGE)
+    machine.out(*range(400))
+    places = [machine.place(page) for page in range(400)]
+    assert machine.zswap["written_back_pages"] > 0
+    assert places.count(Origin.ZSWAP) == machine.zswap["stored_pages"]
+    assert places.count(Origin.ZRAM) == machine.zram["compr_data_size"] // 3000
+    assert places.count(Origin.ZRAM) == machine.backend.vmstat.pswpout
+    assert sum(area.writes for area in machine.areas) == 0
+
+
 @pytest.mark.parametrize("size", [0, 1, PAGE, 2 * PAGE - 1])
 @pytest.mark.parametrize("design", ["disk", "classic", "ghost", "zram"])
 def test_an_area_too_small_for_a_slot_is_none_at_all(design: str, size: int) -> None:
@@ -413,7 +461,7 @@ def test_an_area_too_small_for_a_slot_is_none_at_all(design: str, size: int) -> 
     machine = Machine(design, [PLAIN] * 5, size=size)
     machine.out(*range(5))
     assert machine.areas == ()
-    assert machine.swapping.no_slot == [5]
-    assert machine.swapping.kept_pages == 5
-    assert not machine.swapping.has_room()
+    assert machine.backend.no_slot == [5]
+    assert machine.backend.kept_pages == 5
+    assert not machine.backend.has_room()
     assert Machine("vswap", [PLAIN], size=size).sent() is Origin.ZSWAP

@@ -10,28 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostswap import kernels
-from ghostswap.area.judge import rules
-from ghostswap.area.judge.slot_maps import SLOT_MAPS
-from ghostswap.designs import metadata
-from ghostswap.designs.metadata import DESIGNS
+from ghostswap.designs import metadata, table
+from ghostswap.designs.table import DESIGNS
 from ghostswap.errors import UsageError
-from ghostswap.mm.swap.slot_map import SWAPFILE_CLUSTER
+from ghostswap.kernels.rules import SWAPFILE_CLUSTER
 
 MIB = 1 << 20
 TIB_SLOTS = 1 << 28  # of 4 KiB
 
-names = st.sampled_from([*DESIGNS])
+names = st.sampled_from(table.COUNTED)
 releases = st.sampled_from(kernels.RELEASES)
 counts = st.integers(0, 1 << 32)
 
 
 def field_bytes(design: str, kernel: str = "6.18") -> dict[str, Any]:
-    return {field.name: field.bytes for field in DESIGNS[design].fields[kernel]}
+    fields = DESIGNS[design].fields(kernels.get(kernel).metadata)
+    return {field.name: field.bytes for field in fields}
 
 
 def test_the_maps_of_a_tebibyte_are_those_that_phases_3_and_4_save() -> None:
     """Phase 3: 256 MB less for 1 TB; phase 4: 512 MB less (swap table series, covers)."""
-    sizes = {name: size * TIB_SLOTS // MIB for name, size in SLOT_MAPS["6.18"].items()}
+    maps = kernels.get("6.18").metadata.slot_maps
+    sizes = {field.name: field.bytes * TIB_SLOTS // MIB for field in maps}
     assert sizes == {"swap_map": 256, "swap_cgroup": 512, "zeromap": 32}
     static = {
         design: metadata.of(design, "6.18", slots=TIB_SLOTS).static_bytes // MIB
@@ -145,7 +145,7 @@ def test_the_cost_of_a_slot_is_the_cost_of_many_by_their_number(
     record, many = DESIGNS[design], 1 << 20
     slots = many if record.sized or backend == "disk" else 0
     total = metadata.of(design, kernel, slots=slots, entries=entries, **{backend: many})
-    one = record.slot_cost(backend, kernel, entries=entries)
+    one = metadata.slot_cost(design, backend, kernel, entries=entries)
     assert (one.static * many, one.dynamic * many) == (total.static_bytes, total.dynamic_bytes)
 
 
@@ -155,7 +155,7 @@ def test_two_designs_take_the_same_where_they_break_even(
 ) -> None:
     used = metadata.break_even(one, other, backend, kernel)
     assert used == metadata.break_even(other, one, backend, kernel)
-    first, second = (DESIGNS[name].slot_cost(backend, kernel) for name in (one, other))
+    first, second = (metadata.slot_cost(name, backend, kernel) for name in (one, other))
     if used is None:
         # From above 0 % on one of them is always ahead, or they are equal throughout.
         start, end = first.static - second.static, first.gross - second.gross
@@ -165,16 +165,21 @@ def test_two_designs_take_the_same_where_they_break_even(
 
 
 def test_only_designs_on_released_code_follow_the_kernel() -> None:
-    assert {name for name, design in DESIGNS.items() if design.follows_kernel} == {
+    assert {name for name in table.COUNTED if metadata.follows_kernel(name)} == {
         "classic",
         "ghost",
         "zram",
     }
 
 
-def test_every_kernel_that_is_judged_has_its_maps() -> None:
-    assert set(SLOT_MAPS) == set(rules.KERNELS)
-    assert all(design.fields.keys() == {*kernels.RELEASES} for design in DESIGNS.values())
+def test_a_disk_alone_takes_what_zswap_over_it_takes_without_a_page_in_zswap() -> None:
+    for kernel in kernels.RELEASES:
+        for entries in (False, True):
+            alone, below = (
+                metadata.of(design, kernel, slots=99, disk=50, zero=7, entries=entries)
+                for design in ("disk", "classic")
+            )
+            assert alone == below
 
 
 def test_the_ghost_rfc_is_6_18() -> None:

@@ -15,8 +15,8 @@ def test_a_clean_page_with_a_good_copy_on_disk_leaves_without_a_write() -> None:
     machine.out(0)
     assert machine.back(0) is Origin.DISK
     assert machine.out(0) is Out.FREED
-    assert machine.swapping.vmstat.pswpout == machine.areas[0].writes == 1
-    assert machine.swapping.swap_outs == [1]
+    assert machine.backend.vmstat.pswpout == machine.areas[0].writes == 1
+    assert machine.backend.swap_outs == [1]
     assert machine.back(0) is Origin.DISK
     machine.write(0)
     assert machine.out(0) is Out.WRITING
@@ -28,7 +28,7 @@ def test_a_clean_page_of_zeros_is_noted_only_once() -> None:
     for _ in range(3):
         machine.out(0)
         machine.back(0)
-    assert (machine.swapping.vmstat.swpout_zero, machine.swapping.vmstat.swpin_zero) == (1, 3)
+    assert (machine.backend.vmstat.swpout_zero, machine.backend.vmstat.swpin_zero) == (1, 3)
 
 
 @pytest.mark.parametrize(("kernel", "stores"), [("6.1", 1), ("6.6", 1), ("6.12", 3), ("6.18", 3)])
@@ -59,7 +59,7 @@ def test_a_page_back_in_memory_keeps_its_slot_while_swap_is_at_most_half_full() 
     assert machine.swap.inuse_pages == 50
     machine.back(2)
     assert machine.swap.inuse_pages == 50, "half again"
-    assert machine.swapping.origin_of(1) is None, "without a slot there is no copy"
+    assert machine.backend.origin_of(1) is None, "without a slot there is no copy"
     machine.out(0)
     writes = machine.areas[0].writes
     machine.out(1)
@@ -87,8 +87,8 @@ def test_swap_max_is_exact_and_counts_slots_wherever_the_page_is() -> None:
     machine = Machine("classic", (ZERO, PLAIN, RANDOM, PLAIN), kernel="6.12", cgroups=[cgroup])
     machine.out(0, 1, 2)
     assert machine.out(3) is Out.ACTIVATE
-    assert machine.swapping.no_slot == [1]
-    assert machine.swapping.refused == [0]
+    assert machine.backend.no_slot == [1]
+    assert machine.backend.refused == [0]
     assert cgroup.swap_pages == 3
     assert not cgroup.has_swap()
 
@@ -103,8 +103,8 @@ def test_with_no_disk_space_nothing_leaves_zswap_over_a_swapfile() -> None:
     """Row 2 of what the list discussed: every page is refused for want of a slot."""
     machine = Machine("classic", [PLAIN] * 20, areas=[disk(10)])
     machine.out(*range(20))
-    assert machine.swapping.no_slot == [10]
-    assert machine.swapping.kept_pages == 10
+    assert machine.backend.no_slot == [10]
+    assert machine.backend.kept_pages == 10
     assert machine.zswap["stored_pages"] == 10
 
 
@@ -114,10 +114,10 @@ def test_when_swap_is_full_slots_of_pages_in_memory_are_taken_from_them() -> Non
     machine.out(*range(5))
     machine.back(0, 1)  # half full: they keep theirs
     machine.out(*range(5, 12))
-    assert machine.swapping.no_slot == [0]
+    assert machine.backend.no_slot == [0]
     assert machine.swap.inuse_pages == 10
-    assert machine.swapping.origin_of(0) is machine.swapping.origin_of(1) is None
-    assert machine.swapping.has_room() is False
+    assert machine.backend.origin_of(0) is machine.backend.origin_of(1) is None
+    assert machine.backend.has_room() is False
     assert machine.out(0) is Out.ACTIVATE
 
 
@@ -128,7 +128,7 @@ def test_a_killed_group_gives_slots_copies_and_charges_back() -> None:
     machine = Machine("classic", pages, kernel="6.12", cgroups=groups, group_of=[0] * 4 + [1] * 4)
     machine.out(*range(8))
     machine.back(3)
-    machine.swapping.forget(range(4))
+    machine.backend.forget(0, 4)
     assert (groups[0].swap_pages, groups[0].zswapped, groups[0].zswap_bytes) == (0, 0, 0)
     assert (above.swap_pages, above.zswapped, above.zswap_bytes) == (4, 2, 2 * PLAIN)
     assert machine.zswap["stored_pages"] == 2
@@ -140,9 +140,9 @@ def test_freed_slots_and_their_entries_stay_until_the_65th(kernel: str) -> None:
     """``slots_ret``: kept back by 64, flushed by one more."""
     machine = Machine("classic", [PLAIN] * 65, kernel=kernel)
     machine.out(*range(65))
-    machine.swapping.forget(range(64))
+    machine.backend.forget(0, 64)
     assert machine.zswap["stored_pages"] == 65
-    machine.swapping.forget([64])
+    machine.backend.forget(64, 1)
     assert machine.zswap["stored_pages"] == 1
 
 
@@ -155,19 +155,19 @@ def test_writeback_moves_the_page_to_its_own_slot_and_counts_as_a_write() -> Non
     # Down to 90 % of 8 = 7 pages, each entry's second chance first.
     assert machine.zswap["written_back_pages"] == 1
     assert machine.place(0) is Origin.DISK, "the coldest goes first"
-    assert machine.swapping.vmstat.pswpout == 2
+    assert machine.backend.vmstat.pswpout == 2
     assert machine.areas[0].writes == machine.areas[0].written_pages == 2
     assert machine.cgroups[0].swap_pages == slots + 1
     assert machine.back(0) is Origin.DISK
-    assert machine.swapping.vmstat.pswpin == 1
+    assert machine.backend.vmstat.pswpin == 1
     assert machine.cgroups[0].nr_disk_swapins == 1
 
 
 def test_memory_zswap_writeback_0_stops_writeback_as_well() -> None:
     machine = Machine("classic", [4000] * 9, ram=40 * PAGE, cgroups=[Cgroup(zswap_writeback=False)])
     machine.out(*range(9))
-    assert machine.zswap["written_back_pages"] == machine.swapping.vmstat.pswpout == 0
-    assert machine.swapping.refused == [1]
+    assert machine.zswap["written_back_pages"] == machine.backend.vmstat.pswpout == 0
+    assert machine.backend.refused == [1]
     assert machine.cgroups[0].swap_pages == 9, "the page keeps its slot"
 
 
@@ -190,22 +190,22 @@ def test_a_page_refused_by_a_ghost_leaves_once_the_pool_has_room() -> None:
     assert machine.out(8) is Out.ACTIVATE
     machine.back(0)
     assert machine.out(8) is Out.FREED, "7 pages are 90 %"
-    assert machine.swapping.kept_pages == 0
+    assert machine.backend.kept_pages == 0
     assert machine.cgroups[0].swap_pages == 9, "page 0 keeps its own as well"
 
 
 def test_only_slots_with_a_disk_can_be_written_back_to() -> None:
     machine = Machine("ghost", [PLAIN] * 2, areas=[ghost(10, prio=2), disk(10, prio=1)])
     machine.out(0)
-    assert not machine.swapping.can_write_back(0)
+    assert not machine.backend.can_write_back(0)
     assert Machine("classic", []).parts.swap.can_write(0)
 
 
 def test_zram_can_be_written_back_only_to_a_backing_device() -> None:
     for has_one in (False, True):
-        machine = Machine("zram", [PLAIN], has_backing_dev=has_one)
+        machine = Machine("zram", [PLAIN], zram_backing_dev=PAGE * has_one)
         machine.out(0)
-        assert machine.swapping.can_write_back(0) is has_one
+        assert machine.backend.can_write_back(0) is has_one
 
 
 def test_a_page_is_drawn_anew_only_when_it_was_written_to() -> None:
@@ -230,10 +230,10 @@ def test_an_entry_whose_slot_was_freed_is_nobodys_copy_when_it_is_evicted(zpool:
     """6.1 keeps slots back with their entries, which go to disk as any when zswap is full."""
     machine = Machine("classic", [3900] * 40, kernel="6.1", zpool=zpool, ram=100 * PAGE)
     machine.out(*range(10))
-    machine.swapping.forget(range(10))  # all kept back
+    machine.backend.forget(0, 10)  # all kept back
     machine.out(*range(10, 40))
     assert machine.zswap["written_back_pages"] > 0
-    assert [machine.swapping.origin_of(page) for page in range(10)] == [None] * 10
+    assert [machine.backend.origin_of(page) for page in range(10)] == [None] * 10
 
 
 @pytest.mark.parametrize("design", ["disk", "classic", "ghost", "vswap"])
@@ -241,6 +241,6 @@ def test_pages_of_a_killed_group_are_not_kept_any_more(design: str) -> None:
     cgroup = Cgroup(swap_max=0, zswap_max=0)
     machine = Machine(design, [PLAIN] * 3, cgroups=[cgroup])
     machine.out(*range(3))
-    assert machine.swapping.kept_pages == 3
-    machine.swapping.forget(range(3))
-    assert machine.swapping.kept_pages == 0
+    assert machine.backend.kept_pages == 3
+    machine.backend.forget(0, 3)
+    assert machine.backend.kept_pages == 0

@@ -13,13 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostswap.designs.table import IMAGINED
-from ghostswap.designs.transfer import Cost, Held, swapoff, to_disk, to_disk_compressed
+from ghostswap.designs import table, transfer
+from ghostswap.designs.transfer import Cost, Held
 
 VIRTUAL = ("vswap", "vswap-ste")
 OVER_SLOTS = ("classic", "ghost", "ghost-dynamic", "disk", "zram")
 #: 32 GB of swap half full under a mapping of 128 GB.
 HELD = Held(compressed=3000, stuck=0, disk=1000, zero=96, mapped=33_554_432)
+
+
+def to_disk(design: str, held: Held) -> Cost:
+    return transfer.to_disk(table.get(design), held)
+
+
+def to_disk_compressed(design: str, held: Held) -> Cost:
+    return transfer.to_disk_compressed(table.get(design), held)
+
+
+def swapoff(design: str, held: Held) -> Cost:
+    return transfer.swapoff(table.get(design), held)
 
 
 def test_zswap_over_a_disk_reserved_its_slots_when_pages_left() -> None:
@@ -83,7 +95,7 @@ def test_swapoff_under_virtual_swap_reads_the_disk_and_leaves_minor_faults(desig
     assert (cost.pte_reads, cost.pte_writes, cost.decompressions) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("design", IMAGINED)
+@pytest.mark.parametrize("design", table.RUN)
 @given(
     compressed=st.integers(0, 9),
     disk=st.integers(0, 9),

@@ -33,7 +33,7 @@ def test_writeback_takes_a_slot_then_and_not_before(design: str) -> None:
     assert machine.zswap["written_back_pages"] == 1
     assert machine.place(0) is Origin.DISK
     assert machine.areas[0].inuse_pages == machine.cgroups[0].swap_pages == 2
-    assert machine.swapping.vmstat.pswpout == machine.areas[0].writes == 2
+    assert machine.backend.vmstat.pswpout == machine.areas[0].writes == 2
 
 
 def test_with_no_slot_left_an_entry_stays_where_it_is() -> None:
@@ -45,7 +45,7 @@ def test_with_no_slot_left_an_entry_stays_where_it_is() -> None:
     assert len(on_disk) == 3
     assert len(in_zswap) == machine.zswap["stored_pages"]
     assert machine.zswap["reject_reclaim_fail"] > 0
-    assert machine.swapping.no_slot[0] == machine.swapping.kept_pages == 20 - 3 - len(in_zswap)
+    assert machine.backend.no_slot[0] == machine.backend.kept_pages == 20 - 3 - len(in_zswap)
 
 
 def test_with_no_disk_at_all_zswap_works_and_then_pages_stay() -> None:
@@ -54,8 +54,8 @@ def test_with_no_disk_at_all_zswap_works_and_then_pages_stay() -> None:
     machine.out(*range(20))
     assert machine.areas == ()
     assert machine.zswap["stored_pages"] == 8
-    assert machine.swapping.kept_pages == 12
-    assert machine.swapping.has_room(), "virtual slots never end"
+    assert machine.backend.kept_pages == 12
+    assert machine.backend.has_room(), "virtual slots never end"
 
 
 def test_swap_max_limits_the_disk_only() -> None:
@@ -103,7 +103,7 @@ def test_slots_on_disk_are_given_back_at_swap_in_when_more_than_half_are_taken()
 def test_a_killed_group_gives_all_back() -> None:
     machine = Machine("vswap", [4000] * 12, ram=40 * PAGE, areas=[disk(99)])
     machine.out(*range(12))
-    machine.swapping.forget(range(12))
+    machine.backend.forget(0, 12)
     cgroup = machine.cgroups[0]
     assert (cgroup.swap_pages, cgroup.zswapped, cgroup.zswap_bytes) == (0, 0, 0)
     assert machine.areas[0].inuse_pages == machine.zswap["pool_total_size"] == 0
@@ -113,7 +113,7 @@ def test_whatever_is_in_zswap_can_be_written_back_and_ghosts_are_of_no_use() -> 
     machine = Machine("vswap", [PLAIN], areas=[ghost(9), disk(9)])
     machine.out(0)
     assert [area.type for area in machine.areas] == ["full"]
-    assert machine.swapping.can_write_back(0)
+    assert machine.backend.can_write_back(0)
 
 
 def test_the_shrinker_offers_nothing_where_no_slot_on_disk_is_free() -> None:

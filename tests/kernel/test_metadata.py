@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Run, needs_root
 
-from ghostswap.area.judge import rules
-from ghostswap.designs.metadata import DESIGNS
+from ghostswap import kernels
 
 pytestmark = needs_root
 
@@ -23,10 +22,11 @@ SLOTS = 1 << 14
 @pytest.fixture
 def fields() -> dict[str, int]:
     """Bytes of classic's fields in the running kernel, where it is the one that was modelled."""
-    kernel, known = rules.nearest(os.uname().release)
+    kernel, known = kernels.nearest(os.uname().release)
     if not known or kernel.name != "6.18":
         pytest.skip(f"allocates in another way: Linux {os.uname().release}")
-    return {field.name: int(field.bytes) for field in DESIGNS["classic"].fields[kernel.name]}
+    rules = kernel.metadata
+    return {field.name: int(field.bytes) for field in rules.slot_maps + rules.in_use}
 
 
 def test_a_zswap_entry_is_as_large_as_its_slab_says(fields: dict[str, int]) -> None:

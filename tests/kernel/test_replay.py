@@ -24,12 +24,10 @@ import pytest
 from conftest import needs_root
 
 from ghostswap import kernels
-from ghostswap.area.judge import rules
-from ghostswap.designs import table as designs
-from ghostswap.designs.table import Parameters
-from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swap.in_order import SwapInfo
-from ghostswap.mm.vmscan.memory import Group, Memory
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.study.band import Timing
+from ghostswap.study.host import Group, Host
+from ghostswap.study.machine import Machine
 
 PAGES = 8192
 TOUCHES = 48_000
@@ -162,21 +160,19 @@ def live(
 
 
 def modelled(touches: array[int], limit: int, how: str, **timing: Any) -> int:
-    nearest, _ = rules.nearest(os.uname().release)
-    cgroup = Cgroup(memory_max=limit * 4096)
-    kernel, area = kernels.get(nearest.name), SwapInfo("area", "full", 2 * PAGES + 4096)
-    lengths = array("H", [LENGTH]) * PAGES
-    parts = designs.build("classic", kernel, lengths, [area], [cgroup], Parameters(1 << 34))
-    groups = [Group(cgroup, 0, PAGES)]
-    memory = Memory(
-        kernel.name,
-        groups,
-        parts.swapping,
+    nearest, _ = kernels.nearest(os.uname().release)
+    host = Host(
+        1 << 34,
+        groups=(Group("process", source="made up", memory_max=limit * 4096),),
+        kernel=nearest.name,
+        design="classic",
         cgroup_version=1,
         kernel_pages=KERNEL_PAGES,
-        **timing,
     )
-    parts.swapping.resident = memory.is_mapped
+    lengths = array("H", [LENGTH]) * PAGES
+    area = SwapArea("area", "full", 2 * PAGES + 4096)
+    timing.setdefault("flush_every", nearest.vmscan.flush_every)
+    memory, _ = Machine(host, [lengths], [area], Timing(**timing)).under_limits()
     memory.fill(0)
     assert memory.events(0).pgmajfault == 0
     writes = bytes(page & 1 for page in touches) if how == "w" else None

@@ -19,10 +19,9 @@ import pytest
 from conftest import needs_root
 from support.swapon import PAGE, loop
 
+from ghostswap import kernels
 from ghostswap.area.header.header import NATIVE, Header, pack_badpages
-from ghostswap.area.judge import rules
-from ghostswap.mm.swap.in_order import SwapInfo
-from ghostswap.mm.swap.slot_map import RULES
+from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.swap.swapfile import ExactSwapSpace
 
 SWAP_FLAG_PREFER, SWAP_FLAG_DISCARD, SWAP_FLAG_DISCARD_PAGES = 0x8000, 0x10000, 0x40000
@@ -51,11 +50,18 @@ class Area:
         discard = (SWAP_FLAG_DISCARD | SWAP_FLAG_DISCARD_PAGES) * self.discard
         return discard | (0 if self.prio is None else SWAP_FLAG_PREFER | self.prio)
 
-    def info(self) -> SwapInfo:
+    def info(self) -> SwapArea:
         usable = self.pages - 1 - len(self.badpages)
-        info = SwapInfo("", "full", usable, self.prio, self.badpages, self.rotational)
-        info.blkdev, info.discard = True, self.discard
-        return info
+        return SwapArea(
+            "",
+            "full",
+            usable,
+            self.prio,
+            self.badpages,
+            self.rotational,
+            discard=self.discard,
+            blkdev=True,
+        )
 
 
 class Memory:
@@ -205,7 +211,7 @@ class Trial:
 @contextmanager
 def trial(areas: list[Area], directory: Path, cpus: int = 1) -> Iterator[Trial]:
     """*areas* switched on, and ours of the same make."""
-    found, known = rules.nearest(os.uname().release)
+    found, known = kernels.nearest(os.uname().release)
     if not known:
         pytest.skip(f"no rules for Linux {os.uname().release}")
     with ExitStack() as stack:
@@ -215,7 +221,7 @@ def trial(areas: list[Area], directory: Path, cpus: int = 1) -> Iterator[Trial]:
             stack.enter_context(swapped_on(area, directory / f"area-{number}"))
         memory = Memory(PAGES)
         stack.callback(memory.close)
-        space = ExactSwapSpace([area.info() for area in areas], RULES[found.name], cpus=cpus)
+        space = ExactSwapSpace([area.info() for area in areas], found.swap, cpus=cpus)
         yield Trial(space, memory, chosen)
 
 

@@ -49,10 +49,10 @@ def ask(tmp_path: Path, kernel_lock: None) -> Iterator[Swapon]:  # noqa: ARG001
 @pytest.fixture
 def answer(ask: Swapon) -> Compare:
     """Ask the kernel of a path, and see that it answers as predicted."""
-    court = this_kernel()
+    judges = this_kernel()
 
     def compare(path: str | os.PathLike[str]) -> Answer:
-        expected, found = predicted(path, court), ask(path)
+        expected, found = predicted(path, judges), ask(path)
         assert found == expected
         return found
 
@@ -250,8 +250,8 @@ def test_overlay_refuses_without_a_word(answer: Compare, tmp_path: Path) -> None
         if done.returncode:
             pytest.skip("this kernel has no overlay")
         try:
-            court = this_kernel()
-            predicted(point / "over/area", court)
+            judges = this_kernel()
+            predicted(point / "over/area", judges)
             assert os.listdir(point / "upper") == [], "looking must not copy the file up"
             assert answer(point / "over/area") == Answer("EINVAL", (), None)
         finally:

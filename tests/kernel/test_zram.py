@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from conftest import needs_root
 from support.corpora import CORPORA
+from support.machine import filling
+from support.running import needs_exact, needs_zram
 
 from ghostswap import codecs, kernels
-from ghostswap.area.judge import rules
-from ghostswap.errors import GhostswapError
+from ghostswap.kernels.rules import Kernel
 from ghostswap.live.zram import live_zram
 from ghostswap.pages import open_source
-from ghostswap.study.zram_fill import ZramFill
 
 PAGE = 4096
 MIB = 1 << 20
@@ -124,11 +124,11 @@ def aligned(data: bytes) -> Iterator[memoryview]:
             yield view
 
 
-def this_kernel() -> kernels.Kernel:
-    nearest, known = rules.nearest(os.uname().release)
+def this_kernel() -> Kernel:
+    nearest, known = kernels.nearest(os.uname().release)
     if not known:
         pytest.skip(f"no rules for Linux {os.uname().release}")
-    return kernels.get(nearest.name)
+    return nearest
 
 
 def both(
@@ -136,19 +136,21 @@ def both(
 ) -> tuple[dict[str, int], dict[str, int], bool]:
     """Our counters, the kernel's, and whether the kernel gives back what it took."""
     kernel = this_kernel()
+    needs_exact(compressor, "zram")
+    needs_zram(compressor)
     with ExitStack() as stack:
-        try:
-            codec = codecs.get(compressor, kernel.name, "zram")
-            device = stack.enter_context(live_zram(compressor, len(data) // PAGE, mem_limit))
-        except GhostswapError as error:
-            pytest.skip(error.message)
+        codec = codecs.get(compressor, kernel.name, "zram")
+        device = stack.enter_context(live_zram(compressor, len(data) // PAGE, mem_limit))
         view = stack.enter_context(aligned(data))
         refused = device.fill([view], singly=singly)
         counted = device.counters()
-        fill = ZramFill(kernel, mem_limit)
-        fill.swap_out(codec.lengths(view))
-        assert len(refused) == fill.result().kept_pages
-        ours = {name: fill.result().zram[name] for name in counted}
+        fill = filling(
+            kernel.name, [], design="zram", zram_is_device=True, zram_mem_limit=mem_limit
+        )
+        fill.add(codec.measure(view))
+        outcome = fill.outcome()
+        assert len(refused) == outcome.kept_pages
+        ours = {name: outcome.zram[name] for name in counted}
         return ours, counted, device.holds([view], refused)
 
 
@@ -177,6 +179,7 @@ def test_limit_refuses_the_same_pages(
 
 
 def test_another_page_is_noticed_beside_those_refused() -> None:
+    needs_zram("lz4")
     data = random.Random(6).randbytes(20 * PAGE)
     with live_zram("lz4", 20, 10 * PAGE) as device, aligned(data) as view:
         refused = device.fill([view], singly=True)

@@ -15,12 +15,15 @@ from conftest import load_case
 from hypothesis import given
 from hypothesis import strategies as st
 from support.corpora import CORPORA
+from support.machine import filling
 
 from ghostswap import codecs, kernels
-from ghostswap.codecs import REFUSED
+from ghostswap.codecs.views import for_zram
 from ghostswap.errors import GhostswapError
 from ghostswap.mm.zram import Zram
-from ghostswap.study.zram_fill import ZERO, Zeromap, ZramFill
+from ghostswap.page import INCOMPRESSIBLE, SAME, ZEROS
+from ghostswap.study.fill import Fill
+from ghostswap.study.outcome import Outcome
 
 PAGE = 4096
 NEW = kernels.get("6.12")
@@ -34,6 +37,24 @@ def recorded() -> list[Any]:
     ]
 
 
+def zram_filling(kernel: str, **options: Any) -> Fill:
+    return filling(kernel, [], design="zram", **options)
+
+
+def device(kernel: str, measured: array[int]) -> Outcome:
+    """Pages written to a device, as to any block device."""
+    fill = zram_filling(kernel, zram_is_device=True)
+    fill.add(measured)
+    return fill.outcome()
+
+
+def swap_area(kernel: str, measured: array[int]) -> Outcome:
+    """Pages swapped out to a device."""
+    fill = zram_filling(kernel)
+    fill.add(measured)
+    return fill.outcome()
+
+
 def mm_stat(zram: Zram) -> dict[str, int]:
     return asdict(zram.mm_stat)
 
@@ -41,14 +62,15 @@ def mm_stat(zram: Zram) -> dict[str, int]:
 @pytest.mark.parametrize("row", recorded())
 def test_recorded_lengths_give_the_recorded_mm_stat(row: dict[str, Any]) -> None:
     """All compressors of both kernels, from the lengths that the kernel itself had."""
-    lengths = [0 if length == REFUSED else length for length in row["lens"]]
+    lengths = [SAME if length == INCOMPRESSIBLE else length for length in row["lens"]]
     zram = Zram(kernels.get(row["kernel"]))
     for index, length in enumerate(lengths):
         assert zram.write(index, length)
     assert mm_stat(zram) == row["mm_stat"]
-    fill = ZramFill(kernels.get(row["kernel"]))
-    fill.swap_out(array("H", lengths))
-    assert {name: fill.result().zram[name] for name in row["mm_stat"]} == row["mm_stat"]
+    # As zeros: a codec tells those from other words, and to a device both are the same.
+    measured = array("H", (ZEROS if length == SAME else length for length in lengths))
+    found = device(row["kernel"], measured).zram
+    assert {name: found[name] for name in row["mm_stat"]} == row["mm_stat"]
 
 
 @pytest.mark.parametrize("row", [p for p in recorded() if p.values[0]["comp"] in codecs.names()])
@@ -58,9 +80,8 @@ def test_recorded_pages_give_the_recorded_mm_stat(row: dict[str, Any]) -> None:
         codec = codecs.get(row["comp"], row["kernel"], "zram")
     except GhostswapError as error:
         pytest.skip(error.message)
-    fill = ZramFill(kernels.get(row["kernel"]))
-    fill.swap_out(codec.lengths(CORPORA[row["corpus"]]()))
-    found = {name: fill.result().zram[name] for name in row["mm_stat"]}
+    zram = device(row["kernel"], codec.measure(CORPORA[row["corpus"]]())).zram
+    found = {name: zram[name] for name in row["mm_stat"]}
     if codec.exact:
         assert found == row["mm_stat"]
         return
@@ -72,16 +93,16 @@ def test_recorded_pages_give_the_recorded_mm_stat(row: dict[str, Any]) -> None:
 
 
 def test_zeromap_tells_zero_pages_from_other_same_filled_ones() -> None:
-    codec = Zeromap(codecs.get("deflate", design="zram"))
     pages = [bytes(PAGE), b"A" * PAGE, b"\0" * 8 + b"A" * (PAGE - 8), os.urandom(PAGE)]
-    zero, same, plain, huge = codec.lengths(b"".join(pages))
-    assert (zero, same, huge) == (ZERO, 0, PAGE)
+    measured = codecs.get("deflate").measure(b"".join(pages))
+    zero, same, plain, huge = for_zram(NEW, measured)
+    assert (zero, same, huge) == (ZEROS, SAME, PAGE)
     assert 0 < plain < PAGE
-    fill = ZramFill(NEW)
-    fill.swap_out(array("H", [zero, same, plain, huge]))
-    result = fill.result()
+    result = swap_area("6.12", measured)
     assert (result.zram["same_pages"], result.zram["orig_data_size"]) == (1, 3 * PAGE)
-    assert result.vmstat == {"pswpout": 3, "swpout_zero": 1}
+    assert (result.vmstat["pswpout"], result.vmstat["swpout_zero"]) == (3, 1)
+    plainly = device("6.12", measured)
+    assert (plainly.zram["same_pages"], plainly.vmstat["swpout_zero"]) == (2, 0)
 
 
 def test_limit_is_rounded_up_and_looked_at_after_the_allocation() -> None:
@@ -92,7 +113,7 @@ def test_limit_is_rounded_up_and_looked_at_after_the_allocation() -> None:
     stat = zram.mm_stat
     assert (stat.mem_used_total, stat.mem_used_max) == (2 * PAGE, 3 * PAGE)
     assert (stat.orig_data_size, stat.huge_pages, stat.huge_pages_since) == (2 * PAGE, 2, 2)
-    assert zram.write(4, 0), "a same-filled page needs no memory"
+    assert zram.write(4, SAME), "a same-filled page needs no memory"
 
 
 def test_limit_lets_in_what_finds_room_in_a_zspage() -> None:
@@ -113,7 +134,7 @@ def test_overwriting_frees_the_old_object() -> None:
     zram = Zram(NEW)
     zram.write(0, PAGE)
     zram.write(0, 500)
-    zram.write(7, 0)
+    zram.write(7, SAME)
     stat = zram.mm_stat
     assert (stat.huge_pages, stat.huge_pages_since, stat.same_pages) == (0, 1, 1)
     assert (stat.compr_data_size, stat.orig_data_size) == (500, 2 * PAGE)
@@ -125,7 +146,7 @@ def test_overwriting_frees_the_old_object() -> None:
 
 def test_writeback_of_huge_pages_in_order_of_their_numbers() -> None:
     zram = Zram(NEW, writeback_limit=2)
-    for index, length in enumerate([PAGE, 0, 100, PAGE, PAGE]):
+    for index, length in enumerate([PAGE, SAME, 100, PAGE, PAGE]):
         zram.write(index, length)
     assert zram.writeback("huge") == [0, 3]
     assert asdict(zram.bd_stat) == {"bd_count": 2, "bd_reads": 0, "bd_writes": 2}
@@ -143,7 +164,7 @@ def test_writeback_of_huge_pages_in_order_of_their_numbers() -> None:
 
 def test_writeback_takes_long_blocks_first_since_6_13() -> None:
     """By the source of 6.18: buckets of 64 bytes, and the last block found is the first to go."""
-    lengths = [64, 127, 128, 3600, PAGE, 0, 3583, 3584, 63, PAGE]
+    lengths = [64, 127, 128, 3600, PAGE, SAME, 3583, 3584, 63, PAGE]
     zram = Zram(kernels.get("6.18"), writeback_limit=6)
     for index, length in enumerate(lengths):
         zram.write(index, length)
@@ -159,7 +180,7 @@ def test_writeback_takes_long_blocks_first_since_6_13() -> None:
 
 def test_idle_pages_are_those_not_read_since_and_same_filled_ones_stay() -> None:
     zram = Zram(NEW)
-    for index, length in enumerate([100, PAGE, 0, 200]):
+    for index, length in enumerate([100, PAGE, SAME, 200]):
         zram.write(index, length)
     assert zram.writeback("idle") == []
     zram.mark_idle()
@@ -190,7 +211,7 @@ def test_whatever_happens_an_emptied_device_holds_nothing(seed: int) -> None:
                 zram.read(index)
             case _:
                 length = dice.choice((0, PAGE, dice.randrange(1, 3625)))
-                if zram.write(index, length):
+                if zram.write(index, length or SAME):
                     held[index] = length
         stat = zram.mm_stat
         assert stat.orig_data_size == len(held) * PAGE
@@ -207,11 +228,29 @@ def test_whatever_happens_an_emptied_device_holds_nothing(seed: int) -> None:
 
 def test_counting_by_lengths_is_the_same_as_block_by_block() -> None:
     dice = random.Random(3)
-    lengths = array(
-        "H", (dice.choice((0, ZERO, PAGE, dice.randrange(1, 3625))) for _ in range(5000))
+    views = array(
+        "H", (dice.choice((SAME, ZEROS, PAGE, dice.randrange(1, 3625))) for _ in range(5000))
     )
-    plain, tracked = ZramFill(NEW), ZramFill(NEW, tracked=True)
-    for fill in (plain, tracked):
-        fill.swap_out(lengths[:1000])
-        fill.swap_out(lengths[1000:])
-    assert plain.result() == tracked.result()
+    together, single = Zram(NEW), Zram(NEW)
+    together.write_run(1, views[:1000])
+    together.write_run(1001, views[1000:])
+    for index, view in enumerate(views, 1):
+        if view != ZEROS:
+            single.write(index, view)
+    assert together.stat() == single.stat()
+    for zram in (together, single):
+        zram.slot_free_notify(views.index(PAGE) + 1)
+        zram.write(7000, 100)
+        zram.mark_idle()
+    assert together.writeback("huge_idle") == single.writeback("huge_idle")
+    assert together.stat() == single.stat()
+
+
+def test_a_device_that_is_filled_at_once_ends_as_one_filled_page_by_page() -> None:
+    dice = random.Random(4)
+    measured = array("H", (dice.choice((ZEROS, SAME + 9, 4096, 3000)) for _ in range(3000)))
+    together, single = zram_filling("6.18"), zram_filling("6.18")
+    together.add(measured)
+    for at in range(len(measured)):
+        single.add(measured[at : at + 1])
+    assert together.outcome() == single.outcome()

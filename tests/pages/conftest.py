@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pickle
 import secrets
@@ -20,7 +19,8 @@ import pytest
 from support.children import PRELUDE
 
 from ghostswap.errors import GhostswapError
-from ghostswap.pages.source import PAGE_SIZE, Source
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Source
 
 NOBODY = 65534
 
@@ -53,21 +53,6 @@ def spawn() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     for child in children:
         child.kill()
         child.communicate()
-
-
-@pytest.fixture
-def kernel_lock() -> Iterator[None]:
-    """Change swap or huge pages of the whole machine only while nobody else does."""
-    with open("/tmp/ghostswap-kernel.lock", "a") as lock:
-        for _ in range(300):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.1)
-        else:
-            pytest.skip("another process holds /tmp/ghostswap-kernel.lock")
-        yield
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostswap.errors import UsageError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
-from ghostswap.pages.source import PAGE_SIZE
 from ghostswap.pages.synthetic import SyntheticSource
 
 ReadAll = Callable[..., list[bytes]]

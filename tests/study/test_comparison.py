@@ -33,7 +33,7 @@ BY_KEY = {row.key: row for row in ROWS}
 def outcome(design: str = "classic", pages: int = 300, frames: int = 200) -> Outcome:
     """What *design* makes of pages that are touched one after the other, twice."""
     group = Group("work", memory_max=frames * PAGE)
-    host = Host(1 << 30, (replace(group, source="made up"),), design=design)
+    host = Host(1 << 30, groups=(replace(group, source="made up"),), design=design)
     run = Replay(host, [array("H", [1000, 0, 0xFFFF, 2000] * (pages // 4))], ())
     touches = array("I", [page for page in range(pages) for _ in "12"])
     assert sum(run.run([Touches(0, touches)], len(touches))) == len(touches)

@@ -9,11 +9,11 @@ from collections import Counter
 
 import pytest
 
-from ghostswap.codecs import REFUSED
 from ghostswap.errors import UsageError
+from ghostswap.page import INCOMPRESSIBLE
 from ghostswap.study.redraw import Redraw
 
-LENGTHS = array("H", [0] * 10 + [500] * 40 + [2000] * 30 + [3999] * 15 + [REFUSED] * 5)
+LENGTHS = array("H", [0] * 10 + [500] * 40 + [2000] * 30 + [3999] * 15 + [INCOMPRESSIBLE] * 5)
 
 
 def test_nothing_changes_without_a_chance_to() -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from ghostswap import kernels
 from ghostswap.area.header.header import NATIVE, Header
-from ghostswap.area.judge import rules
-from ghostswap.area.judge.rules import Machine
-from ghostswap.area.judge.subject import Court, judge_paths
+from ghostswap.area.judge.area import Machine
+from ghostswap.area.judge.subject import Judges, judge_paths
 from ghostswap.area.target import target
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -38,21 +38,21 @@ class Answer:
     pages: int | None
 
 
-def this_kernel() -> Court:
+def this_kernel() -> Judges:
     """The rules for the running kernel.
 
     Skips the test where it is none that we know.
     """
-    kernel, known = rules.nearest(os.uname().release)
+    kernel, known = kernels.nearest(os.uname().release)
     if not known:
         pytest.skip(f"no rules for Linux {os.uname().release}")
     ram = os.sysconf("SC_PHYS_PAGES") * PAGE
-    return Court([kernel], Machine(ram, PAGE))
+    return Judges([kernel], Machine(ram, PAGE))
 
 
-def predicted(path: str | os.PathLike[str], court: Court) -> Answer:
+def predicted(path: str | os.PathLike[str], judges: Judges) -> Answer:
     """What we say that the kernel answers."""
-    (judgement,) = judge_paths([os.fspath(path)], court)
+    (judgement,) = judge_paths([os.fspath(path)], judges)
     (verdict,) = judgement.verdicts
     if verdict.refusal is None:
         return Answer(None, (), verdict.pages)

@@ -14,15 +14,12 @@ import struct
 import uuid
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ghostswap.area.disk import disk_layout
+from ghostswap.area.target.partition import Partition
 from ghostswap.area.target.target import ActiveSwap, Target, active_swaps
 from ghostswap.errors import TargetError
-
-#: Partition types that say "Linux swap".
-SWAP_TYPES = ("82", "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f")
 
 _EXTENDED = (0x05, 0x0F, 0x85)
 _PROTECTIVE = 0xEE
@@ -31,30 +28,6 @@ _LIMIT = 256
 #: The kernel allocates no more for a GPT's entries (KMALLOC_MAX_SIZE).
 _MAX_ENTRIES = 4 << 20
 _BLKSSZGET = 0x1268
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """A range of a disk; offsets and sizes in bytes.
-
-    :ivar number: as in the device's name; logical partitions start at 5.
-    :ivar type: ``sys_ind`` of an MBR in hexadecimal, the type GUID of a GPT.
-    :ivar uuid: what PARTUUID= names it by.
-    :ivar name: a GPT's label of the partition, ``""`` elsewhere.
-    """
-
-    table: Literal["dos", "gpt"]
-    number: int
-    start: int
-    size: int
-    type: str
-    uuid: str
-    name: str = ""
-
-    @property
-    def for_swap(self) -> bool:
-        """Whether the table says that it is for swap."""
-        return self.type in SWAP_TYPES
 
 
 def partitions(target: Target) -> list[Partition] | None:

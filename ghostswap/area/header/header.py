@@ -14,6 +14,7 @@ from construct import ConstructError
 from ghostswap.area.header import layout
 from ghostswap.area.header.layout import MAGIC_SIZE, ByteOrder
 from ghostswap.errors import GhostswapError
+from ghostswap.units import format_uuid
 
 #: Page sizes that Linux runs with on some machine, in the order in which libblkid looks.
 PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
@@ -23,7 +24,10 @@ MAX_HEADER = PAGE_SIZES[-1]
 SWAPSPACE2 = b"SWAPSPACE2"
 SWAP_SPACE = b"SWAP-SPACE"
 
-#: What may stand in place of the magic, and what that says of the area.
+#: What TuxOnIce writes in place of the magic, or over the first bytes of an area.
+TUXONICE = layout.TUXONICE.ljust(MAGIC_SIZE, b"\0")
+
+#: What may stand in place of the magic, and what that says of the area; see :func:`signature_of`.
 SIGNATURES = {
     SWAPSPACE2: "swap area, version 1",
     SWAP_SPACE: "swap area, version 0 (before Linux 2.1.117)",
@@ -31,6 +35,7 @@ SIGNATURES = {
     b"S2SUSPEND\0": "swap area that holds a hibernation image (userspace)",
     b"ULSUSPEND\0": "swap area that holds a hibernation image (uswsusp)",
     b"LINHIB0001": "swap area that holds a hibernation image",
+    TUXONICE: "swap area that holds a hibernation image (TuxOnIce)",
 }
 
 #: The native byte order, which mkswap writes unless told otherwise.
@@ -76,6 +81,11 @@ class Header:
     badpages_raw: bytes = b""
 
     @property
+    def signature(self) -> bytes | None:
+        """Which of :data:`SIGNATURES` stands in place of the magic."""
+        return signature_of(self.magic)
+
+    @property
     def max_badpages(self) -> int:
         """``MAX_SWAP_BADPAGES`` of this page size: 637 for 4096."""
         return (self.page_size - layout.BADPAGES_OFFSET - MAGIC_SIZE) // 4
@@ -118,29 +128,14 @@ class Header:
 
     def build(self) -> bytes:
         """The header's page, ``page_size`` bytes."""
-        return bytes(
-            layout.swap_header(self.page_size, self.byte_order).build(
-                {
-                    "bootbits": self.bootbits,
-                    "version": self.version,
-                    "last_page": self.last_page,
-                    "nr_badpages": self.nr_badpages,
-                    "sws_uuid": self.sws_uuid,
-                    "sws_volume": self.sws_volume,
-                    "padding": self.padding,
-                    "badpages": self.badpages_raw.ljust(
-                        self.page_size - layout.BADPAGES_OFFSET - MAGIC_SIZE, b"\0"
-                    ),
-                    "magic": self.magic,
-                }
-            )
-        )
+        struct = layout.swap_header(self.page_size, self.byte_order)
+        values = {part.name: getattr(self, _attribute(part.name)) for part in struct.subcons}
+        return bytes(struct.build(values))
 
 
-def format_uuid(raw: bytes) -> str:
-    """The 16 bytes of a UUID as text, lower case."""
-    digits = raw.hex()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+def _attribute(name: str) -> str:
+    """Where a :class:`Header` keeps the field *name* of the struct."""
+    return "badpages_raw" if name == "badpages" else name
 
 
 def pack_badpages(pages: Iterable[int], order: ByteOrder) -> bytes:
@@ -163,28 +158,28 @@ def parse_as(page: bytes, page_size: int, native: ByteOrder = NATIVE) -> Header:
     other: ByteOrder = "big" if native == "little" else "little"
     order = other if int.from_bytes(page[1024:1028], other) == 1 else native
     try:
-        found = layout.swap_header(page_size, order).parse(page)
+        struct = layout.swap_header(page_size, order)
+        found = struct.parse(page)
     except ConstructError as error:  # a size too small to hold the fields
         raise NotSwapError(f"a page of {page_size} bytes holds no swap header") from error
-    return Header(
-        page_size=page_size,
-        byte_order=order,
-        last_page=found.last_page,
-        nr_badpages=found.nr_badpages,
-        sws_uuid=found.sws_uuid,
-        sws_volume=found.sws_volume,
-        version=found.version,
-        magic=found.magic,
-        bootbits=found.bootbits,
-        padding=found.padding,
-        badpages_raw=found.badpages,
-    )
+    values = {_attribute(part.name): found[part.name] for part in struct.subcons}
+    return Header(page_size=page_size, byte_order=order, **values)
+
+
+def signature_of(magic: bytes) -> bytes | None:
+    """Which of :data:`SIGNATURES` these ten bytes are.
+
+    As swapon(8) and libblkid read them, who compare the letters and not the NUL behind.
+    """
+    if len(magic) < MAGIC_SIZE or magic in SIGNATURES:
+        return magic if magic in SIGNATURES else None
+    return next((known for known in SIGNATURES if magic.startswith(known.rstrip(b"\0"))), None)
 
 
 def find_page_size(start: bytes) -> int | None:
     """The page size whose magic position holds a known signature; the smallest wins."""
     for size in PAGE_SIZES:
-        if start[size - MAGIC_SIZE : size] in SIGNATURES:
+        if signature_of(start[size - MAGIC_SIZE : size]) is not None:
             return size
     return None
 

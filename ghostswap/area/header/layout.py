@@ -10,7 +10,16 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from construct import Bytes, Int32ub, Int32ul, Int64ub, Int64ul, Struct
+from construct import (
+    Bytes,
+    FixedSized,
+    GreedyBytes,
+    Int32ub,
+    Int32ul,
+    Int64ub,
+    Int64ul,
+    Struct,
+)
 
 ByteOrder = Literal["little", "big"]
 
@@ -26,8 +35,8 @@ BADPAGES_OFFSET = 1536
 def swap_header(page_size: int, order: ByteOrder) -> Struct:
     """``union swap_header``, *page_size* bytes with the numbers in *order*.
 
-    ``badpages`` stays bytes, an odd tail included: 637 numbers of a Construct Array cost more
-    than the whole rest of the header.
+    ``badpages`` stays bytes, an odd tail included, and is filled up with zeros: 637 numbers of a
+    Construct Array cost more than the whole rest of the header.
     """
     u32 = Int32ul if order == "little" else Int32ub
     return Struct(
@@ -38,7 +47,7 @@ def swap_header(page_size: int, order: ByteOrder) -> Struct:
         "sws_uuid" / Bytes(16),
         "sws_volume" / Bytes(16),
         "padding" / Bytes(117 * 4),
-        "badpages" / Bytes(page_size - BADPAGES_OFFSET - MAGIC_SIZE),
+        "badpages" / FixedSized(page_size - BADPAGES_OFFSET - MAGIC_SIZE, GreedyBytes),
         "magic" / Bytes(MAGIC_SIZE),
     )
 

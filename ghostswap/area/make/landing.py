@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where a new swap file is about to land: what its file system needs, and whether it can hold swap.
-
-What swapon(2) of Linux 6.1 to 6.18 makes of a file there is a row of :data:`FILE_SYSTEMS`; one
-that has no row is taken for an ordinary one, which needs its blocks allocated and no more.
-"""
+"""Where a new swap file is about to land: is there room for it, and what must be done first."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import struct
-from dataclasses import dataclass
 
+from ghostswap.area.judge import natures
+from ghostswap.area.judge.natures import FileSystem
 from ghostswap.area.target.inode import InodeFlag, add_inode_flags
 from ghostswap.errors import TargetError
 from ghostswap.mounts import fstype
@@ -20,46 +17,10 @@ from ghostswap.units import format_size
 _F2FS_IOC_SET_PIN_FILE = 0x4004F50D
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystem:
-    """How to make a file that swapon takes.
-
-    :ivar refuses: why it never takes one, ``""`` where it does.
-    :ivar holds_ghosts: whether a kernel with the ghost RFC would take a ghost there all the same,
-        since it never asks for the file's blocks.
-    :ivar nocow: the file must be marked NOCOW while it is empty; no compression then either.
-    :ivar pinned: the file must be pinned before its blocks are allocated.
-    """
-
-    refuses: str = ""
-    holds_ghosts: bool = True
-    nocow: bool = False
-    pinned: bool = False
-
-
-_MEMORY = FileSystem("it lies in memory, which is what swap is to relieve", holds_ghosts=False)
-_NETWORK = FileSystem("its blocks are on another machine")
-_STACKED = FileSystem("it lies on other file systems and has no blocks of its own")
-_COPIES = FileSystem("it copies blocks on every write, and swap must stay where it is")
-
-#: By the name in /proc/filesystems.
-FILE_SYSTEMS = {
-    "btrfs": FileSystem(nocow=True),
-    "f2fs": FileSystem(pinned=True),  # Documentation/filesystems/f2fs.rst; never tried here
-    **dict.fromkeys(("tmpfs", "ramfs", "devtmpfs", "hugetlbfs"), _MEMORY),
-    **dict.fromkeys(("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "virtiofs"), _NETWORK),
-    **dict.fromkeys(("overlay", "ecryptfs"), _STACKED),
-    **dict.fromkeys(("bcachefs", "zfs", "nilfs2"), _COPIES),
-}
-
-
 def of(directory: int) -> tuple[str, FileSystem]:
     """The file system of an open directory: its name and what it needs."""
     name = fstype(directory)
-    kind = name.partition(".")[0]  # fuse.sshfs and its like
-    if kind == "fuse":
-        return name, FileSystem("its blocks are known to a program in user space only")
-    return name, FILE_SYSTEMS.get(kind, FileSystem())
+    return name, natures.of(name)
 
 
 def check(path: str, directory: int, size: int, *, ghost: bool, force: bool) -> None:

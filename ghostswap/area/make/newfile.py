@@ -10,7 +10,8 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 
-from ghostswap.area.make import interrupts, landing
+from ghostswap import signals
+from ghostswap.area.make import landing
 from ghostswap.area.make.overwrite import Patch, write_all
 from ghostswap.area.target.target import close
 from ghostswap.errors import TargetError
@@ -89,7 +90,7 @@ def _temporary(directory: int, name: str) -> Iterator[tuple[int, Callable[[], No
     draft = f".{name[:60]}.{secrets.token_hex(4)}"
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL
     with contextlib.ExitStack() as stack:
-        with interrupts.held():  # until somebody knows what to remove
+        with signals.held():  # until somebody knows what to remove
             fd = os.open(draft, flags, 0o600, dir_fd=directory)
             stack.callback(_remove, directory, draft)
             stack.callback(close, fd)

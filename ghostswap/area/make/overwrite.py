@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ghostswap.area.make import interrupts
+from ghostswap import signals
 from ghostswap.area.target.target import Target
 from ghostswap.errors import GhostswapError, TargetError
 from ghostswap.units import format_size
@@ -54,7 +54,7 @@ def apply(
             if size is not None and not cut:
                 doing = f"cannot allocate {format_size(size)}"
                 os.posix_fallocate(target.fd, 0, size)
-            stack.enter_context(interrupts.held())
+            stack.enter_context(signals.held())
             for patch in patches:
                 doing = f"cannot write at offset {patch.offset}"
                 write_all(target.fd, patch)
@@ -64,7 +64,7 @@ def apply(
                 doing = f"cannot cut to {format_size(size)}"
                 os.ftruncate(target.fd, size)
         except BaseException as error:
-            stack.enter_context(interrupts.held())
+            stack.enter_context(signals.held())
             _put_back(target, before)
             if isinstance(error, OSError):
                 raise TargetError.from_os(target.path, error, doing) from error

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ghostswap.area.header.header import format_uuid
+from ghostswap.units import format_uuid
 
 _TREE_SEARCH_V2 = 0xC0709411
 _FS_INFO = 0x8400941F

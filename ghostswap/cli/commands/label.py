@@ -12,7 +12,6 @@ import click
 from ghostswap import __version__
 from ghostswap.cli.terminal.args import Command
 from ghostswap.cli.terminal.options import (
-    BARE_LOCK,
     Size,
     Words,
     json_option,
@@ -24,10 +23,10 @@ from ghostswap.units import printable
 
 if TYPE_CHECKING:
     from ghostswap.area.header.explain import Inspection
-    from ghostswap.area.target.target import LockMode
+    from ghostswap.area.target.target import LockMode, Target
 
 
-@click.command("label", cls=Command, bare=BARE_LOCK)
+@click.command("label", cls=Command)
 @click.argument("target")
 @click.option(
     "-L", "--label", metavar="LABEL", help='Name the area; 15 bytes are kept; "" for none.'
@@ -64,7 +63,8 @@ def command(
     a symbolic link is followed. Ghosts, areas at an --offset of an image, and areas that hold a
     hibernation image will do as well as others.
     """
-    from ghostswap.area.header import identity, relabel
+    from ghostswap.area.header import identity
+    from ghostswap.area.make import relabel
     from ghostswap.area.target.target import open_target
 
     warnings = []
@@ -78,10 +78,10 @@ def command(
     if encoded is None and identifier is None:
         before = None
         with open_target(target) as opened:
-            found = relabel.find(opened, offset)
+            found = _find(opened, offset)
     else:
         with relabel.open_for_change(target, lock, partial(note_waiting, target)) as opened:
-            before = relabel.find(opened, offset)
+            before = _find(opened, offset)
             found = relabel.change(opened, before, label=encoded, uuid=identifier)
     if relabel.is_hidden(found):
         warnings.append(
@@ -101,6 +101,15 @@ def command(
         )
     elif before is None:
         _print(found)
+
+
+def _find(opened: Target, offset: int) -> Inspection:
+    from ghostswap.area.disk import scan
+    from ghostswap.area.make import relabel
+
+    found = scan.one(opened, offset)
+    relabel.check(found)
+    return found
 
 
 def _print(found: Inspection) -> None:

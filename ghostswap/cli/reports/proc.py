@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 
-from ghostswap.mm.swap.in_order import SwapInfo
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.mm.swap.swap_info import SwapInfo
+from ghostswap.page import PAGE_SIZE
 from ghostswap.study.outcome import Outcome
 
 _KIB = 1024

@@ -12,16 +12,16 @@ import random
 from collections import deque
 from collections.abc import Collection
 
+from ghostswap.kernels.rules import SWAPFILE_CLUSTER, SwapRules
 from ghostswap.mm.swap.slot_map import (
     CLUSTER_SHIFT,
     PMD_ORDER,
-    SWAP_ADDRESS_SPACE_SHIFT,
-    SWAPFILE_CLUSTER,
     SlotMap,
-    SlotRules,
 )
 
 LATENCY_LIMIT = 256
+#: Slots that have one address space, ``SWAP_ADDRESS_SPACE_PAGES``.
+SWAP_ADDRESS_SPACE_SHIFT = 14
 _EMPTY_CLUSTER = bytes(SWAPFILE_CLUSTER)
 
 
@@ -50,12 +50,12 @@ class _Scan:
 
 
 class ScanSwapMap(SlotMap):
-    """The allocator; for the parameters see :func:`ghostswap.mm.swap.clusters.create`."""
+    """The allocator; for the parameters see :func:`ghostswap.mm.swap.swapfile.create`."""
 
     def __init__(
         self,
         pages: int,
-        rules: SlotRules,
+        rules: SwapRules,
         *,
         rotational: bool = False,
         cpus: int = 1,

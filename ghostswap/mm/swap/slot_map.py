@@ -1,113 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every allocator of an area's slots has in common, and how the kernels' differ."""
+"""What every allocator of an area's slots has in common."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import Enum
 
-#: Slots of a cluster: ``HPAGE_PMD_NR``, as x86-64 has it with CONFIG_THP_SWAP.
-SWAPFILE_CLUSTER = 512
+from ghostswap.kernels.rules import SWAPFILE_CLUSTER
+
 CLUSTER_SHIFT = 9
 #: The largest order of a folio that is swapped in one piece, a cluster's.
 PMD_ORDER = 9
-#: Slots that have one address space, ``SWAP_ADDRESS_SPACE_PAGES``.
-SWAP_ADDRESS_SPACE_SHIFT = 14
-#: Clusters that are far enough apart on the free list to share neither a cache line nor an
-#: address space: ``SWAP_CLUSTER_COLS``.
-SWAP_CLUSTER_COLS = 1 << SWAP_ADDRESS_SPACE_SHIFT - CLUSTER_SHIFT
+#: Pages that one reclaim wants, ``SWAP_CLUSTER_MAX`` (include/linux/swap.h).
+SWAP_CLUSTER_MAX = 32
 
 _FREE_RUN = re.compile(b"\0+")
-
-
-class Allocator(Enum):
-    """Which code of mm/swapfile.c finds a slot."""
-
-    SCAN = "scan_swap_map_slots"
-    CLUSTERS = "clusters"  # 6.12: lists of clusters, and each CPU's own per area
-    ISOLATED_CLUSTERS = "isolated clusters"  # 6.14: off its list while used, nonfull ones first
-
-
-@dataclass(frozen=True, slots=True)
-class SlotRules:
-    """One kernel's way to give slots (mm/swapfile.c and mm/swap_slots.c).
-
-    :ivar solid_state: who finds slots of areas that count as solid state.
-    :ivar rotational: who finds those of others.
-    :ivar columns: the free list of a new area starts with every so manieth cluster.
-    :ivar mthp: folios of all orders can be swapped in one piece, not only of ``PMD_ORDER``.
-    :ivar slots_cache: slots that a CPU takes at a time, ``SWAP_SLOTS_CACHE_SIZE``; 0 where each
-        is taken when it is wanted, and a CPU has one cluster over all areas.
-    :ivar slots_kept_back: freed slots that a CPU keeps until it has so many; 0 also where their
-        data is kept with them, which :class:`ghostswap.mm.swap.in_order.SlotsReturn` does in front.
-    :ivar rations_first: a search counts a slot against its ration before it looks at it.
-    """
-
-    name: str
-    solid_state: Allocator
-    rotational: Allocator
-    columns: int
-    mthp: bool
-    slots_cache: int
-    slots_kept_back: int
-    rations_first: bool
-
-    def batch(self, rotational: bool) -> int:
-        """Slots that an area gives before one of equal priority has its turn, if it is empty."""
-        if self.slots_cache:
-            return self.slots_cache
-        return 1 if rotational else SWAPFILE_CLUSTER
-
-
-RULES = {
-    rules.name: rules
-    for rules in (
-        SlotRules(
-            "6.1",
-            solid_state=Allocator.SCAN,
-            rotational=Allocator.SCAN,
-            columns=SWAP_CLUSTER_COLS,
-            mthp=False,
-            slots_cache=64,
-            slots_kept_back=0,
-            rations_first=False,
-        ),
-        SlotRules(
-            "6.6",
-            solid_state=Allocator.SCAN,
-            rotational=Allocator.SCAN,
-            columns=SWAP_CLUSTER_COLS,
-            mthp=False,
-            slots_cache=64,
-            slots_kept_back=0,
-            rations_first=False,
-        ),
-        SlotRules(
-            "6.12",
-            solid_state=Allocator.CLUSTERS,
-            rotational=Allocator.SCAN,
-            columns=SWAP_CLUSTER_COLS,
-            mthp=True,
-            slots_cache=64,
-            slots_kept_back=64,
-            rations_first=True,
-        ),
-        SlotRules(
-            "6.18",
-            solid_state=Allocator.ISOLATED_CLUSTERS,
-            rotational=Allocator.ISOLATED_CLUSTERS,
-            columns=1,
-            mthp=True,
-            slots_cache=0,
-            slots_kept_back=0,
-            rations_first=False,
-        ),
-    )
-}
-#: The ghost swapfile RFC was posted against 6.18.
-RULES["ghost"] = RULES["6.18"]
 
 
 @dataclass(frozen=True, slots=True)

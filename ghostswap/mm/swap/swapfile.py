@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
-from itertools import accumulate
+from collections.abc import Collection, Iterable
 
-from ghostswap.mm.swap import clusters
-from ghostswap.mm.swap.clusters import IsolatedClusters
-from ghostswap.mm.swap.in_order import ALL_TIERS, SwapInfo, SwapSpace
-from ghostswap.mm.swap.slot_map import PMD_ORDER, RULES, SlotRules, SlotStat
-from ghostswap.mm.vmscan.lruvec import SWAP_CLUSTER_MAX
+from ghostswap.kernels.rules import Allocator, SwapRules
+from ghostswap.mm.swap.clusters import Clusters
+from ghostswap.mm.swap.isolated_clusters import IsolatedClusters
+from ghostswap.mm.swap.scan_swap_map import ScanSwapMap
+from ghostswap.mm.swap.slot_map import PMD_ORDER, SWAP_CLUSTER_MAX, SlotMap, SlotStat
+from ghostswap.mm.swap.space import SwapSpace
+from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea
 
 SWAP_BATCH = 64
 # include/linux/swap_slots.h: in slots of the cache, per CPU
@@ -20,10 +21,55 @@ _THRESHOLD_ACTIVATE = 5
 _THRESHOLD_DEACTIVATE = 2
 
 
+def create(
+    pages: int,
+    rules: SwapRules,
+    *,
+    rotational: bool = False,
+    cpus: int = 1,
+    discard: bool = False,
+    blkdev: bool = True,
+    badpages: Collection[int] = (),
+    seed: int = 0,
+) -> SlotMap:
+    """The slots of a new area, as the kernel of *rules* gives them.
+
+    :param pages: slots that it can give: neither its header nor bad pages.
+    :param rotational: not solid state; a ghost always is.
+    :param cpus: that swap; they are numbered from 0.
+    :param discard: clusters are discarded when they become free (``SWAP_FLAG_DISCARD_PAGES``).
+        The worker that does so is taken to come before the next allocation.
+    :param blkdev: a device, not a file, which the kernels give no more than one slot at a time.
+    :param badpages: the header's list of them, page numbers.
+    :param seed: of what the kernel draws.
+    :raises ValueError: for bad pages that are not in the area.
+    """
+    kind = rules.rotational if rotational else rules.solid_state
+    if kind is Allocator.SCAN:
+        return ScanSwapMap(
+            pages,
+            rules,
+            rotational=rotational,
+            cpus=cpus,
+            discard=discard,
+            blkdev=blkdev,
+            badpages=badpages,
+            seed=seed,
+        )
+    cls = Clusters if kind is Allocator.CLUSTERS else IsolatedClusters
+    return cls(
+        pages,
+        rules,
+        rotational=rotational,
+        cpus=cpus,
+        discard=discard,
+        blkdev=blkdev,
+        badpages=badpages,
+    )
+
+
 class ExactSwapSpace(SwapSpace):
     """All areas of a machine, with the very slots that the kernel of *rules* gives.
-
-    A slot's number in its area is its page there, the header being page 0.
 
     :param areas: in the order of swapon, all with ``pages``.
     :param cpus: that swap; they are numbered from 0. Where an allocation names none, each has its
@@ -34,16 +80,12 @@ class ExactSwapSpace(SwapSpace):
     """
 
     def __init__(
-        self,
-        areas: Iterable[SwapInfo],
-        rules: SlotRules = RULES["6.18"],
-        *,
-        cpus: int = 1,
-        seed: int = 0,
+        self, areas: Iterable[SwapArea], rules: SwapRules, *, cpus: int = 1, seed: int = 0
     ) -> None:
-        super().__init__(areas, rules)
+        given = tuple(areas)
+        super().__init__(given, rules)
         self.maps = tuple(
-            clusters.create(
+            create(
                 area.pages or 0,
                 rules,
                 rotational=area.seeks,
@@ -53,15 +95,14 @@ class ExactSwapSpace(SwapSpace):
                 badpages=area.badpages,
                 seed=seed + number,
             )
-            for number, area in enumerate(self.areas)
+            for number, area in enumerate(given)
         )
         self._isolated = tuple(slots for slots in self.maps if isinstance(slots, IsolatedClusters))
-        self._first_slots = [0, *accumulate(slots.max for slots in self.maps[:-1])]
         self._cpus = cpus
         self._asked = 0  # allocations that named no CPU
         self._nr_swap_pages = sum(slots.pages for slots in self.maps)
         # Areas that have a free slot, by priority (plist swap_avail_head).
-        self._avail = [number for equals in self._equals for number in equals.numbers]
+        self._avail = list(self._by_prio)
         # percpu_swap_cluster
         self._current: list[list[int | None]] = [[None] * (PMD_ORDER + 1) for _ in range(cpus)]
         # mm/swap_slots.c
@@ -87,10 +128,6 @@ class ExactSwapSpace(SwapSpace):
         if slot is None and not order:
             self._refuse(mask)
         return slot
-
-    def alloc_run(self, count: int, room: int = 0, *, folio: bool = False) -> int | None:  # noqa: ARG002
-        """None: the kernel gives slots one by one."""
-        return None
 
     def free(self, slot: int, cpu: int = 0) -> None:
         """Give *slot*, which is taken, back; some kernels keep it until there are more."""
@@ -122,7 +159,9 @@ class ExactSwapSpace(SwapSpace):
 
     def _add_to_avail(self, number: int) -> None:
         """``plist_add()``: after those of equal priority."""
-        place = bisect_right(self._avail, -self._prio(number), key=lambda n: -self._prio(n))
+        place = bisect_right(
+            self._avail, -self.areas[number].prio, key=lambda other: -self.areas[other].prio
+        )
         self._avail.insert(place, number)
 
     def _requeue(self, number: int) -> None:

@@ -15,7 +15,7 @@ from functools import reduce
 from operator import and_
 
 from ghostswap.errors import GhostswapError
-from ghostswap.mm.swap.in_order import ALL_TIERS, DEFAULT_TIER, SwapInfo
+from ghostswap.mm.swap.swap_info import ALL_TIERS, DEFAULT_TIER, SwapInfo
 from ghostswap.units import printable
 
 DEF_SWAP_PRIO = -1
@@ -224,4 +224,4 @@ def forget(masks: Sequence[int], removed: int) -> list[int]:
 
 
 def _prio(area: SwapInfo) -> int:
-    return DEF_SWAP_PRIO if area.prio is None else max(area.prio, DEF_SWAP_PRIO)
+    return max(area.prio, DEF_SWAP_PRIO)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from math import isqrt
 
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
+from ghostswap.page import PAGE_SIZE
 
-SWAP_CLUSTER_MAX = 32
 _PAGES_PER_GIB = (1 << 30) // PAGE_SIZE
 
 #: Values of :attr:`Pages.pte`.

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, Protocol
 
-from ghostswap import kernels
 from ghostswap.errors import UsageError
-from ghostswap.kernels.reclaim import RULES
+from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.vmscan.exact_lru import ExactLru
 from ghostswap.mm.vmscan.lruvec import EVICTED, UNMAPPED, YOUNG, Events, Fault, Lruvec, Pages
 from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing
 from ghostswap.mm.vmscan.two_lists import TwoLists
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 MAX_RECLAIM_RETRIES = 16
 MEM_CGROUP_ID_MAX = 0xFFFF
@@ -58,70 +57,70 @@ class _Killed(Exception):
     """The group that faults is gone."""
 
 
-class Memory:
-    """The memory of *groups*, under the limits of their cgroups and of the machine.
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a machine's memory is set up, and what its kernel leaves to chance.
 
-    :param kernel: a name that :func:`ghostswap.kernels.get` knows.
-    :param groups: known by their positions here; one a cgroup. Pages are numbers over all of them.
-    :param backing: where pages go that leave, and where they come back from.
-    :param policy: ``kernel`` for its two lists, ``lru`` for exact LRU.
-    :param cgroup_version: 2 charges bytes in zswap to their group, 1 does not.
-    :param kernel_pages: charged to each group from the start, by default as many as *kernel*
-        takes; page tables come on top.
-    :param flush_every: faults between two flushes of the cgroup statistics, on which the two lists
-        go by; 0 to flush at every reclaim, as if somebody were reading ``memory.stat`` all the
-        time; by default what *kernel* does. A kernel that flushes by the clock does not repeat itself: runs with some values give a band.
-    :param flush_first: faults before the first flush, by default as many.
-    :param has_swap: whether a slot is free in any area; by default one always is.
-    :param charges_slots: a page cannot leave without a slot that counts for ``memory.swap.max``.
-    :param ram: bytes for all groups and for
-    :param others: pages that nobody is charged for, as cgroup v1's zswap pool.
-    :param shrink_slab: called with a group and a priority when reclaim has scanned that group:
-        the place of zswap's shrinker.
-    :param on_kill: called with a group that is killed: its slots are free.
-    :param one_cpu: every process stays on one CPU, whose TLB is large. x86 clears accessed bits
+    :ivar policy: ``kernel`` for its two lists, ``lru`` for exact LRU.
+    :ivar cgroup_version: 2 charges bytes in zswap to their group, 1 does not.
+    :ivar ram: bytes for all groups, ``None`` where nobody has to look.
+    :ivar kernel_pages: charged to each group from the start, as many as the kernel takes where
+        ``None``; page tables come on top.
+    :ivar flush_every: faults between two flushes of the cgroup statistics, by which the two lists
+        go; 0 to flush at every reclaim, as if somebody were reading ``memory.stat`` all the time;
+        what the kernel does where ``None``. A kernel that flushes by the clock does not repeat
+        itself: runs with some values give a band.
+    :ivar flush_first: faults before the first flush, as many where ``None``.
+    :ivar one_cpu: every process stays on one CPU, whose TLB is large. x86 clears accessed bits
         without telling TLBs (``ptep_clear_flush_young()``), and a page that is unmapped takes all
         other translations with it only where the process has been on another CPU
         (``arch_tlbbatch_should_defer()``). So here a page that came in is not seen to be touched
         again, but for its first write; elsewhere every touch is seen. Real processes lie between.
+    :ivar shrinker_enabled: reclaim calls zswap's shrinker, if there is one.
+    """
+
+    policy: Literal["kernel", "lru"] = "kernel"
+    cgroup_version: int = 2
+    ram: int | None = None
+    kernel_pages: int | None = None
+    flush_every: int | None = None
+    flush_first: int | None = None
+    one_cpu: bool = False
+    shrinker_enabled: bool = False
+
+
+_SETUP = Setup()
+
+
+class Memory:
+    """The memory of *groups*, under the limits of their cgroups and of the machine.
+
+    :param groups: known by their positions here; one a cgroup. Pages are numbers over all of them.
+    :param design: makes what pages go to that leave, and come back from, for this memory.
     :ivar killed: by group, whether it has been killed for lack of memory.
     :raises UsageError: there are more cgroups than a kernel can have.
     """
 
     def __init__(
         self,
-        kernel: str,
+        kernel: Kernel,
         groups: Sequence[Group],
-        backing: Backing,
-        *,
-        policy: Literal["kernel", "lru"] = "kernel",
-        cgroup_version: int = 2,
-        kernel_pages: int | None = None,
-        flush_every: int | None = None,
-        flush_first: int | None = None,
-        has_swap: Callable[[], bool] = lambda: True,
-        charges_slots: bool = True,
-        ram: int | None = None,
-        others: Callable[[], int] = lambda: 0,
-        shrink_slab: Callable[[int, int], None] | None = None,
-        on_kill: Callable[[int], object] | None = None,
-        one_cpu: bool = False,
+        design: Callable[[Memory], Backing],
+        setup: Setup = _SETUP,
     ) -> None:
-        row = kernels.get(kernel)
-        rules = RULES[row.name]
-        kernel_pages = rules.kernel_pages if kernel_pages is None else kernel_pages
+        rules = kernel.vmscan
         self.groups = tuple(groups)
         self.killed = [False] * len(self.groups)
-        exclusive = (ZSWAP, ZRAM)
-        self._leaves_no_copy = exclusive if row.exclusive_loads else (ZRAM,)
-        self._charges_zswap = cgroup_version == 2
-        self._swap_in = backing.swap_in
-        self._others = others
-        self._on_kill = on_kill
-        self._kernel_pages = kernel_pages
+        self._kernel_pages = (
+            rules.kernel_pages if setup.kernel_pages is None else setup.kernel_pages
+        )
+        self._leaves_no_copy = (ZSWAP, ZRAM) if kernel.zswap.exclusive_loads else (ZRAM,)
+        self._charges_zswap = setup.cgroup_version == 2
         self._pages = Pages(max((group.first + group.pages for group in groups), default=0))
         self._made = [0] * len(self.groups)
-        root = Cgroup(memory_max=ram)
+        self._backing = backing = design(self)
+        self._swap_in = backing.swap_in
+        root = Cgroup(memory_max=setup.ram)
         by_cgroup = {root: Lruvec(root, None, 0)}
         self._lruvec_of: list[Lruvec] = []
         for number, group in enumerate(self.groups):
@@ -131,7 +130,7 @@ class Memory:
                     by_cgroup[cgroup] = Lruvec(cgroup, above, len(by_cgroup))
                 above = by_cgroup[cgroup]
             above.group = number
-            above.charge(kernel_pages)
+            above.charge(self._kernel_pages)
             self._lruvec_of.append(above)
         if len(by_cgroup) > MEM_CGROUP_ID_MAX:
             raise UsageError("too many cgroups", f"the kernel has {MEM_CGROUP_ID_MAX} at most")
@@ -145,28 +144,27 @@ class Memory:
         ]
         # Exact LRU frees but the one page that is wanted.
         self._leaves_room = [
-            policy == "kernel"
+            setup.policy == "kernel"
             and all(below.group in (-1, number) for at, _ in limits for below in at.subtree())
             for number, limits in enumerate(self._limits)
         ]
         self._room: list[float] = [0] * len(self.groups)
         self._policy: _Policy
-        if policy == "lru":
-            self._policy = ExactLru(self._pages, backing, tuple(by_cgroup.values()))
+        lruvecs = tuple(by_cgroup.values())
+        if setup.policy == "lru":
+            self._policy = ExactLru(self._pages, backing, lruvecs)
             return
-        every = rules.flush_every if flush_every is None else flush_every
+        every = rules.flush_every if setup.flush_every is None else setup.flush_every
         self._policy = TwoLists(
             rules,
             self._pages,
             backing,
-            tuple(by_cgroup.values()),
+            lruvecs,
             flush_every=every,
-            flush_first=every if flush_first is None else flush_first,
-            has_swap=has_swap,
-            charges_slots=charges_slots,
-            waits_for_writes=cgroup_version == 1,
-            shrink_slab=shrink_slab,
-            one_cpu=one_cpu,
+            flush_first=every if setup.flush_first is None else setup.flush_first,
+            waits_for_writes=setup.cgroup_version == 1,
+            shrinker_enabled=setup.shrinker_enabled,
+            one_cpu=setup.one_cpu,
         )
 
     # What processes do
@@ -268,7 +266,7 @@ class Memory:
     def _usage(self, lruvec: Lruvec) -> int:
         """``memory.current`` in pages; of the root, of the whole machine."""
         if lruvec.index == 0:
-            return lruvec.cgroup.memory_pages + self._others()
+            return lruvec.cgroup.memory_pages + self._backing.pool_pages()
         zswap_bytes = lruvec.cgroup.zswap_bytes if self._charges_zswap else 0
         return lruvec.cgroup.memory_pages + (zswap_bytes + PAGE_SIZE - 1) // PAGE_SIZE
 
@@ -305,7 +303,6 @@ class Memory:
         tables = -(-self._made[victim.group] // PTRS_PER_PTE)
         victim.charge(-(victim.resident + self._kernel_pages + tables))
         victim.resident = 0
-        if self._on_kill is not None:
-            self._on_kill(victim.group)
+        self._backing.forget(group.first, group.pages)
         if victim is faulting:
             raise _Killed

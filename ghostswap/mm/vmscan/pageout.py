@@ -29,8 +29,31 @@ FREED, WRITING, ACTIVATE = Out.FREED, Out.WRITING, Out.ACTIVATE
 ZERO, ZSWAP, ZRAM, DISK = Origin.ZERO, Origin.ZSWAP, Origin.ZRAM, Origin.DISK
 
 
+class Mapper(Protocol):
+    """Who has pages in memory, as a design sees it."""
+
+    @property
+    def is_mapped(self) -> bytearray:
+        """By page, not 0 while its process has it in memory; to be looked at only."""
+        ...
+
+    def write_back(self, page: int, group: int) -> None:
+        """Have *page* of *group* in memory once more, while zswap writes it to disk."""
+        ...
+
+
 class Backing(Protocol):
     """What reclaim asks of a design. Pages and cgroups are numbers from 0."""
+
+    @property
+    def charges_slots(self) -> bool:
+        """Whether a page cannot leave without a slot that is charged to its cgroup."""
+        ...
+
+    @property
+    def has_shrinker(self) -> bool:
+        """Whether there is a zswap whose shrinker reclaim can call."""
+        ...
 
     def swap_out(self, page: int, cgroup: int, dirty: bool) -> Out:
         """Try to let *page* go.
@@ -39,6 +62,26 @@ class Backing(Protocol):
         """
         ...
 
+    def submit(self) -> None:
+        """``swap_write_submit()``: what goes to disk next is not of one piece with the last."""
+        ...
+
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """Bring *page*, which left before, back."""
+        ...
+
+    def has_room(self) -> bool:
+        """Whether reclaim may hope to get rid of a page at all (``get_nr_swap_pages()``)."""
+        ...
+
+    def pool_pages(self) -> int:
+        """Pages of memory that compressed pages take."""
+        ...
+
+    def shrink_slab(self, cgroup: int, priority: int) -> None:
+        """Call zswap's shrinker for *cgroup*, reclaim being at *priority*."""
+        ...
+
+    def forget(self, first: int, pages: int) -> None:
+        """Give up all that is kept of *pages* pages from *first* on, whose process is gone."""
         ...

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 
-from ghostswap.kernels.reclaim import Rules
+from ghostswap.kernels.rules import VmscanRules
+from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.lruvec import (
     EVICTED,
     OLD,
     REFERENCED,
-    SWAP_CLUSTER_MAX,
     UNMAPPED,
     WORKINGSET,
     YOUNG,
@@ -49,48 +49,46 @@ class TwoLists:
     :param lruvecs: all there are, by index; the first is the root's.
     :param flush_every: faults between two flushes of the statistics, 0 to flush as needed.
     :param flush_first: faults before the first.
-    :param has_swap: whether any slot of the machine is free.
-    :param charges_slots: a page cannot leave without a slot that is charged to its group.
     :param waits_for_writes: cgroup v1: reclaim waits for a write that it comes across.
-    :param shrink_slab: called with a group and a priority when reclaim has been through its
-        lists; what it shrinks flushes the statistics, as zswap's shrinker does.
-    :param one_cpu: as for :class:`ghostswap.mm.vmscan.memory.Memory`.
+    :param shrinker_enabled: when reclaim has been through a group's lists it calls zswap's
+        shrinker, if there is one; what that shrinks flushes the statistics.
+    :param one_cpu: as for :class:`ghostswap.mm.vmscan.memory.Setup`.
     """
 
     def __init__(
         self,
-        rules: Rules,
+        rules: VmscanRules,
         pages: Pages,
         backing: Backing,
         lruvecs: Sequence[Lruvec],
         *,
         flush_every: int,
         flush_first: int,
-        has_swap: Callable[[], bool],
-        charges_slots: bool,
         waits_for_writes: bool,
-        shrink_slab: Callable[[int, int], None] | None,
+        shrinker_enabled: bool,
         one_cpu: bool,
     ) -> None:
         self._rules = rules
         self._pages = pages
         self._swap_out = backing.swap_out
+        self._submit = backing.submit
         self._lruvecs = lruvecs
         self._flush_every = flush_every
         self._to_flush: float = flush_first if flush_every else inf
-        self._has_swap = has_swap
-        self._charges_slots = charges_slots
+        self._has_swap = backing.has_room
+        self._charges_slots = backing.charges_slots
         self._waits_for_writes = waits_for_writes
-        self._shrink_slab = shrink_slab
+        self._has_shrinker = shrinker_enabled and backing.has_shrinker
+        self._shrink_slab = backing.shrink_slab
         self._one_cpu = one_cpu
         self._batch: list[tuple[deque[int], int]] = []  # lists, and the pages that go to them
         self._clock = 0
         self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
         self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
-        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker.
+        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker does.
         self._is_fresh = [
             not flush_every
-            or shrink_slab is not None
+            or (self._has_shrinker and rules.shrinker_flushes)
             or (not waits_for_writes and any(above.cgroup.zswap_max for above in lruvec.lineage))
             for lruvec in lruvecs
         ]
@@ -236,7 +234,7 @@ class TwoLists:
             freed, skipped = self._shrink_lruvec(lruvec, target, priority, may_deactivate)
             nr_reclaimed += freed
             skipped_deactivate |= skipped
-            if self._shrink_slab is not None and lruvec.group >= 0:
+            if self._has_shrinker and lruvec.group >= 0:
                 self._shrink_slab(lruvec.group, priority)
             if not full_walk and nr_reclaimed >= SWAP_CLUSTER_MAX:
                 break
@@ -350,6 +348,7 @@ class TwoLists:
             else:
                 flags[page] = flag & ~REFERENCED
                 activate(page)
+        self._submit()
         self._clock += nr_taken
         nr_activated = len(lruvec.active) - nr_active
         target.age_nonresident(nr_reclaimed)

@@ -3,13 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Protocol, runtime_checkable
-
-#: Bytes that zswap puts before the data in a pool it can evict from (``zpool_evictable()``: zbud
-#: and z3fold): 6.1 writes a ``struct zswap_header`` there, 6.12 has none.
-EVICTABLE_HEADER_SIZE: Mapping[str, int] = MappingProxyType({"6.1": 8, "6.12": 0})
 
 
 class TooLarge(ValueError):

@@ -5,29 +5,36 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 
-from ghostswap.kernels import Kernel
+from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.zpool import z3fold, zbud, zsmalloc
 from ghostswap.mm.zpool.size_class import Filling, size_classes
 from ghostswap.mm.zpool.zsmalloc import ClassStat
 
 Pool = zsmalloc.Pool | zbud.Pool | z3fold.Pool
 
-TYPES: Mapping[str, type[Pool]] = MappingProxyType(
-    {"zsmalloc": zsmalloc.Pool, "zbud": zbud.Pool, "z3fold": z3fold.Pool}
-)
-
 
 def create(kernel: Kernel, zpool: str, seed: int) -> Pool | ManyPools:
     """``zswap_pool_create()``.
 
-    :param zpool: one of ``kernel.zpools``.
+    :param zpool: one of ``kernel.zswap.zpools``.
     :param seed: of the choice among many pools.
     """
-    pools = [TYPES[zpool](rules=kernel.zsmalloc) for _ in range(kernel.nr_zpools)]
+    pools = [_create(kernel, zpool) for _ in range(kernel.zswap.nr_zpools)]
     return pools[0] if len(pools) == 1 else ManyPools(pools, seed)
+
+
+def _create(kernel: Kernel, zpool: str) -> Pool:
+    header_size = kernel.zswap.evictable_header_size
+    match zpool:
+        case "zsmalloc":
+            return zsmalloc.Pool(rules=kernel.zsmalloc)
+        case "zbud":
+            return zbud.Pool(header_size)
+        case "z3fold":
+            return z3fold.Pool(header_size)
+    raise ValueError(f"no allocator {zpool!r}")
 
 
 class _Lots:
@@ -82,8 +89,8 @@ class Fillings:
     def __init__(self, kernel: Kernel, seed: int) -> None:
         classes = size_classes(rules=kernel.zsmalloc)
         self.largest_zspage = max(c.pages_per_zspage for c in classes)
-        self._fillings = [Filling(classes) for _ in range(kernel.nr_zpools)]
-        self._lots = _Lots(kernel.nr_zpools, seed)
+        self._fillings = [Filling(classes) for _ in range(kernel.zswap.nr_zpools)]
+        self._lots = _Lots(kernel.zswap.nr_zpools, seed)
 
     @property
     def pages(self) -> int:

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
+from ghostswap.kernels import v6_6
+from ghostswap.kernels.rules import ChainSize, Fullness, ZsmallocRules
 from ghostswap.mm.zpool.api import TooLarge
+
+#: zsmalloc's rules since 6.4.
+RECENT = v6_6.KERNEL.zsmalloc
 
 ZS_HANDLE_SIZE = 8
 ZS_MIN_ALLOC_SIZE = 32  # on every 64-bit kernel; only 32-bit PAE could need more
@@ -51,48 +56,12 @@ def _three_quarters(inuse: int, objs_per_zspage: int) -> int:
     return 1 if inuse <= 3 * objs_per_zspage // 4 else 2
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What one kernel's zsmalloc does otherwise than another's.
-
-    6.1 also puts a zspage behind the head of its new list where that one is fuller. That never
-    comes about: a zspage that lost an object enters its group with as many as the group can
-    have, and one that gained an object enters an empty list, or a fuller one had been taken.
-
-    :ivar chain_size: most pages in a zspage: ``CONFIG_ZSMALLOC_CHAIN_SIZE`` as it comes, before
-        6.3 the constant ``ZS_MAX_PAGES_PER_ZSPAGE``.
-    :ivar pages_per_zspage: (size, chain_size, page_size) -> pages in a zspage of that size class.
-    :ivar fullness: (inuse, objs_per_zspage) -> fullness group; 0 is empty, the last one full.
-    :ivar fullness_groups: names of the groups, as debugfs heads its columns.
-    :ivar shown_groups: those that debugfs has a column for, in its order.
-    """
-
-    chain_size: int
-    pages_per_zspage: Callable[[int, int, int], int]
-    fullness: Callable[[int, int], int]
-    fullness_groups: tuple[str, ...]
-    shown_groups: tuple[str, ...]
-
-
-_TENTHS = (*(f"{tens}0%" for tens in range(1, 10)), "99%", "100%")
-
-RULES: Mapping[str, Rules] = MappingProxyType(
-    {
-        "6.1": Rules(
-            chain_size=4,
-            pages_per_zspage=_largest_usedpc,
-            fullness=_three_quarters,
-            fullness_groups=("empty", "almost_empty", "almost_full", "full"),
-            shown_groups=("almost_full", "almost_empty"),
-        ),
-        "6.12": Rules(
-            chain_size=8,
-            pages_per_zspage=_least_waste,
-            fullness=_inuse_ratio,
-            fullness_groups=("0%", *_TENTHS),
-            shown_groups=_TENTHS,
-        ),
-    }
+_CHAIN_SIZE: Mapping[ChainSize, Callable[[int, int, int], int]] = MappingProxyType(
+    {ChainSize.LARGEST_USEDPC: _largest_usedpc, ChainSize.LEAST_WASTE: _least_waste}
+)
+#: (inuse, objs_per_zspage) -> fullness group; 0 is empty, the last one full.
+FULLNESS: Mapping[Fullness, Callable[[int, int], int]] = MappingProxyType(
+    {Fullness.THREE_QUARTERS: _three_quarters, Fullness.TENTHS: _inuse_ratio}
 )
 
 
@@ -112,7 +81,7 @@ class SizeClass:
 
 @lru_cache(maxsize=32)
 def size_classes(
-    chain_size: int | None = None, page_size: int = 4096, rules: str = "6.12"
+    chain_size: int | None = None, page_size: int = 4096, rules: ZsmallocRules = RECENT
 ) -> tuple[SizeClass, ...]:
     """Lay out the size classes as ``zs_create_pool()`` does; the last one takes whole pages.
 
@@ -120,13 +89,9 @@ def size_classes(
 
     :param chain_size: 4 to 16, as Kconfig has it; the kernel's own where not given.
     :param page_size: a power of two from 4096 to 65536 bytes.
-    :param rules: a key of :data:`RULES`.
     :raises ValueError: for anything else.
     """
-    if rules not in RULES:
-        raise ValueError(f"no zsmalloc rules {rules!r}: one of {', '.join(RULES)}")
-    kernel = RULES[rules]
-    chain_size = kernel.chain_size if chain_size is None else chain_size
+    chain_size = rules.max_chain_size if chain_size is None else chain_size
     if not 4 <= chain_size <= 16:
         raise ValueError(f"chain_size {chain_size} is not within 4 to 16")
     if not 4096 <= page_size <= 65536 or page_size & (page_size - 1):
@@ -134,9 +99,10 @@ def size_classes(
 
     size_class_delta = page_size >> CLASS_BITS
     sizes = [*range(ZS_MIN_ALLOC_SIZE, page_size, size_class_delta), page_size]
+    pages_per_zspage = _CHAIN_SIZE[rules.chain_size]
     classes: list[SizeClass] = []
     for index, size in reversed([*enumerate(sizes)]):
-        pages = kernel.pages_per_zspage(size, chain_size, page_size)
+        pages = pages_per_zspage(size, chain_size, page_size)
         objs = pages * page_size // size
         if not classes or (pages, objs) != (
             classes[-1].pages_per_zspage,

@@ -12,9 +12,10 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 
-from ghostswap.mm.zpool.api import EVICTABLE_HEADER_SIZE, TooLarge
+from ghostswap.mm.zpool.api import TooLarge
 from ghostswap.mm.zpool.list_head import Lru
-from ghostswap.mm.zpool.zbud import CHUNK_SIZE, PAGE_SIZE, Unbuddied
+from ghostswap.mm.zpool.zbud import CHUNK_SIZE, Unbuddied
+from ghostswap.page import PAGE_SIZE
 
 TOTAL_CHUNKS = PAGE_SIZE // CHUNK_SIZE
 ZHDR_CHUNKS = 2  # struct z3fold_header
@@ -121,12 +122,12 @@ class _Pages:
 class Pool:
     """A z3fold pool for 4 KiB pages; :class:`~ghostswap.mm.zpool.api.Evictable`.
 
-    :param rules: a key of :data:`~ghostswap.mm.zpool.api.EVICTABLE_HEADER_SIZE`.
+    :param header_size: bytes that zswap puts before the data (``evictable_header_size``).
     :ivar max_length: the longest object that it takes.
     """
 
-    def __init__(self, rules: str = "6.12") -> None:
-        self._header_size = EVICTABLE_HEADER_SIZE[rules]
+    def __init__(self, header_size: int = 0) -> None:
+        self._header_size = header_size
         self.max_length = PAGE_SIZE - self._header_size
         self._pages = _Pages()
         self._unbuddied = Unbuddied(NCHUNKS)

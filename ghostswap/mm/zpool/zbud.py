@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from array import array
 
-from ghostswap.mm.zpool.api import EVICTABLE_HEADER_SIZE, TooLarge
+from ghostswap.mm.zpool.api import TooLarge
 from ghostswap.mm.zpool.list_head import Lru
+from ghostswap.page import PAGE_SIZE
 
-PAGE_SIZE = 4096
 CHUNK_SIZE = PAGE_SIZE // 64
 NCHUNKS = 63  # the page's first chunk holds struct zbud_header
 
@@ -63,12 +63,12 @@ class Unbuddied:
 class Pool:
     """A zbud pool for 4 KiB pages; :class:`~ghostswap.mm.zpool.api.Evictable`.
 
-    :param rules: a key of :data:`~ghostswap.mm.zpool.api.EVICTABLE_HEADER_SIZE`.
+    :param header_size: bytes that zswap puts before the data (``evictable_header_size``).
     :ivar max_length: the longest object that it takes.
     """
 
-    def __init__(self, rules: str = "6.12") -> None:
-        self._header_size = EVICTABLE_HEADER_SIZE[rules]
+    def __init__(self, header_size: int = 0) -> None:
+        self._header_size = header_size
         self.max_length = (NCHUNKS - 1) * CHUNK_SIZE - self._header_size
         # An object's handle is its address, as in the kernel: 2 * page + buddy. No page is 0.
         self._chunks = bytearray(2)  # by handle, 0 where there is no object

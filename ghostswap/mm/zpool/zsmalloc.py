@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import add
 
+from ghostswap.kernels.rules import ZsmallocRules
 from ghostswap.mm.zpool.size_class import (
-    RULES,
-    Rules,
+    FULLNESS,
+    RECENT,
     SizeClass,
     class_by_length,
     refusal,
@@ -25,7 +26,7 @@ from ghostswap.mm.zpool.size_class import (
 class ClassStat:
     """One line of debugfs' ``zsmalloc/POOL/classes``.
 
-    :ivar fullness: number of zspages in each of :attr:`Rules.fullness_groups`.
+    :ivar fullness: number of zspages in each of ``fullness_groups``.
     :ivar obj_allocated: objects that the zspages of this class have room for.
     :ivar pages_used: pages that they take.
     :ivar freeable: pages that compaction could give back.
@@ -97,15 +98,15 @@ class _Class:
 
     __slots__ = ("fullness_list", "head", "pages", "size", "usable")
 
-    def __init__(self, size: SizeClass, rules: Rules) -> None:
+    def __init__(self, size: SizeClass, rules: ZsmallocRules) -> None:
         self.size = size
         self.pages = size.pages_per_zspage
         full = len(rules.fullness_groups) - 1
         self.fullness_list = [
             _Head(1 << group if 0 < group < full else 0) for group in range(full + 1)
         ]
-        objs = size.objs_per_zspage
-        self.head = [self.fullness_list[rules.fullness(n, objs)] for n in range(objs + 1)]
+        objs, group_of = size.objs_per_zspage, FULLNESS[rules.fullness]
+        self.head = [self.fullness_list[group_of(n, objs)] for n in range(objs + 1)]
         self.usable = 0
 
     def fix_fullness_group(self, zspage: _Zspage) -> None:
@@ -154,12 +155,12 @@ class Pool:
     """
 
     def __init__(
-        self, chain_size: int | None = None, page_size: int = 4096, rules: str = "6.12"
+        self, chain_size: int | None = None, page_size: int = 4096, rules: ZsmallocRules = RECENT
     ) -> None:
         self.pages = 0
         self._page_size = page_size
         sizes = size_classes(chain_size, page_size, rules)
-        self._classes = [_Class(size, RULES[rules]) for size in sizes]
+        self._classes = [_Class(size, rules) for size in sizes]
         self._class_by_length = [self._classes[position] for position in class_by_length(sizes)]
         self._zspage_by_handle: list[_Zspage | None] = [None]
         self._free_handles: list[int] = []

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from operator import attrgetter
 
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.dumps.elf import (
     AT_SYSINFO_EHDR,
     PF_W,
@@ -27,7 +28,7 @@ from ghostswap.pages.dumps.medium import FileMedium, Medium
 from ghostswap.pages.dumps.runs import Run, RunSource, pages_in
 from ghostswap.pages.dumps.sift import CleanPages, Zeros
 from ghostswap.pages.dumps.tables import Layout
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 PROCESS = "memory of a process"
 MACHINE = "all memory of a machine, that of its kernel, its page cache and what is free with it"

@@ -14,10 +14,11 @@ from importlib import import_module
 from construct import Bytes, Padding, Struct
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.dumps.core import MACHINE
 from ghostswap.pages.dumps.medium import Medium, read
 from ghostswap.pages.dumps.tables import Layout, numbers, row, rows
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 #: Bytes of the pages of any machine.
 _BLOCK_SIZES = frozenset(1 << shift for shift in range(12, 17))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.dumps.medium import Medium
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 #: Moves the pages to keep to the front of a view, whose first byte was at an offset of the medium;
 #: returns their bytes.

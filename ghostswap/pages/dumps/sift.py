@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 import stat
 
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Account, Why
 
 _ZEROS = bytes(PAGE_SIZE)
 _EQUAL = "equal to what is in the files that were mapped"

@@ -21,11 +21,12 @@ from construct import Bytes, Padding, Struct
 from ghostswap.errors import TargetError
 from ghostswap.extents import Extent, ExtentFlag, extents
 from ghostswap.mounts import unescape
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.dumps.medium import FileMedium, Medium, read
 from ghostswap.pages.dumps.runs import Run, RunSource
 from ghostswap.pages.dumps.sift import Zeros
 from ghostswap.pages.dumps.tables import Layout, numbers
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 AREA = "what the slots of a swap area held last"
 

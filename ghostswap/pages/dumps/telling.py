@@ -7,10 +7,11 @@ import os
 import stat
 
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.dumps.files import RAW, RawSource
 from ghostswap.pages.dumps.medium import FileMedium, ForwardMedium, Medium, StreamMedium, read
 from ghostswap.pages.dumps.unpacked import FORMATS, UnpackedMedium
-from ghostswap.pages.source import PAGE_SIZE, Account, Source
+from ghostswap.pages.source import Account, Source
 
 #: Enough for every format's first bytes.
 _HEAD_SIZE = PAGE_SIZE

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from ghostswap.errors import TargetError
 from ghostswap.mounts import mounts
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes.host import OnceSource, Totals
 from ghostswap.pages.processes.process import others
-from ghostswap.pages.source import PAGE_SIZE, Why
+from ghostswap.pages.source import Why
 
 _CONTAINER = re.compile("[0-9a-f]{12,64}")
 _SHOWN = 3

@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import compress
 
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
 from ghostswap.pages.processes.pagemap import Run
-from ghostswap.pages.source import PAGE_SIZE
 
 #: Entries that are looked at together: short enough that look and read are close to each other.
 _WINDOW = 1 << 13

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
 from ghostswap.pages.processes.frames import Frames
 from ghostswap.pages.processes.memory import Memory, statm
 from ghostswap.pages.processes.pagemap import Run
 from ghostswap.pages.processes.process import others, pass_over
 from ghostswap.pages.processes.shmem import SharedFiles
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 ONCE = "anonymous and shared memory, each page once"
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
 from ghostswap.pages.processes.smaps import Mapping, parse_smaps
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 #: Errors that say that a process may not be read.
 REFUSALS = frozenset({errno.EACCES, errno.EPERM})

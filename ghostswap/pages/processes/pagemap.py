@@ -14,7 +14,7 @@ import struct
 from array import array
 from collections.abc import Callable
 
-from ghostswap.pages.source import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE
 
 #: Addresses from and to.
 Run = tuple[int, int]

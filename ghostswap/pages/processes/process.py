@@ -13,9 +13,10 @@ import os
 from collections.abc import Generator
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
 from ghostswap.pages.processes.memory import GONE, Memory, in_words, statm
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 PRIVATE = "anonymous memory, of each process that has it"
 

@@ -17,8 +17,9 @@ import struct
 from collections.abc import Iterator
 
 from ghostswap.mounts import mounts
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes.pagemap import Run
-from ghostswap.pages.source import PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ghostswap.pages.source import PAGE_SIZE, Why
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.source import Why
 
 #: VmFlags in /proc/PID/smaps (Documentation/filesystems/proc.rst) of memory that never goes to
 #: swap, and that for ``io`` and ``pf`` is no memory at all: reading it would act on a device.

@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostswap.area.disk.partitions import SWAP_TYPES, Partition, partitions
+from ghostswap.area.disk.partitions import partitions
 from ghostswap.area.disk.scan import scan
 from ghostswap.area.header.explain import Inspection
 from ghostswap.area.header.header import Header
+from ghostswap.area.target.partition import SWAP_TYPES, Partition
 from ghostswap.area.target.target import Target, open_target
 from ghostswap.errors import TargetError
 

@@ -8,8 +8,9 @@ import resource
 
 from ghostswap.area.header import explain, header, suspend
 from ghostswap.area.header.header import Header, NotSwapError
-from ghostswap.area.judge import rules
-from ghostswap.area.judge.rules import KERNELS, Area, Machine, judge
+from ghostswap.area.judge.area import Area, Machine
+from ghostswap.area.judge.rules import judge
+from ghostswap.kernels import KERNELS
 
 MUTATIONS = 200_000
 #: Where a change makes a difference; the rest of the page is names and padding.
@@ -84,4 +85,4 @@ def explained(found: Header, start: bytes) -> list[explain.Explained]:
 
 
 def test_rules_know_every_kernel_that_is_judged_here() -> None:
-    assert set(rules.KERNELS) == {"6.1", "6.6", "6.12", "6.18", "ghost"}
+    assert {"6.1", "6.6", "6.12", "6.18", "ghost"} <= set(KERNELS)

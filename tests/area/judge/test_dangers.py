@@ -10,9 +10,11 @@ import pytest
 from ghostswap.area.header.header import Header, pack_badpages
 from ghostswap.area.header.layout import TUXONICE
 from ghostswap.area.judge import dangers
+from ghostswap.area.judge.area import Area, Machine
 from ghostswap.area.judge.dangers import Danger, Seen
-from ghostswap.area.judge.rules import KERNELS, Area, Machine, judge
+from ghostswap.area.judge.rules import judge
 from ghostswap.area.target.target import Kind
+from ghostswap.kernels import KERNELS
 
 GOOD = Header(4096, "little", 63, sws_uuid=bytes(range(16)), sws_volume=b"swap".ljust(16, b"\0"))
 MACHINE = Machine(ram=1 << 30, byte_order="little")

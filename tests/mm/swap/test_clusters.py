@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostswap.mm.swap.clusters import create
+from ghostswap import kernels
 from ghostswap.mm.swap.scan_swap_map import LATENCY_LIMIT, ScanSwapMap
-from ghostswap.mm.swap.slot_map import RULES, SlotMap
+from ghostswap.mm.swap.slot_map import SlotMap
+from ghostswap.mm.swap.swapfile import create
 
 CLUSTER = 512
 KINDS = [(kernel, rotational) for kernel in ("6.1", "6.12", "6.18") for rotational in (False, True)]
@@ -55,7 +56,7 @@ def test_the_order_of_a_new_area(
     kernel: str, rotational: bool, expected: list[tuple[int, int]]
 ) -> None:
     """Which clusters a new area of 69 and a half gives first."""
-    area = create(69 * CLUSTER + 255, RULES[kernel], rotational=rotational)
+    area = create(69 * CLUSTER + 255, kernels.get(kernel).swap, rotational=rotational)
     slots = take(area, 4 * CLUSTER + 255)
     clusters = list(dict.fromkeys(slot // CLUSTER for slot in slots))
     assert runs(clusters) == expected
@@ -65,10 +66,10 @@ def test_the_order_of_a_new_area(
 @pytest.mark.parametrize(("kernel", "rotational"), KINDS)
 def test_every_cpu_has_its_own_cluster(kernel: str, rotational: bool) -> None:
     """On solid state; where it seeks, all CPUs share one."""
-    area = create(64 * CLUSTER, RULES[kernel], rotational=rotational, cpus=2)
+    area = create(64 * CLUSTER, kernels.get(kernel).swap, rotational=rotational, cpus=2)
     slots = [take(area, 400, cpu) for cpu in (0, 1)]
     if rotational:
-        alone = create(64 * CLUSTER, RULES[kernel], rotational=True)
+        alone = create(64 * CLUSTER, kernels.get(kernel).swap, rotational=True)
         assert slots[0] + slots[1] == take(alone, 800)
     else:
         clusters = [{slot // CLUSTER for slot in found} for found in slots]
@@ -77,7 +78,7 @@ def test_every_cpu_has_its_own_cluster(kernel: str, rotational: bool) -> None:
 
 def test_a_disk_is_filled_an_empty_run_at_a_time() -> None:
     """Until 6.13: the first run of 512 free slots, and without one the first slots there are."""
-    area = create(4 * CLUSTER, RULES["6.12"], rotational=True)
+    area = create(4 * CLUSTER, kernels.get("6.12").swap, rotational=True)
     assert runs(take(area, 3 * CLUSTER)) == [(1, 3 * CLUSTER)]
     for slot in (*range(5, 50), *range(700, 700 + CLUSTER), 3 * CLUSTER):
         area.free(slot)
@@ -100,7 +101,7 @@ def test_a_disk_is_filled_an_empty_run_at_a_time() -> None:
 )
 def test_folios_get_slots_in_a_row(kernel: str, rotational: bool, orders: set[int]) -> None:
     """Aligned to their size, of all orders since 6.12, on devices only."""
-    rules = RULES[kernel]
+    rules = kernels.get(kernel).swap
     area = create(64 * CLUSTER, rules, rotational=rotational)
     given_to = {}
     for order in range(1, 10):
@@ -123,7 +124,7 @@ def test_folios_get_slots_in_a_row(kernel: str, rotational: bool, orders: set[in
 @pytest.mark.parametrize("kernel", ["6.12", "6.18"])
 def test_fragmentation_fails_folios_but_no_page(kernel: str) -> None:
     """Half the slots are free and no four in a row; clusters of a folio's order lend slots."""
-    area = create(8 * CLUSTER - 1, RULES[kernel])
+    area = create(8 * CLUSTER - 1, kernels.get(kernel).swap)
     assert len(take(area, 4096, order=2)) == 7 * CLUSTER // 4  # the header's has none
     taken = range(CLUSTER + 1, 8 * CLUSTER, 2)
     for slot in taken:
@@ -147,7 +148,9 @@ def test_stock_is_what_the_slots_say(
 ) -> None:
     """Clusters are each on one list, and the figures are those of the slots that are taken."""
     badpages = tuple(range(1, 1 + bad))
-    area = create(size, RULES[kernel], rotational=rotational, discard=discard, badpages=badpages)
+    area = create(
+        size, kernels.get(kernel).swap, rotational=rotational, discard=discard, badpages=badpages
+    )
     dice = random.Random(data.draw(st.integers(0, 1 << 16)))
     taken: set[int] = set()
     seeks, last = 0, -1
@@ -184,7 +187,7 @@ def test_stock_is_what_the_slots_say(
 
 @pytest.mark.parametrize("kernel", ["6.1", "6.12", "6.18"])
 def test_a_free_cluster_is_discarded_before_it_is_used_again(kernel: str) -> None:
-    area = create(8 * CLUSTER - 1, RULES[kernel], discard=True)
+    area = create(8 * CLUSTER - 1, kernels.get(kernel).swap, discard=True)
     first = take(area, 3 * CLUSTER)
     for slot in first:
         area.free(slot)
@@ -373,7 +376,7 @@ def test_the_scan_is_the_one_slot_by_slot(
     """Searches by bytearray.find() take the same slots in the same batches as the kernel's loop."""
     dice = random.Random(seed)
     badpages = badpages if pages > 77 else ()
-    rules = RULES[kernel]
+    rules = kernels.get(kernel).swap
     area = ScanSwapMap(pages, rules, rotational=rotational, badpages=badpages, seed=seed)
     literal = Literal(pages, badpages, rotational, rules.rations_first, seed)
     taken: list[int] = []

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostswap.mm.swap.in_order import SwapInfo
-from ghostswap.mm.swap.slot_map import RULES
+from ghostswap import kernels
+from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.swap.swapfile import ExactSwapSpace
 
 KERNELS = ("6.1", "6.6", "6.12", "6.18")
 AREAS = st.lists(
     st.builds(
-        SwapInfo,
+        SwapArea,
         st.just("a"),
         st.sampled_from(["full", "ghost"]),
         st.sampled_from([1, 5, 511, 512, 700, 1500]),
@@ -42,10 +42,10 @@ STEPS = st.lists(
 @settings(max_examples=40, deadline=None)
 @given(areas=AREAS, steps=STEPS, seed=st.integers(0, 3))
 def test_each_slot_is_given_once(
-    kernel: str, areas: list[SwapInfo], steps: list[tuple[bool, int, int, int]], seed: int
+    kernel: str, areas: list[SwapArea], steps: list[tuple[bool, int, int, int]], seed: int
 ) -> None:
     """Never the header, never a bad page, none twice; in the end every slot there is."""
-    space = ExactSwapSpace(areas, RULES[kernel], cpus=2, seed=seed)
+    space = ExactSwapSpace(areas, kernels.get(kernel).swap, cpus=2, seed=seed)
     taken: list[int] = []
     for is_alloc, count, cpu, order in steps:
         for _ in range(count):
@@ -67,7 +67,7 @@ def test_each_slot_is_given_once(
         assert pages.isdisjoint({0, *area.badpages})
         # Until 6.11 a CPU without a free cluster does not look at the very slot it starts from.
         assert len(left) <= (kernel in ("6.1", "6.6") and not area.seeks)
-        assert area.inuse_pages == len(pages) == (area.pages or 0) - len(left)
+        assert space.areas[number].inuse_pages == len(pages) == (area.pages or 0) - len(left)
     for slot in taken:
         space.free(slot)
 
@@ -82,8 +82,8 @@ def test_each_slot_is_given_once(
 )
 def test_equal_areas_take_turns(kernel: str, first: list[tuple[str, int]]) -> None:
     """A batch for each CPU until 6.14; since then a cluster, of which the first has the header."""
-    areas = [SwapInfo(path, "full", 4096 - 1, 5) for path in "ab"]
-    space = ExactSwapSpace(areas, RULES[kernel])
+    areas = [SwapArea(path, "full", 4096 - 1, 5) for path in "ab"]
+    space = ExactSwapSpace(areas, kernels.get(kernel).swap)
     slots = [space.alloc() for _ in range(sum(count for _, count in first))]
     paths = [space.area_of(slot).path for slot in slots if slot is not None]
     assert [(path, len(list(same))) for path, same in groupby(paths)] == first
@@ -91,7 +91,7 @@ def test_equal_areas_take_turns(kernel: str, first: list[tuple[str, int]]) -> No
 
 def test_a_cpu_takes_a_batch_and_gives_it_back_when_slots_are_few() -> None:
     """SWAP_SLOTS_CACHE_SIZE: what a CPU holds counts as used; below 2 x 64 a CPU none does."""
-    space = ExactSwapSpace([SwapInfo("a", "full", 1000)], RULES["6.12"], cpus=2)
+    space = ExactSwapSpace([SwapArea("a", "full", 1000)], kernels.get("6.12").swap, cpus=2)
     (area,) = space.areas
     space.alloc(cpu=0)
     assert area.inuse_pages == 64
@@ -109,7 +109,7 @@ def test_a_cpu_takes_a_batch_and_gives_it_back_when_slots_are_few() -> None:
 def test_6_12_keeps_freed_slots_back() -> None:
     """A CPU's freed slots go back when there are 64 and one more comes; with 6.18 at once."""
     for kernel, used in (("6.12", [128, 128, 64]), ("6.18", [65, 1, 0])):
-        space = ExactSwapSpace([SwapInfo("a", "full", 2000)], RULES[kernel])
+        space = ExactSwapSpace([SwapArea("a", "full", 2000)], kernels.get(kernel).swap)
         (area,) = space.areas
         slots = [slot for slot in (space.alloc() for _ in range(65)) if slot is not None]
         counts = [area.inuse_pages]
@@ -123,9 +123,9 @@ def test_6_12_keeps_freed_slots_back() -> None:
 
 def test_a_forbidden_current_cluster_is_left() -> None:
     """swap.tiers filters the CPU's one current cluster, too, so areas by turns cost clusters."""
-    areas = [SwapInfo("a", "full", 2000, 9), SwapInfo("b", "full", 2000, 1)]
-    areas[0].tier_mask, areas[1].tier_mask = 1, 2
-    space = ExactSwapSpace(areas, RULES["6.18"])
+    areas = [SwapArea("a", "full", 2000, 9), SwapArea("b", "full", 2000, 1)]
+    space = ExactSwapSpace(areas, kernels.get("6.18").swap)
+    space.areas[0].tier_mask, space.areas[1].tier_mask = 1, 2
     slots = [space.alloc(mask) for mask in (3, 2, 3, 1, 2, 4)]
     found = [slot if slot is None else space.locate(slot) for slot in slots]
     assert found == [(0, 1), (1, 1), (1, 2), (0, 1536), (1, 1536), None]
@@ -133,9 +133,9 @@ def test_a_forbidden_current_cluster_is_left() -> None:
 
 def test_an_area_needs_a_size() -> None:
     with pytest.raises(ValueError, match="no area"):
-        ExactSwapSpace([SwapInfo("a", "full")])
+        ExactSwapSpace([SwapArea("a", "full")], kernels.get("6.18").swap)
     with pytest.raises(ValueError, match="bad"):
-        ExactSwapSpace([SwapInfo("a", "full", 10, badpages=(12,))])
+        ExactSwapSpace([SwapArea("a", "full", 10, badpages=(12,))], kernels.get("6.18").swap)
 
 
 @pytest.mark.parametrize("kernel", ["6.12", "6.18"])
@@ -143,7 +143,9 @@ def test_each_cpu_has_clusters_of_its_own(kernel: str) -> None:
     """So many CPUs, so many clusters begun, each with its table."""
     used = []
     for cpus in (1, 4):
-        space = ExactSwapSpace([SwapInfo("a", "full", 1 << 16)], RULES[kernel], cpus=cpus)
+        space = ExactSwapSpace(
+            [SwapArea("a", "full", 1 << 16)], kernels.get(kernel).swap, cpus=cpus
+        )
         for _ in range(4 * 32):
             space.alloc()
         (stat,) = space.slots()

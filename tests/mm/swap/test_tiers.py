@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostswap.mm.swap.in_order import ALL_TIERS, DEFAULT_TIER, SwapInfo
+from ghostswap.mm.swap.swap_info import ALL_TIERS, DEFAULT_TIER, SwapInfo
 from ghostswap.mm.swap.tiers import SHRT_MAX, TierError, Tiers, effective_mask, forget
 
 NAMES = st.sampled_from(["ssd", "hdd", "net", "a", "b_2", "C", "_", ""])
@@ -21,7 +21,8 @@ WORDS = st.one_of(
 
 
 def area(prio: int | None) -> SwapInfo:
-    return SwapInfo(f"/dev/p{prio}", "full", 10, prio)
+    """An area that is on; swapon gave -2 where *prio* is ``None``."""
+    return SwapInfo(f"/dev/p{prio}", "full", 10, -2 if prio is None else prio)
 
 
 def ranges(tiers: Tiers) -> list[tuple[str, int, int]]:

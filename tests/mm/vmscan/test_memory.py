@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import fields
 from itertools import accumulate
 from random import Random
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
-import libcachesim
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ghostswap import kernels
 from ghostswap.errors import UsageError
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.vmscan.memory import Group, Memory
+from ghostswap.mm.vmscan.memory import Group, Memory, Setup
 from ghostswap.mm.vmscan.pageout import Origin, Out
 
 PAGE = 4096
@@ -26,8 +28,21 @@ POLICIES: tuple[Literal["kernel", "lru"], ...] = ("kernel", "lru")
 class Store:
     """Takes all pages and gives them back, or does as it is told; knows what came when."""
 
-    def __init__(self, answer: Out = Out.FREED, groups: int = 1) -> None:
+    charges_slots = True
+    has_shrinker = False
+
+    def __init__(
+        self,
+        answer: Out = Out.FREED,
+        groups: int = 1,
+        *,
+        pool: int = 0,
+        has_slots: bool = True,
+    ) -> None:
         self.answer = answer
+        self.pool = pool
+        self.has_slots = has_slots
+        self.killed: list[tuple[int, int]] = []
         self.groups = range(groups)
         self.out: list[tuple[int, bool]] = []
         self.inside: set[int] = set()
@@ -45,12 +60,28 @@ class Store:
         assert page in self.inside, "a page that never left"
         return Origin.DISK
 
+    def has_room(self) -> bool:
+        return self.has_slots
 
-def alone(limit: int, pages: int, backing: Store, **options: object) -> tuple[Memory, Cgroup]:
+    def pool_pages(self) -> int:
+        return self.pool
+
+    def shrink_slab(self, cgroup: int, priority: int) -> None:
+        raise AssertionError(f"{cgroup} has no shrinker to call at {priority}")
+
+    def forget(self, first: int, pages: int) -> None:
+        self.killed.append((first, pages))
+
+
+def memory_of(kernel: str, groups: Sequence[Group], backing: Store, **options: Any) -> Memory:
+    return Memory(kernels.get(kernel), groups, lambda _: backing, Setup(**options))
+
+
+def alone(limit: int, pages: int, backing: Store, **options: Any) -> tuple[Memory, Cgroup]:
     """One group of so many pages that may have *limit* of them in memory."""
     cgroup = Cgroup(memory_max=limit * PAGE)
     options.setdefault("kernel_pages", 0)
-    return Memory("6.18", [Group(cgroup, 0, pages)], backing, **options), cgroup  # type: ignore[arg-type]
+    return memory_of("6.18", [Group(cgroup, 0, pages)], backing, **options), cgroup
 
 
 def traces(pages: int, touches: int) -> dict[str, list[int]]:
@@ -71,7 +102,9 @@ def traces(pages: int, touches: int) -> dict[str, list[int]]:
 
 @pytest.mark.parametrize("name", ["zipf", "uniform", "scan", "loop", "hot"])
 @pytest.mark.parametrize("frames", [50, 250, 450])
-def test_exact_lru_misses_what_libcachesim_does(name: str, frames: int) -> None:
+def test_exact_lru_misses_what_libcachesim_does(
+    name: str, frames: int, libcachesim: ModuleType
+) -> None:
     touches = traces(500, 20000)[name]
     memory, _ = alone(frames + 1, 500, Store(), policy="lru")  # one page is the page table
     memory.touch(0, array("I", touches), None)
@@ -151,11 +184,11 @@ def test_pages_being_written_are_free_only_afterwards_and_come_back_without_a_re
 
 
 def test_a_group_that_cannot_give_a_page_is_killed_and_gives_all() -> None:
-    killed: list[int] = []
-    memory, cgroup = alone(100, 300, Store(Out.ACTIVATE), on_kill=killed.append)
+    store = Store(Out.ACTIVATE)
+    memory, cgroup = alone(100, 300, store)
     memory.fill(0)
     assert memory.killed == [True]
-    assert killed == [0]
+    assert store.killed == [(0, 300)]
     assert cgroup.memory_pages == memory.resident(0) == 0
     faults = memory.events(0).pgfault
     memory.touch(0, array("I", range(300)), None)
@@ -167,7 +200,7 @@ def test_a_limit_above_is_shared_by_all_groups_below(policy: Literal["kernel", "
     above = Cgroup(memory_max=300 * PAGE)
     below = [Cgroup(parent=above), Cgroup(parent=above), Cgroup()]
     groups = [Group(cgroup, 1000 * number, 1000) for number, cgroup in enumerate(below)]
-    memory = Memory("6.12", groups, Store(groups=3), policy=policy, kernel_pages=0)
+    memory = memory_of("6.12", groups, Store(groups=3), policy=policy, kernel_pages=0)
     for number in (2, 0, 1):
         memory.fill(number)
     rng = Random(1)
@@ -183,7 +216,7 @@ def test_a_limit_above_is_shared_by_all_groups_below(policy: Literal["kernel", "
 def test_the_larger_group_is_killed_for_the_smaller() -> None:
     above = Cgroup(memory_max=300 * PAGE)
     groups = [Group(Cgroup(parent=above), 0, 200), Group(Cgroup(parent=above), 200, 150)]
-    memory = Memory("6.12", groups, Store(Out.ACTIVATE, 2), kernel_pages=0)
+    memory = memory_of("6.12", groups, Store(Out.ACTIVATE, 2), kernel_pages=0)
     memory.fill(0)
     memory.fill(1)
     assert memory.killed == [True, False]
@@ -201,9 +234,8 @@ def test_bytes_in_zswap_are_charged_in_version_2_only(version: int, room: int) -
 
 def test_pages_that_nobody_is_charged_for_count_against_the_machine() -> None:
     groups = [Group(Cgroup(), 0, 1000), Group(Cgroup(), 1000, 1000)]
-    memory = Memory(
-        "6.18", groups, Store(groups=2), ram=1000 * PAGE, others=lambda: 400, kernel_pages=0
-    )
+    store = Store(groups=2, pool=400)
+    memory = memory_of("6.18", groups, store, ram=1000 * PAGE, kernel_pages=0)
     memory.fill(0)
     memory.fill(1)
     assert 500 <= memory.resident(0) + memory.resident(1) <= 600
@@ -211,7 +243,7 @@ def test_pages_that_nobody_is_charged_for_count_against_the_machine() -> None:
 
 
 def test_without_a_free_slot_nothing_is_scanned() -> None:
-    memory, _ = alone(100, 300, Store(), has_swap=lambda: False)
+    memory, _ = alone(100, 300, Store(has_slots=False))
     memory.fill(0)
     assert memory.killed == [True]
     assert memory.events(0).pgscan == 0
@@ -220,7 +252,7 @@ def test_without_a_free_slot_nothing_is_scanned() -> None:
 def test_more_cgroups_than_a_kernel_can_have_are_refused() -> None:
     groups = [Group(Cgroup(), 0, 0) for _ in range(1 << 16)]
     with pytest.raises(UsageError, match="too many cgroups"):
-        Memory("6.12", groups, Store())
+        memory_of("6.12", groups, Store())
 
 
 def test_the_same_run_twice_is_the_same_also_when_somebody_looks() -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.recorded import runs
+from support.machine import in_order
+from support.recorded import has_writeback, runs
 
 from ghostswap import kernels
-from ghostswap.mm.swap.in_order import SlotsReturn, SwapInfo, SwapSpace
+from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.slots_cache import SlotsReturn
+from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.zswap.zswap import Zswap
 
 
@@ -23,7 +26,7 @@ def sample(zswap: Zswap) -> list[int]:
 
 def replay(zswap: Zswap, row: dict[str, Any], lengths: list[int]) -> list[list[int]]:
     """The recording's steps, as its "doc" tells them."""
-    slots, pages = SlotsReturn(zswap.kernel.slots_returned), row["pages"]
+    slots, pages = SlotsReturn(zswap.kernel.swap.slots_returned), row["pages"]
     for slot in range(pages):
         zswap.store(slot, lengths[slot])
     samples = [sample(zswap)]
@@ -50,9 +53,10 @@ def test_every_sample_of_a_churned_pool_is_the_kernels(
     zswap = Zswap(
         kernels.get(row["kernel"]),
         row["MemTotal"] * 1024,
-        SwapSpace([SwapInfo("ghost", "ghost")]),
+        in_order(SwapArea("ghost", "ghost"), kernel=row["kernel"]),
         int(row["max_pool_percent"]),
         zpool=row["zpool"],
+        cgroups=[Cgroup(zswap_writeback=has_writeback(row))],
     )
     assert replay(zswap, row, lengths) == row["samples"]
     if "classes" in row:

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.dumps.telling import StreamSource, open_file
-from ghostswap.pages.source import PAGE_SIZE
 
 ReadAll = Callable[..., list[bytes]]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
-from ghostswap.pages.source import PAGE_SIZE
 
 MAP_NORESERVE = 0x4000
 MADV_GUARD_INSTALL = 102

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
 from ghostswap.pages.processes.process import MineSource, ProcessSource
 from ghostswap.pages.processes.smaps import parse_smaps
-from ghostswap.pages.source import IN_SWAP, PAGE_SIZE, Why
+from ghostswap.pages.source import IN_SWAP, Why
 
 ReadAll = Callable[..., list[bytes]]
 Child = subprocess.Popen[str]

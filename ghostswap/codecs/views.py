@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A page's measure as zswap and as zram of a kernel get to see it; see :mod:`ghostswap.page`."""
+
+from __future__ import annotations
+
+from array import array
+
+from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.zpool.size_class import huge_class_size, size_classes
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
+
+
+def for_zswap(kernel: Kernel, measured: array[int]) -> array[int]:
+    """What zswap of *kernel* gets of pages that measured so.
+
+    :return: ``ZEROS`` for the zeromap; ``SAME`` for what zswap keeps as a word; a length; or
+        ``INCOMPRESSIBLE``.
+    """
+    zeros = ZEROS if kernel.swap.zeromap else SAME
+    keeps_words = kernel.zswap.same_filled
+
+    def view(measure: int) -> int:
+        if measure == ZEROS:
+            return zeros
+        if SAME < measure < INCOMPRESSIBLE:
+            return SAME if keeps_words else measure - SAME
+        return measure
+
+    return array("H", map(view, measured))
+
+
+def for_zram(kernel: Kernel, measured: array[int], *, zeromap: bool = True) -> array[int]:
+    """What zram of *kernel* gets.
+
+    :param zeromap: zram is a swap area, so that pages of zeros stop at the zeromap if the kernel
+        has one; else they are written to the device.
+    :return: ``ZEROS`` for the zeromap; ``SAME`` for what zram keeps as a word; a length below the
+        huge class, or ``PAGE_SIZE``.
+    """
+    huge = huge_class_size(size_classes(rules=kernel.zsmalloc))
+    zeros = ZEROS if zeromap and kernel.swap.zeromap else SAME
+
+    def view(measure: int) -> int:
+        if measure == ZEROS:
+            return zeros
+        if SAME < measure < INCOMPRESSIBLE:
+            return SAME
+        return measure if measure < huge else PAGE_SIZE
+
+    return array("H", map(view, measured))

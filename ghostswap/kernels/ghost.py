@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ghost swapfile RFC (20251121-ghost-v1-1-cfc0efcf3855@kernel.org), posted against 6.18."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ghostswap.kernels import v6_18
+
+_6_18 = v6_18.KERNEL
+
+KERNEL = replace(
+    _6_18,
+    name="ghost",
+    source="the series, built on 6.18 and asked: swapon recorded",
+    swapon=replace(_6_18.swapon, ghost=True),
+    released=False,
+)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Linux 6.17: zsmalloc is zswap's only pool, zstd is 1.5.7, slots come from isolated clusters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ghostswap.kernels import v6_12
+from ghostswap.kernels.rules import Allocator, Check
+
+_6_12 = v6_12.KERNEL
+
+#: Faults between two flushes where a fault takes 10 us.
+FLUSH_EVERY = 200_000
+
+KERNEL = replace(
+    _6_12,
+    name="6.17",
+    source="6.17.13: runs of zswap and zram asked for sums; all else as 6.18, which is recorded",
+    swapon=replace(
+        _6_12.swapon,
+        checks=tuple(check for check in _6_12.swapon.checks if check is not Check.ENCRYPTED),
+    ),
+    swap=replace(
+        _6_12.swap,
+        solid_state=Allocator.ISOLATED_CLUSTERS,  # 6.14
+        rotational=Allocator.ISOLATED_CLUSTERS,
+        columns=1,
+        slots_cache=0,  # 6.15
+        slots_kept_back=0,
+        rations_first=False,
+    ),
+    zswap=replace(
+        _6_12.zswap,
+        stores_folios=True,  # 6.13
+        zpools=("zsmalloc",),  # 6.15
+        poor_compressors=(*_6_12.zswap.poor_compressors, "deflate"),  # 6.16, crypto/deflate.c
+        debugfs=(*_6_12.zswap.debugfs, "decompress_fail"),
+    ),
+    zram=replace(
+        _6_12.zram,
+        writeback_step=64,  # 6.13
+        attributes=tuple(
+            name
+            for name in _6_12.zram.attributes
+            if name != "max_comp_streams"  # 6.16
+        ),
+    ),
+    zstd=replace(_6_12.zstd, version="1.5.7", zswap_hint=1 << 18),
+    vmscan=replace(_6_12.vmscan, flush_every=FLUSH_EVERY),
+)

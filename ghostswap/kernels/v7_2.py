@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Linux 7.2: the swap table's fourth phase; an unused slot takes a share of its cluster's head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ghostswap.kernels import v6_1, v6_18, v7_1
+from ghostswap.kernels.rules import Field, Per
+
+_7_1 = v7_1.KERNEL
+
+#: ``struct swap_memcg_table``: ids of cgroups, allocated with a cluster's swap table.
+MEMCG_TABLE = Field("memcg table", 2, Per.USED, in_clusters=True)
+
+KERNEL = replace(
+    _7_1,
+    name="7.2",
+    source="7.2.13: its source",
+    metadata=replace(
+        _7_1.metadata,
+        slot_maps=(v7_1.cluster_info(48),),
+        in_use=(v6_18.SWAP_TABLE, MEMCG_TABLE, v6_18.TREE, v6_1.zswap_entry(56), v6_1.HANDLE),
+    ),
+)

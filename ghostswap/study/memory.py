@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The memory of a host's groups, measured: each source read once, by all compressors asked for."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
+
+from ghostswap import codecs, kernels
+from ghostswap.codecs import Codec
+from ghostswap.codecs.measure import Measure, measure
+from ghostswap.designs import table
+from ghostswap.designs.table import Design
+from ghostswap.errors import TargetError, UsageError
+from ghostswap.pages import open_source
+from ghostswap.pages.source import MISSING, Source
+from ghostswap.study.host import Group, Host
+from ghostswap.units import printable
+
+#: Shows how far something has come: what it is, steps in all if that is known -> what to call with
+#: the number of steps just done.
+Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+#: A group and a key of it -> a context in which errors say where the user wrote that.
+At = Callable[[Group, str], AbstractContextManager[object]]
+
+
+def quiet(what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
+    """The :data:`Progress` that shows nothing."""
+    return nullcontext(lambda steps: None)  # noqa: ARG005
+
+
+def nowhere(group: Group, key: str) -> AbstractContextManager[object]:  # noqa: ARG001
+    """The :data:`At` that adds nothing."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """What measures all that some designs want to know, in one go over the pages.
+
+    :ivar of: one, or two where the kernel sets the compressor up otherwise for zram.
+    :ivar zswap: which of them is zswap's; so *zram*.
+    """
+
+    of: tuple[Codec, ...]
+    zswap: int = 0
+    zram: int = 0
+
+    @classmethod
+    def wanted(cls, compressor: str, kernel: str, designs: Iterable[str]) -> Codecs:
+        """Those of *designs* on *kernel*.
+
+        :raises GhostswapError: as :func:`ghostswap.codecs.get`.
+        :raises UsageError: as there.
+        """
+        kinds = {table.get(name).is_zram for name in designs}
+        zstd = kernels.get(kernel).zstd
+        if kinds == {True, False} and compressor == "zstd" and zstd.zswap_hint != zstd.zram_hint:
+            both = (codecs.get(compressor, kernel), codecs.get(compressor, kernel, "zram"))
+            return cls(both, zswap=0, zram=1)
+        return cls((codecs.get(compressor, kernel, "zram" if kinds == {True} else "zswap"),))
+
+    @property
+    def error(self) -> str:
+        """How far measures may be from the kernel's; ``""`` where they are the kernel's."""
+        return self.of[0].error
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The memory of a host's groups.
+
+    :ivar sources: closed again, by their specs.
+    :ivar zswap: of each group that has a source, as zswap's compressor has it; so *zram*.
+    :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
+    """
+
+    sources: Mapping[str, Source]
+    zswap: list[array[int]]
+    zram: list[array[int]]
+    error: str
+
+    def of(self, design: Design) -> list[array[int]]:
+        """What *design* goes by."""
+        return self.zram if design.is_zram else self.zswap
+
+    def of_source(self, host: Host, spec: str) -> array[int]:
+        """The measures of one source of *host*."""
+        return self.zswap[[group.source for group in host.working].index(spec)]
+
+
+def measure_host(
+    host: Host,
+    designs: Collection[str],
+    jobs: int | None,
+    progress: Progress = quiet,
+    at: At = nowhere,
+) -> Measured:
+    """Compress the memory of all groups, each source once, as *designs* need it.
+
+    :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
+    """
+    return measure_by_all(host, (host.compressor,), designs, jobs, progress, at)[host.compressor]
+
+
+def measure_by_all(
+    host: Host,
+    compressors: Iterable[str],
+    designs: Collection[str],
+    jobs: int | None,
+    progress: Progress = quiet,
+    at: At = nowhere,
+) -> dict[str, Measured]:
+    """The same by each of *compressors*, in one go: memory in use does not stay as it is."""
+    for name in designs:
+        table.get(name).check(kernels.get(host.kernel))
+    by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
+    all_of_them = _Several(tuple(codec for wanted in by.values() for codec in wanted.of))
+    sources: dict[str, Source] = {}
+    found: dict[str, list[array[int]]] = {}
+    for group in host.working:
+        spec = group.source or ""
+        if spec in sources:
+            continue
+        with at(group, "source"), open_source(spec) as source:
+            found[spec] = all_of_them.measure_all(source, jobs, progress)
+            sources[spec] = source
+            check_pages(source, len(found[spec][0]))
+    specs = [group.source or "" for group in host.working]
+    measured: dict[str, Measured] = {}
+    first = 0
+    for name, wanted in by.items():
+        zswap, zram = (
+            [found[spec][first + number] for spec in specs]
+            for number in (wanted.zswap, wanted.zram)
+        )
+        measured[name] = Measured(sources, zswap, zram, wanted.error)
+        first += len(wanted.of)
+    return measured
+
+
+def check_pages(source: Source, pages: int) -> None:
+    """Refuse a *source* that gave no pages.
+
+    :raises UsageError: where it is empty.
+    :raises TargetError: where none of it could be read, with what cures most of that.
+    """
+    if pages:
+        return
+    left = [one for one in source.account.left if one.why in MISSING]
+    if not left:
+        raise UsageError(
+            f"{printable(source.name)}: no memory to work with", "give a source that has pages"
+        )
+    most = max(left, key=lambda one: (bool(one.cure), one.pages))
+    raise TargetError(
+        source.name,
+        f"nothing of it could be read: {most.words.removesuffix(f' ({most.cure})')}",
+        most.cure or "give another source, such as a file, or synthetic:16384:text",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Several:
+    """Several codecs, side by side over the same pages."""
+
+    of: tuple[Measure, ...]
+
+    def measure(self, buffer: memoryview) -> array[int]:
+        """All pages by the first, then all by the second."""
+        found = array("H")
+        for codec in self.of:
+            found += codec.measure(buffer)
+        return found
+
+    def measure_all(self, source: Source, jobs: int | None, progress: Progress) -> list[array[int]]:
+        """All pages of *source*, by each codec."""
+        parts = [array("H") for _ in self.of]
+        with (
+            closing(measure(source, self, jobs)) as chunks,
+            progress("compressing", source.pages) as advance,
+        ):
+            for chunk in chunks:
+                pages = len(chunk) // len(parts)
+                for number, part in enumerate(parts):
+                    part += chunk[number * pages : (number + 1) * pages]
+                advance(pages)
+        return parts

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Studies from end to end: memory measured, traces opened, runs repeated where chance has it."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from pathlib import Path
+
+from ghostswap import codecs
+from ghostswap.designs import table
+from ghostswap.errors import UsageError
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.touches import Touches, Trace
+from ghostswap.pages.trace import interleave, open_trace, split_spec
+from ghostswap.study import band, comparison, fill
+from ghostswap.study.band import Timing
+from ghostswap.study.comparison import Contender, inversion
+from ghostswap.study.fill import Fill
+from ghostswap.study.host import Group, Host
+from ghostswap.study.memory import At, Measured, Progress, measure_by_all, nowhere, quiet
+from ghostswap.study.outcome import Outcome
+from ghostswap.study.replay import Replay
+from ghostswap.workers import each
+
+
+def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fill, Outcome]:
+    """Store all memory of *host* once, through its design.
+
+    :return: the run, and what it came to, with the band of all timings.
+    """
+    zero_length = 0
+    if host.folio_order:
+        (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
+    return fill.run(host, measured.of(table.get(host.design)), areas, zero_length)
+
+
+def replay(
+    host: Host,
+    measured: Measured,
+    areas: Sequence[SwapArea],
+    timing: Timing | None = None,
+    progress: Progress = quiet,
+    at: At = nowhere,
+) -> Replay:
+    """Replay *host*'s traces through its design.
+
+    A group that the kernel kills by chance is given a second one, as users would.
+    """
+    traces = Traces(host, measured, at)
+    timing = timing or band.of_replay(host)[0]
+    for tried in (timing, timing.made_fresh()):
+        done = Replay(host, measured.of(table.get(host.design)), areas, tried)
+        with progress(f"{host.design}: touches", traces.touches) as advance:
+            for count in done.run(traces.chunks(), traces.touches):
+                advance(count)
+        if not done.is_killed_by_chance:
+            break
+    return done
+
+
+def replay_band(
+    host: Host,
+    measured: Measured,
+    areas: Sequence[SwapArea],
+    jobs: int | None,
+    progress: Progress = quiet,
+) -> Outcome:
+    """The first timing's outcome, with the band of what else the kernel may do.
+
+    :raises UsageError: where a trace comes through a pipe, which one run could read only.
+    """
+    refuse_pipes(host, "of the runs that --band makes")
+
+    def run(timing: Timing) -> Outcome:
+        return replay(host, measured, areas, timing).outcome()
+
+    timings = band.of_replay(host)
+    outcomes: list[Outcome] = []
+    with progress("runs", len(timings)) as advance:
+        for outcome in each(run, timings, jobs or len(os.sched_getaffinity(0))):
+            outcomes.append(outcome)
+            advance(1)
+    found = band.band([outcome.counters() for outcome in outcomes])
+    return replace(outcomes[0], band=found)
+
+
+def contend(
+    host: Host, measured: Measured, areas: Sequence[SwapArea], last: array[int] | None
+) -> Contender:
+    """*host*'s design among others.
+
+    :param last: of :func:`last_touches`; ``None`` for memory that is stored once.
+    """
+    if last is None:
+        _, outcome = store(host, measured, areas)
+        return Contender(outcome, None)
+    done = replay(host, measured, areas)
+    return Contender(done.outcome(), inversion(last, done.disk_pages()))
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Hosts that differ in one value, each in several designs.
+
+    :ivar measured: the memory of the first of them.
+    :ivar touches: how many the traces have, whoever came through them; ``None`` where memory was
+        stored once.
+    :ivar rows: a host's contenders, in the order of the designs.
+    """
+
+    measured: Measured
+    touches: int | None
+    rows: tuple[tuple[Contender, ...], ...]
+
+
+def compare(
+    hosts: Sequence[Host],
+    designs: Sequence[str],
+    areas: Sequence[SwapArea],
+    *,
+    with_work: bool,
+    jobs: int | None = None,
+    progress: Progress = quiet,
+    at: At = nowhere,
+) -> Contest:
+    """Try all *designs* on each of *hosts*, whose memory is the same.
+
+    :param with_work: replay their traces under their limits; else memory is stored once.
+    :raises UsageError: where a trace comes through a pipe, which one design could read only.
+    """
+    host = hosts[0]
+    jobs = jobs or len(os.sched_getaffinity(0))
+    if with_work:
+        refuse_pipes(host, "of the designs")
+    compressors = dict.fromkeys(host.compressor for host in hosts)
+    measured = measure_by_all(host, compressors, designs, jobs, progress, at)
+    some = measured[host.compressor]
+    last = last_touches(host, some, at) if with_work else None
+    runs = [replace(other, design=design) for other in hosts for design in designs]
+
+    def run(one: Host) -> Contender:
+        return contend(one, measured[one.compressor], areas, last)
+
+    found: list[Contender] = []
+    with progress("designs", len(runs)) as advance:
+        for contender in each(run, runs, jobs):
+            found.append(contender)
+            advance(1)
+    step = len(designs)
+    rows = (tuple(found[first : first + step]) for first in range(0, len(found), step))
+    touches = None if last is None else max(last) + 1  # counted from 0
+    return Contest(some, touches, tuple(rows))
+
+
+class Traces:
+    """The traces of all groups of *host*, opened.
+
+    :ivar touches: how many there are, where that is known.
+    """
+
+    def __init__(self, host: Host, measured: Measured, at: At = nowhere) -> None:
+        self._traces: list[Trace] = []
+        for number, group in enumerate(host.working):
+            if group.touches is None:
+                continue
+            with at(group, "touches"):
+                trace = open_trace(
+                    group.touches,
+                    write_ratio=None if group.write_ratio == "odd" else group.write_ratio,
+                    writes="odd" if group.write_ratio == "odd" else None,
+                    seed=host.seed,
+                    group=number,
+                )
+            self._traces.append(_Placed(trace, group, at))
+        counts = [trace.touches for trace in self._traces]
+        self.touches = None if None in counts else sum(filter(None, counts))
+        self._pages = [len(own) for own in measured.zswap]
+
+    def chunks(self) -> Iterator[Touches]:
+        """All touches, from the first on."""
+        if len(self._traces) == 1:
+            return self._traces[0].chunks(self._pages)
+        return interleave(self._traces, self._pages)
+
+
+class _Placed:
+    """A *trace* whose errors say where the user wrote it for *group*."""
+
+    def __init__(self, trace: Trace, group: Group, at: At) -> None:
+        self.name = trace.name
+        self.touches = trace.touches
+        self._trace = trace
+        self._group = group
+        self._at = at
+
+    def chunks(self, pages: Sequence[int]) -> Iterator[Touches]:
+        with self._at(self._group, "touches"):
+            yield from self._trace.chunks(pages)
+
+
+def last_touches(host: Host, measured: Measured, at: At = nowhere) -> array[int]:
+    """By page of all groups, when it was touched last; see :mod:`ghostswap.study.comparison`."""
+    counts = [len(own) for own in measured.zswap]
+    firsts = [0, *accumulate(counts)]
+    return comparison.last_touches(sum(counts), firsts, Traces(host, measured, at).chunks())
+
+
+def refuse_pipes(host: Host, readers: str) -> None:
+    """Refuse traces that can be gone through only once.
+
+    :param readers: that would go through them, as in "of the designs".
+    :raises UsageError: naming the first.
+    """
+    for group in host.groups:
+        kind, path = split_spec(group.touches or "")
+        if kind and (path == "-" or Path(path).is_fifo()):
+            raise UsageError(
+                f"{group.touches} is a pipe, which only one {readers} could read",
+                "write the trace to a file and name that",
+            )
