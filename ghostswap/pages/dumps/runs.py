@@ -97,15 +97,16 @@ class RunSource:
         """Go on in *run*; return the bytes of pages that came, maybe none."""
         start, stop = self._medium.data(run.start, run.end)
         hole = start - run.start if start == run.end else _whole(start - run.start)
+        if hole and not run.holes:
+            hole = min(hole, len(room))
+            run.start += hole
+            return _pad(room, 0, hole)
         if hole and run.holes:
             why, reason = run.holes
             self.account.leave(why, pages_in(hole), reason)
             run.start += hole
-            return 0
-        if hole:
-            hole = min(hole, len(room))
-            run.start += hole
-            return _pad(room, 0, hole)
+            if run.start >= run.end:
+                return 0
         size = min(len(room), run.end - run.start, pages_in(stop - run.start) * PAGE_SIZE)
         at = run.start
         filled = self._read_data(run, room, size)
