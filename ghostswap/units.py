@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sizes and UUIDs as people write and read them, and text made safe for terminals and shells."""
+"""Sizes, limits and UUIDs as people write them, and text made safe for terminals and shells."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from ghostswap.errors import UsageError
 
@@ -45,6 +46,36 @@ def parse_size(text: str) -> int:
     unit: int = (1000 if match["unit"] == "B" else 1024) ** power
     digits = match["fraction"] or ""
     return number * unit + (int(digits) * unit // 10 ** len(digits) if digits else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A limit of memory in bytes, of which the kernel takes its part."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A limit in page frames that are all the process's own, as simulators of caches count."""
+
+    count: int
+
+
+#: What a process may have.
+Limit = Bytes | Frames
+
+
+def parse_limit(text: str) -> Limit:
+    """Read ``512M``, a size with its unit, or ``1000``, a plain number of page frames.
+
+    :raises UsageError: where *text* is neither, or nothing at all.
+    """
+    are_frames = re.fullmatch("[0-9]{1,18}", text)
+    limit = Frames(int(text)) if are_frames else Bytes(parse_size(text))
+    if not limit.count:
+        raise UsageError("a process needs some memory", "write 512M, or page frames as 1000")
+    return limit
 
 
 def format_size(size: int) -> str:

@@ -27,8 +27,10 @@ def make_note(owner: bytes, kind: int, content: bytes, order: str = "<") -> byte
     """A note as in elf(5)."""
     name = owner + b"\0"
     head = struct.pack(f"{order}3I", len(name), len(content), kind)
-    return head + name.ljust(-(-len(name) // 4) * 4, b"\0") + content.ljust(
-        -(-len(content) // 4) * 4, b"\0"
+    return (
+        head
+        + name.ljust(-(-len(name) // 4) * 4, b"\0")
+        + content.ljust(-(-len(content) // 4) * 4, b"\0")
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 BLOCK = 4096
 
@@ -21,7 +22,7 @@ def make_kdump(
     bits: int = 64,
     order: str = "<",
 ) -> bytes:
-    """A dump of *blocks*, of which those of zeros share one place, and of some that it leaves out."""
+    """A dump of *blocks*, those of zeros in one place, and of some that it leaves out."""
     pages = len(blocks) + excluded
     half = -(-pages // 8 // BLOCK) + 1
     head = struct.pack(f"{order}8si390s", b"KDUMP   ", 6, b"Linux")
@@ -48,7 +49,7 @@ def flatten(content: bytes, cuts: Sequence[int]) -> bytes:
     edges = [0, *cuts, len(content)]
     records = [
         struct.pack(">2q", start, end - start) + content[start:end]
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in pairwise(edges)
         if start < end
     ]
     head = struct.pack(">16s2q", b"makedumpfile", 1, 1).ljust(4096, b"\0")

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from ghostswap import here
 from ghostswap.area.header.bounds import MIN_PAGES
 from ghostswap.area.header.header import NATIVE, SWAP_SPACE, Header
 from ghostswap.area.judge.area import Area, Machine
@@ -26,7 +26,7 @@ def mkswap(area: Area, machine: Machine, *options: str, size: int = 0) -> str:
         if area.most is not None and size > area.most:
             return ""
         words.append(f"--file --size {exact_size(size)}")
-    if machine.page_size != os.sysconf("SC_PAGE_SIZE"):
+    if machine.page_size != here.page_size():
         words.append(f"--pagesize {machine.page_size}")
     if machine.byte_order != NATIVE:
         words.append(f"--endianness {machine.byte_order}")

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ghostswap import __version__
+from ghostswap import __version__, here
 from ghostswap.cli.terminal.args import Command
 from ghostswap.cli.terminal.options import (
-    BARE_LOCK,
     Size,
     Words,
     json_option,
     lock_option,
     note_waiting,
-    system_page_size,
 )
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
@@ -56,7 +54,7 @@ class _Decimal(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
-@click.command("mkswap", cls=Command, bare=BARE_LOCK)
+@click.command("mkswap", cls=Command)
 @click.argument("target")
 @click.argument("blocks", type=_Decimal(), required=False)
 @click.option(
@@ -156,7 +154,7 @@ def command(
         raise UsageError(f"swapspace version {swapversion} is not supported", "only 1 is")
     if options["check"] and quiet:
         raise UsageError("--check and --quiet exclude each other")
-    system = system_page_size()
+    system = here.page_size()
     page_size = pagesize or system
     if page_size != system:
         warnings.append(

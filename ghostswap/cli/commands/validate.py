@@ -3,26 +3,25 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.terminal.args import Command
 from ghostswap.cli.terminal.options import (
     Size,
     Words,
     json_option,
-    mem_total,
     offset_option,
     ram_option,
-    system_page_size,
 )
-from ghostswap.cli.terminal.talk import emit_json, note
+from ghostswap.cli.terminal.talk import emit_json
 from ghostswap.errors import EMPTY, UsageError
-from ghostswap.kernels import KERNELS, RELEASES, nearest
+from ghostswap.here import mem_total, page_size
+from ghostswap.kernels import KERNELS, RELEASES
 
 if TYPE_CHECKING:
     from ghostswap.area.header.layout import ByteOrder
@@ -126,11 +125,7 @@ def _places(offset: int, scan: bool) -> Places:
 def _choose(names: tuple[str, ...]) -> list[Kernel]:
     wanted = dict.fromkeys(name.strip() for group in names for name in group.split(","))
     if not wanted:
-        release = os.uname().release
-        kernel, known = nearest(release)
-        if not known:
-            note(f"Linux {release} is judged by the rules of {kernel.name}")
-        return [kernel]
+        return [running_kernel()]
     for name in wanted:
         if name not in (*KERNELS, "all"):
             known_names = ", ".join(KERNELS)
@@ -147,7 +142,7 @@ def _page_size(asked: int | None) -> int:
     if asked is not None and asked not in PAGE_SIZES:
         known = ", ".join(map(str, PAGE_SIZES))
         raise click.BadParameter(f"{asked} is none of {known}", param_hint="'--pagesize'")
-    return asked or system_page_size()
+    return asked or page_size()
 
 
 def _number(text: str) -> int:

@@ -17,8 +17,8 @@ from ghostswap.area.header.explain import Inspection, describe
 from ghostswap.area.judge.area import Machine
 from ghostswap.area.judge.subject import Judges, at_boot
 from ghostswap.area.target.target import ActiveSwap, Target, active_swap
-from ghostswap.cli.terminal.options import mem_total, system_page_size
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.here import mem_total, page_size
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def gather(target: Target, found: Inspection, *, data: bool) -> AreaReport:
 def _refused(target: Target, found: Inspection, kernel: Kernel, ram: int | None) -> str:
     """Why *kernel* would not switch the area on here; ``""`` where it would."""
     # Where nobody knows the memory, nothing is too large for it.
-    machine = Machine(1 << 64 if ram is None else ram, system_page_size())
+    machine = Machine(1 << 64 if ram is None else ram, page_size())
     (verdict,) = at_boot(target, found, Judges([kernel], machine))
     return "" if verdict.refusal is None else verdict.refusal.reason
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is said without rich: JSON on stdout; notes, errors and cures on stderr."""
+"""What is said without rich: JSON on stdout; notes, errors and cures on stderr.
+
+Whatever is printed already goes out first, so that what is said stands behind it where both go to
+one place.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 from ghostswap.units import printable
@@ -48,11 +53,17 @@ def _without_surrogates(value: Any) -> Any:
 
 def note(text: str, prefix: str = "note: ") -> None:
     """Say something beside the result, on a line of its own."""
-    print(f"{prefix}{printable(text)}", file=sys.stderr)
+    _say(f"{prefix}{printable(text)}")
 
 
 def complain(message: str, hint: str = "") -> None:
     """Say what is wrong and, on a second line, what to do about it."""
-    print(f"ghostswap: {printable(message)}", file=sys.stderr)
+    _say(f"ghostswap: {printable(message)}")
     if hint:
-        print(f"  {printable(hint)}", file=sys.stderr)
+        _say(f"  {printable(hint)}")
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # who prints the result is told
+        sys.stdout.flush()
+    print(line, file=sys.stderr)

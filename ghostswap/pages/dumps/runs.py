@@ -20,7 +20,7 @@ Sift = Callable[[memoryview, int], int]
 #: What a read says of one bad place: of the medium, or of what the file system finds there.
 #: Any other error holds for the whole file.
 _BAD_PLACE = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
-#: Where a run ends that goes on as long as there is something to read: farther than any header says.
+#: Where a run ends that goes on as long as there is something to read: beyond what headers can say.
 UNTIL_THE_END = 1 << 80
 
 
@@ -97,15 +97,16 @@ class RunSource:
         """Go on in *run*; return the bytes of pages that came, maybe none."""
         start, stop = self._medium.data(run.start, run.end)
         hole = start - run.start if start == run.end else _whole(start - run.start)
+        if hole and not run.holes:
+            hole = min(hole, len(room))
+            run.start += hole
+            return _pad(room, 0, hole)
         if hole and run.holes:
             why, reason = run.holes
             self.account.leave(why, pages_in(hole), reason)
             run.start += hole
-            return 0
-        if hole:
-            hole = min(hole, len(room))
-            run.start += hole
-            return _pad(room, 0, hole)
+            if run.start >= run.end:
+                return 0
         size = min(len(room), run.end - run.start, pages_in(stop - run.start) * PAGE_SIZE)
         at = run.start
         filled = self._read_data(run, room, size)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import re
 import struct
 from collections.abc import Callable, Generator, Iterable
@@ -100,12 +99,15 @@ class OnceSource:
         self._count_shared(frames, totals())
 
     def _count_shared(self, frames: Frames, totals: Totals) -> None:
+        leave = self.account.leave
         in_memory = in_swap = 0
         for file in self._files.open(self.account):
             in_memory += file.count()
-            in_swap += file.swapped() or 0
+            if (swapped := file.swapped()) is None:
+                leave(Why.SWAPPED, 0, "in swap, unless it is none", what="shared file")
+            else:
+                in_swap += swapped
         self.pages += in_memory
-        leave = self.account.leave
         if frames.again:
             leave(Why.SHARED, frames.again, "mapped once more, by fork(2) or KSM")
         if totals.shmem is not None and totals.shmem > in_memory:
@@ -194,12 +196,13 @@ def _see_frames(name: str) -> None:
     with mmap.mmap(-1, PAGE_SIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
         memory[0] = 1
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        fd = os.open("/proc/self/pagemap", os.O_RDONLY)
         try:
-            entry = os.pread(fd, 8, address // PAGE_SIZE * 8)
-        finally:
-            os.close(fd)
-    if not struct.unpack("=Q", entry)[0] & _PFN:
+            with open("/proc/self/pagemap", "rb", buffering=0) as entries:
+                entries.seek(address // PAGE_SIZE * 8)
+                (entry,) = struct.unpack("=Q", entries.read(8))
+        except OSError:
+            entry = 0
+    if not entry & _PFN:
         raise TargetError(
             name,
             "only root (CAP_SYS_ADMIN) sees in pagemap which pages are the same",
