@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -171,14 +169,6 @@ def test_the_example_of_the_man_page_is_a_scenario(tmp_path: Path) -> None:
     made = cgroups(host)
     assert made["db"].parent is made["jobs"]
     assert {group.name for group in host.groups if group.source} == {"web", "db"}
-
-
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
-def test_the_man_page_is_clean() -> None:
-    done = subprocess.run(
-        ["mandoc", "-T", "lint", "-W", "warning", MAN], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (0, "")
 
 
 GROUP = f"{LEAST}[group.db]\n"
