@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ghostswap import __version__
-from ghostswap.cli.terminal.args import Command
+from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import (
     Words,
     json_option,
@@ -26,14 +26,28 @@ if TYPE_CHECKING:
     from ghostswap.area.target.target import LockMode, Target
 
 
-@click.command("label", cls=Command)
+@click.command(
+    "label",
+    cls=Command,
+    examples=(
+        "ghostswap label /swapfile",
+        "ghostswap label --label spare --uuid random /swapfile",
+    ),
+)
 @click.argument("target")
 @click.option(
-    "-L", "--label", metavar="LABEL", help='Name the area; 15 bytes are kept; "" for none.'
+    "-L",
+    "--label",
+    cls=Option,
+    section="Area",
+    metavar="LABEL",
+    help='Name the area; 15 bytes are kept; "" for none.',
 )
 @click.option(
     "-U",
     "--uuid",
+    cls=Option,
+    section="Area",
     type=Words("clear", "random", "time"),
     metavar="UUID",
     help="Give it this UUID, or clear it, or make a random one or one of the time.",

@@ -96,6 +96,7 @@ def lock_option(function: F) -> F:
     return click.option(
         "--lock",
         cls=Option,
+        section="Target",
         bare="yes",
         metavar="MODE",
         type=_Lock(),
@@ -115,6 +116,8 @@ def offset_option(function: F) -> F:
     return click.option(
         "-o",
         "--offset",
+        cls=Option,
+        section="Target",
         type=Size(),
         default=0,
         metavar="SIZE",
