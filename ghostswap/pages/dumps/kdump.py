@@ -73,8 +73,7 @@ class KdumpSource:
 
     Pages of zeros share one place in the dump, which is read once.
 
-    :raises TargetError: where it is none, or a part of one; from :meth:`readinto`, where none of
-        its pages can be read.
+    :raises TargetError: where it is none, or a part of one.
     """
 
     def __init__(self, name: str, medium: Medium) -> None:
@@ -181,8 +180,6 @@ class KdumpSource:
             filled += len(part)
             self._rest = block[len(part) :]
         self.account.read += filled // PAGE_SIZE
-        if not filled:
-            self.account.refuse_nothing(self._medium.name)
         return filled
 
     def __enter__(self) -> KdumpSource:

@@ -21,10 +21,11 @@ from conftest import needs_root
 from support.children import PRELUDE
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.processes import frames, pagemap
 from ghostswap.pages.processes.host import OnceSource, Totals
-from ghostswap.pages.source import IN_SWAP, PAGE_SIZE, Why
+from ghostswap.pages.source import IN_SWAP, Why
 
 Child = subprocess.Popen[str]
 Spawn = Callable[[str], Child]
