@@ -380,6 +380,22 @@ def test_processes_that_end_are_counted_and_the_others_read(
         assert ghosts(read_all(source)) == [*range(100)]
         (left,) = source.account.left
     assert (left.why, left.what) == (Why.ENDED, "1 process")
+    assert left.pages >= 100
+
+
+def test_a_process_that_ends_while_it_is_read_is_counted(spawn: Spawn, read_all: ReadAll) -> None:
+    child = spawn("m = anonymous(30000); fill(m, range(30000))")
+    other = spawn("m = anonymous(100); fill(m, range(100), b'other')")
+    with once(child.pid, other.pid) as source:
+        buffer = memoryview(bytearray(256 * PAGE_SIZE))
+        assert source.readinto(buffer) == len(buffer)
+        child.kill()
+        child.wait()
+        pages = read_all(source)
+        (ended,) = source.account.left
+        assert ghosts(pages, b"other") == [*range(100)]
+        assert ended.why is Why.ENDED
+        assert ended.pages == source.pages - source.account.read > 20000
 
 
 def test_others_than_root_are_told_what_it_takes(as_nobody: Callable[..., Any]) -> None:
