@@ -201,6 +201,27 @@ def test_a_file_in_a_tmpfs_of_another_mount_namespace_is_shared_memory(
         child.communicate()
 
 
+def test_a_file_in_tmpfs_is_one_whatever_it_is_called(spawn: Spawn, read_all: ReadAll) -> None:
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("no /dev/shm here")
+    code = """if True:
+        import os
+        file = os.open({0!r}, os.O_RDWR)
+        m = mmap.mmap(file, 0)
+        if {1}:
+            os.unlink({0!r})
+    """
+    names = [f"/dev/shm/ghostswap-test-{os.getpid()}-{number}" for number in range(2)]
+    Path(names[0]).write_bytes(b"".join((b"tmpfs%08d" % n).ljust(4096, b".") for n in range(20)))
+    os.link(names[0], names[1])
+    try:
+        pids = [spawn(code.format(name, name == names[1])).pid for name in names]
+        with once(*pids) as source:
+            assert ghosts(read_all(source), b"tmpfs") == [*range(20)]
+    finally:
+        os.unlink(names[0])
+
+
 @contextmanager
 def swap_of(folder: Path) -> Iterator[None]:
     """A small swap area in use."""
