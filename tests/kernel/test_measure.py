@@ -166,6 +166,23 @@ def test_interrupt_undoes_everything(tmp_path: Path, design: str, delay: float) 
     assert os.listdir(tmp_path) == ["corpus"]
 
 
+@needs_root
+def test_others_cannot_hold_the_lock_of_the_running_kernel() -> None:
+    with alone():
+        done = subprocess.run(
+            ["flock", "--nonblock", undo.LOCK, "true"],
+            user=65534,
+            env={**os.environ, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "Permission denied" in done.stderr
+    place = os.stat(os.path.dirname(undo.LOCK))
+    assert (place.st_uid, place.st_mode & 0o022) == (0, 0), "nobody else can put a file there"
+
+
 def test_refusals_are_plain_words(run: Run) -> None:
     for args, said in (
         (("--kernel", "6.12"), "--kernel"),
