@@ -23,7 +23,8 @@ from ghostswap.pages.source import Why
 
 ReadAll = Callable[..., list[bytes]]
 
-pytestmark = needs_root
+#: One at a time: they name the same cgroups.
+pytestmark = [needs_root, pytest.mark.xdist_group("cgroup")]
 ID = "deadbeef" * 8
 
 
