@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, str] = {
     " designs codecs kernels pages/source area/disk area/make area/judge area/header area/target",
     "cli/reports": "cli/terminal scenario study designs codecs mm/zpool mm/swap kernels"
     " pages/source area/disk area/judge area/header area/target",
-    "cli/options": "cli/terminal scenario kernels",
+    "cli/options": "cli/terminal scenario kernels pages pages/source",
     "cli/terminal": "area/target",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "claims": "study designs codecs mm/swap kernels pages",

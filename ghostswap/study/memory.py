@@ -15,8 +15,10 @@ from ghostswap.designs import table
 from ghostswap.designs.table import Design
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages import open_source
+from ghostswap.pages.sampled import SampledSource
 from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
+from ghostswap.study.samples.estimators import Stratum
 from ghostswap.units import printable
 
 #: Shows how far something has come: what it is, steps in all if that is known -> what to call with
@@ -24,11 +26,18 @@ from ghostswap.units import printable
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 #: A group and a key of it -> a context in which errors say where the user wrote that.
 At = Callable[[Group, str], AbstractContextManager[object]]
+#: A source -> what is to be measured of it, see :func:`ghostswap.pages.sampled.sample`.
+Sample = Callable[[Source], Source]
 
 
 def quiet(what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
     """The :data:`Progress` that shows nothing."""
     return nullcontext(lambda steps: None)  # noqa: ARG005
+
+
+def whole(source: Source) -> Source:
+    """The :data:`Sample` that is all of it."""
+    return source
 
 
 def nowhere(group: Group, key: str) -> AbstractContextManager[object]:  # noqa: ARG001
@@ -75,20 +84,27 @@ class Measured:
     :ivar sources: closed again, by their specs.
     :ivar zswap: of each group that has a source, as zswap's compressor has it; so *zram*.
     :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
+    :ivar strata: of each source, by its spec, what was drawn, one after the other.
     """
 
     sources: Mapping[str, Source]
     zswap: list[array[int]]
     zram: list[array[int]]
     error: str
+    strata: Mapping[str, tuple[Stratum, ...]]
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether there is memory that was not measured."""
+        return any(not one.is_whole for strata in self.strata.values() for one in strata)
 
     def of(self, design: Design) -> list[array[int]]:
         """What *design* goes by."""
         return self.zram if design.is_zram else self.zswap
 
-    def of_source(self, host: Host, spec: str) -> array[int]:
-        """The measures of one source of *host*."""
-        return self.zswap[[group.source for group in host.working].index(spec)]
+    def pages_of(self, spec: str) -> int:
+        """The pages of a source; of a sample, as many as it stands for."""
+        return round(sum(one.weight * one.kept for one in self.strata[spec]))
 
 
 def measure_host(
@@ -97,12 +113,16 @@ def measure_host(
     jobs: int | None,
     progress: Progress = quiet,
     at: At = nowhere,
+    sample: Sample = whole,
 ) -> Measured:
     """Compress the memory of all groups, each source once, as *designs* need it.
 
+    :param sample: how much of each.
     :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
-    return measure_by_all(host, (host.compressor,), designs, jobs, progress, at)[host.compressor]
+    compressors = (host.compressor,)
+    found = measure_by_all(host, compressors, designs, jobs, progress, at, sample)
+    return found[host.compressor]
 
 
 def measure_by_all(
@@ -112,6 +132,7 @@ def measure_by_all(
     jobs: int | None,
     progress: Progress = quiet,
     at: At = nowhere,
+    sample: Sample = whole,
 ) -> dict[str, Measured]:
     """The same by each of *compressors*, in one go: memory in use does not stay as it is."""
     for name in designs:
@@ -119,15 +140,18 @@ def measure_by_all(
     by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
     all_of_them = _Several(tuple(codec for wanted in by.values() for codec in wanted.of))
     sources: dict[str, Source] = {}
+    strata: dict[str, tuple[Stratum, ...]] = {}
     found: dict[str, list[array[int]]] = {}
     for group in host.working:
         spec = group.source or ""
         if spec in sources:
             continue
-        with at(group, "source"), open_source(spec) as source:
+        with at(group, "source"), open_source(spec) as opened:
+            source = sample(opened)
             found[spec] = all_of_them.measure_all(source, jobs, progress)
             sources[spec] = source
             check_pages(source, len(found[spec][0]))
+            strata[spec] = (_stratum(source, len(found[spec][0])),)
     specs = [group.source or "" for group in host.working]
     measured: dict[str, Measured] = {}
     first = 0
@@ -136,9 +160,15 @@ def measure_by_all(
             [found[spec][first + number] for spec in specs]
             for number in (wanted.zswap, wanted.zram)
         )
-        measured[name] = Measured(sources, zswap, zram, wanted.error)
+        measured[name] = Measured(sources, zswap, zram, wanted.error, strata)
         first += len(wanted.of)
     return measured
+
+
+def _stratum(source: Source, kept: int) -> Stratum:
+    if isinstance(source, SampledSource):
+        return Stratum(source.population, source.drawn, kept)
+    return Stratum(kept, kept, kept)
 
 
 def check_pages(source: Source, pages: int) -> None:
