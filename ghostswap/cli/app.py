@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
     "simulate": "Store memory once, in zswap, zram or another design.",
+    "profile": "Write down what memory compresses to, to take along.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
     "compare": "Set designs side by side, for one memory and one workload.",
     "measure": "Ask the running kernel, and set the model beside it (root).",

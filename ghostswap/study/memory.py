@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
-from ghostswap.codecs.measure import Measure, measure
+from ghostswap.codecs.measure import measure
 from ghostswap.designs import table
 from ghostswap.designs.table import Design
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages import open_source
+from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.pages.sampled import SampledSource
 from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
@@ -138,7 +139,7 @@ def measure_by_all(
     for name in designs:
         table.get(name).check(kernels.get(host.kernel))
     by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
-    all_of_them = _Several(tuple(codec for wanted in by.values() for codec in wanted.of))
+    all_of_them = Several(tuple(codec for wanted in by.values() for codec in wanted.of))
     sources: dict[str, Source] = {}
     strata: dict[str, tuple[Stratum, ...]] = {}
     found: dict[str, list[array[int]]] = {}
@@ -147,11 +148,13 @@ def measure_by_all(
         if spec in sources:
             continue
         with at(group, "source"), open_source(spec) as opened:
-            source = sample(opened)
-            found[spec] = all_of_them.measure_all(source, jobs, progress)
-            sources[spec] = source
+            sources[spec] = source = sample(opened)
+            if isinstance(source, ProfileSource):
+                found[spec], strata[spec] = all_of_them.look_up(source, whole=sample is whole)
+            else:
+                found[spec] = all_of_them.measure_all(source, jobs, progress)
+                strata[spec] = (stratum_of(source, len(found[spec][0])),)
             check_pages(source, len(found[spec][0]))
-            strata[spec] = (_stratum(source, len(found[spec][0])),)
     specs = [group.source or "" for group in host.working]
     measured: dict[str, Measured] = {}
     first = 0
@@ -160,12 +163,17 @@ def measure_by_all(
             [found[spec][first + number] for spec in specs]
             for number in (wanted.zswap, wanted.zram)
         )
-        measured[name] = Measured(sources, zswap, zram, wanted.error, strata)
+        errors = (
+            source.error(wanted.of[0].key) if isinstance(source, ProfileSource) else wanted.error
+            for source in sources.values()
+        )
+        error = next(filter(None, errors), "")
+        measured[name] = Measured(sources, zswap, zram, error, strata)
         first += len(wanted.of)
     return measured
 
 
-def _stratum(source: Source, kept: int) -> Stratum:
+def stratum_of(source: Source, kept: int) -> Stratum:
     if isinstance(source, SampledSource):
         return Stratum(source.population, source.drawn, kept)
     return Stratum(kept, kept, kept)
@@ -193,10 +201,33 @@ def check_pages(source: Source, pages: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Several:
+class Several:
     """Several codecs, side by side over the same pages."""
 
-    of: tuple[Measure, ...]
+    of: tuple[Codec, ...]
+
+    def look_up(
+        self, source: ProfileSource, *, whole: bool
+    ) -> tuple[list[array[int]], tuple[Stratum, ...]]:
+        """What a profile has of each codec.
+
+        :param whole: a sample will not do.
+        :raises UsageError: where it is one then, or does not have a codec.
+        """
+        columns = [source.column(codec.key) for codec in self.of]
+        strata = tuple(
+            Stratum(group.population, group.drawn, group.kept) for group in source.groups()
+        )
+        if whole and not all(one.is_whole for one in strata):
+            raise UsageError(
+                f"{printable(source.name)}: a sample, and all pages are wanted here",
+                "make a profile with --sample 100%, or simulate with one group",
+            )
+        parts = [array("H") for _ in columns]
+        for group in source.groups():
+            for part, column in zip(parts, columns, strict=True):
+                part.extend(group.measures[column])
+        return parts, strata
 
     def measure(self, buffer: memoryview) -> array[int]:
         """All pages by the first, then all by the second."""
