@@ -51,7 +51,7 @@ class ExactLru:
                     last[page] = len(notes)
                     note(page)
                 else:
-                    fault(page, lruvec)
+                    fault(page, lruvec, write)
                 if write:
                     dirty[page] = 1
 
