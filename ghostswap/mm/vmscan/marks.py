@@ -41,7 +41,7 @@ class Marks:
             folios.clear_refs(page, workingset=not self._at_once)
             generations.update(page, gen)
 
-    def seen(self, page: int, gen: int, generations: Generations) -> None:
+    def seen(self, page: int, gen: int) -> None:
         """The rest of ``lru_gen_look_around()``: *page*, a neighbour, was young."""
         folios = self._folios
         is_off = folios.gen[page] == OFF

@@ -122,14 +122,16 @@ class PageTables:
             start = min(max(page - MIN_LRU_BATCH // 2, start), end - MIN_LRU_BATCH)
             end = start + MIN_LRU_BATCH
         gen, marks = generations.max_seq % MAX_NR_GENS, self._marks
-        treat = marks.walked if is_walking else marks.seen
         young = 1
         at = pte.find(YOUNG, start, end)
         while at >= 0:
             if self._gen[at] != OFF or marks.takes_isolated:
                 pte[at] = OLD
                 young += 1
-                treat(at, gen, generations)
+                if is_walking:
+                    marks.walked(at, gen, generations)
+                else:
+                    marks.seen(at, gen)
             at = pte.find(YOUNG, at + 1, end)
         filtered = self._filters[generations.max_seq % 2]
         if filtered is not None and young * _PTES_PER_LINE >= end - start:
