@@ -291,6 +291,8 @@ class Field:
     :ivar bytes: of one, exactly.
     :ivar in_clusters: a table that is allocated for all slots of a cluster as soon as one of them
         is used.
+    :ivar chunk: clusters whose shares lie in one page, which is mapped as the first is used; 0 for
+        one that does not come by the page.
     :ivar published: counted in the published tables; else it is what they leave out of every
         design alike.
     """
@@ -300,6 +302,7 @@ class Field:
     per: Per
     in_clusters: bool = False
     published: bool = True
+    chunk: int = 0
 
     @property
     def is_static(self) -> bool:
