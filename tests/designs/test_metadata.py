@@ -146,7 +146,8 @@ def test_whole_clusters_never_take_less_than_their_used_slots(
         design, kernel, slots=0, zswap=used, clusters=full + (rest > 0), entries=entries
     )
     assert allocated.total_bytes >= ideal.total_bytes
-    assert rest or allocated == ideal
+    by_the_page = any(field.chunk for field in DESIGNS[design].fields(kernels.get(kernel).metadata))
+    assert rest or by_the_page or allocated == ideal
 
 
 @given(names, releases, st.sampled_from(["zswap", "disk"]), st.booleans())
