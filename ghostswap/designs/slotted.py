@@ -11,10 +11,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
+from ghostswap.designs.folios import Folios
+from ghostswap.designs.recompress import recompress
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
@@ -35,24 +36,6 @@ from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
 #: Pages that are looked at together: limits are far for so many, and nearer for more.
 _RUN = 1024
-
-
-@dataclass(slots=True)
-class Folios:
-    """Folios of several pages, by what became of them.
-
-    :ivar zero: in the zeromap, being zeros only.
-    :ivar stored: all in zswap.
-    :ivar written: all on disk.
-    :ivar kept: in memory.
-    :ivar split: swapped out page by page, for want of slots in a row.
-    """
-
-    zero: int = 0
-    stored: int = 0
-    written: int = 0
-    kept: int = 0
-    split: int = 0
 
 
 class Slotted(Backend):
@@ -392,6 +375,14 @@ class Slotted(Backend):
         if self._zswap is not None and self._zswap.shrink_queued:
             self._run_worker(self._zswap)
         return True
+
+    def recompress_zram(
+        self, seconds: Sequence[array[int]], mode: WritebackMode | None, threshold: int
+    ) -> int:
+        """See :func:`~ghostswap.designs.recompress.recompress`; all that zram has being idle."""
+        if self._zram is None:
+            return 0
+        return recompress(self._zram, self._swap, self._page, seconds, mode, threshold)
 
     def write_zram_back(self, mode: WritebackMode) -> list[int]:
         """Have zram move what *mode* names to its backing device, all that it has being idle.

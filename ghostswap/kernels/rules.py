@@ -189,10 +189,13 @@ class ZramRules:
     :ivar writeback_step: blocks are written back longest first, in steps of this many bytes
         (``PP_BUCKET_SIZE_RANGE``, 6.13), and of those in one step the highest number first;
         ``None`` where they go by their numbers.
+    :ivar recompresses_by_one: ``recompress`` tries one algorithm (7.1); else it goes on to the next
+        until one saves memory.
     :ivar attributes: files of /sys/block/zramN that not every kernel has.
     """
 
     writeback_step: int | None
+    recompresses_by_one: bool
     attributes: tuple[str, ...]
 
 

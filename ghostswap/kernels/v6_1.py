@@ -116,7 +116,9 @@ KERNEL = Kernel(
             "zpool",
         ),
     ),
-    zram=ZramRules(writeback_step=None, attributes=("max_comp_streams",)),
+    zram=ZramRules(
+        writeback_step=None, recompresses_by_one=False, attributes=("max_comp_streams",)
+    ),
     zstd=ZstdRules(version="1.4.10", zswap_hint=0, zram_hint=0),
     vmscan=VmscanRules(
         pagevec_size=15,
