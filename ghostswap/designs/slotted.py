@@ -181,9 +181,18 @@ class Slotted(Backend):
         if self._zram_view is not None:
             self._behind[page] = self._zram_view(array("H", (measure,)))[0]
 
-    def has_room(self) -> bool:
+    def has_room(self, slots: int = 1) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        return self._swap.has_room() or self._reclaim_cached()
+        return self._swap.has_room(slots) or (slots == 1 and self._reclaim_cached())
+
+    def in_swap_cache(self, page: int) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        return self._slot[page] >= 0
+
+    def drop_slot(self, page: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        if self._slot[page] >= 0:
+            self._free(page)
 
     def pool_pages(self) -> int:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
