@@ -1,34 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make demo   install into .venv and run the main job on this machine's memory
 # make test   install the test extras and run every check
+# make fresh  do both on a minimal Debian of their own (as root; SUITE=trixie for another release)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCRATCH := $(VENV)/demo
+SUITE ?= bookworm
+.NOTPARALLEL:
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench completions clean
+.PHONY: demo test fresh lint bench completions clean venv installed extras compiled
 
-demo: $(BIN)/python
-	$(BIN)/pip install --quiet .
+demo: installed compiled
 	rm -rf $(SCRATCH) && mkdir -p $(SCRATCH)
 	$(BIN)/ghostswap mkswap --size 64G $(SCRATCH)/swap.ghost
 	$(BIN)/ghostswap inspect $(SCRATCH)/swap.ghost
 	$(BIN)/ghostswap validate $(SCRATCH)/swap.ghost --kernel all || test $$? = 1
 	$(BIN)/ghostswap simulate $(SCRATCH)/swap.ghost --pages mine
 
-test: $(BIN)/python
+# On all cores; what asks the running kernel goes one by one (tests/conftest.py).
+test: extras compiled
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest --numprocesses auto --dist loadgroup
+
+fresh:
+	.ci/fresh $(SUITE)
+
+lint: extras
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+installed: venv
+	rm -rf build  # setuptools would install what lies there of older trees
+	$(BIN)/pip install --quiet .
+
+extras: venv
 	$(BIN)/pip install --quiet --editable '.[test]'
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest
 
-lint: $(BIN)/python
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-
-bench: $(BIN)/python
+bench: venv
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/bench_startup.py
 	$(BIN)/python benchmarks/bench_codecs.py
@@ -37,13 +50,26 @@ bench: $(BIN)/python
 	$(BIN)/python benchmarks/bench_replay.py
 
 # The files in completions/ are what the command prints; a test holds them together.
-completions: $(BIN)/python
+completions: venv
 	$(BIN)/ghostswap completion bash > completions/bash/ghostswap
 	$(BIN)/ghostswap completion zsh > completions/zsh/_ghostswap
 	$(BIN)/ghostswap completion fish > completions/fish/ghostswap.fish
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# One that works is kept; one half made, or made by a Python that is gone, is made anew.
+venv:
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 && exit; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo '$(PYTHON) is no Python 3.11 or later: sudo apt install -y python3-dev python3-venv' >&2; exit 1; }; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo '$(PYTHON) cannot make virtual environments: sudo apt install -y $(notdir $(PYTHON))-venv' >&2; exit 1; }; \
+	trap 'rm -rf $(VENV); exit 130' INT TERM HUP; \
+	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# All works without what is compiled, but less exactly.
+compiled:
+	@$(BIN)/python -P -c 'import ghostswap.codecs._codecs' 2>/dev/null || \
+	echo 'note: no compiler or no Python headers, so lengths of lz4 are estimates and lzo is not there:' \
+		'sudo apt install -y gcc python3-dev' >&2
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -20,7 +20,6 @@ from contextlib import closing
 from ghostswap.study.zram_fill import ZramFill
 
 from ghostswap import codecs, kernels
-from ghostswap.area.judge import rules
 from ghostswap.codecs.measure import measure
 from ghostswap.errors import GhostswapError
 from ghostswap.live.undo import kernel_lock, undoing, unstopped
@@ -56,7 +55,7 @@ def main() -> None:
     if os.geteuid() != 0:
         print("bench_zram: needs root")
         return
-    kernel = kernels.get(rules.nearest(os.uname().release)[0].name)
+    kernel = kernels.get(kernels.nearest(os.uname().release)[0].name)
     data = corpus()
     pages = len(data) // PAGE_SIZE
     cores = len(os.sched_getaffinity(0))

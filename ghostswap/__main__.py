@@ -16,6 +16,10 @@ def main() -> int:
         return _main()
     except KeyboardInterrupt:  # before run() could catch it
         return 130
+    except RuntimeError as error:  # as Python before 3.12 wraps it where a class is being made
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return 130
+        raise
     finally:
         # All is done and undone. As Python ends it puts the default handlers back, so that a late
         # Ctrl-C would still count as killed; a SIGINT that is ignored stays so.

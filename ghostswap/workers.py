@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from typing import Any, TypeVar
 
@@ -15,10 +16,11 @@ T = TypeVar("T")
 _PR_SET_PDEATHSIG = 1
 
 
+@contextmanager
 def make_pool(
     jobs: int, initializer: Callable[..., None], *initargs: object
-) -> ProcessPoolExecutor:
-    """Start *jobs* processes, all of them now; each calls *initializer* first.
+) -> Iterator[ProcessPoolExecutor]:
+    """Have *jobs* processes, all of them from now on; each calls *initializer* first.
 
     They keep this process's memory as it is, *initargs* included, and are deaf to Ctrl-C, which
     is this process's alone to handle.
@@ -29,12 +31,24 @@ def make_pool(
         initializer=_start,
         initargs=(os.getpid(), initializer, initargs),
     )
+    try:
+        with _deaf():
+            pool.submit(int)
+        yield pool
+    finally:
+        # To its end: a pool that is still going down as Python ends has Python fall over it.
+        with _deaf():
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Put Ctrl-C off."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        pool.submit(int)
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return pool
 
 
 def _start(parent: int, initializer: Callable[..., None], initargs: tuple[object, ...]) -> None:
@@ -66,8 +80,6 @@ def each(function: Callable[[Any], T], items: Sequence[Any], jobs: int) -> Itera
             for worker in set(active_children()) - others:
                 worker.kill()
             raise
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _keep(function: Callable[[Any], Any], items: Sequence[Any]) -> None:

@@ -7,10 +7,13 @@ import json
 import lzma
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -56,6 +59,19 @@ def run(tmp_path: Path) -> Run:
     return call
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the commands that tests run be as a person's are."""
+    # They obey Ctrl-C, as jobs of a background shell do not.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # They find themselves compiled by Python, else each does all of that anew.
+    if sys.dont_write_bytecode:
+        cache = tempfile.mkdtemp(prefix="ghostswap-pycache-")
+        config.add_cleanup(lambda: shutil.rmtree(cache))
+        os.environ["PYTHONPYCACHEPREFIX"] = cache
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 @pytest.fixture
 def kernel_lock() -> Iterator[None]:
     """Hold the one kernel there is, for a test that changes its state."""
@@ -63,6 +79,13 @@ def kernel_lock() -> Iterator[None]:
         pytest.skip("changes the running kernel, which needs root")
     with undo.kernel_lock(lambda: None):
         yield
+
+
+@pytest.fixture
+def libcachesim() -> ModuleType:
+    """The oracle for exact LRU, whose wheel needs GLib of the system."""
+    module: ModuleType = pytest.importorskip("libcachesim", exc_type=ImportError)
+    return module
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -76,4 +99,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+needs_mkfs_ext4 = pytest.mark.skipif(
+    shutil.which("mkfs.ext4") is None, reason="mkfs.ext4 is not installed"
+)
 needs_mkswap = pytest.mark.skipif(shutil.which("mkswap") is None, reason="mkswap is not installed")

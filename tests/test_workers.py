@@ -100,3 +100,41 @@ def test_ctrl_c_and_a_violent_end_leave_no_process(deadly: signal.Signals) -> No
             parent.kill()
         assert parent.wait(timeout=30) == -deadly
     assert all(map(_is_gone, workers))
+
+
+#: Ctrl-C comes from the first process that starts, while the others are being started.
+EARLY = """
+import os, signal, threading
+from multiprocessing import active_children
+from ghostswap.workers import make_pool
+
+once, fill = os.pipe2(os.O_NONBLOCK)
+os.write(fill, b"1")
+
+def interrupt():
+    try:
+        os.read(once, 1)
+    except BlockingIOError:
+        return
+    os.kill(os.getppid(), signal.SIGINT)
+
+try:
+    with make_pool(8, interrupt):
+        signal.pause()
+except KeyboardInterrupt:
+    print(threading.active_count(), len(active_children()))
+"""
+
+
+def test_ctrl_c_as_the_processes_start_leaves_no_pool_that_is_still_going_down() -> None:
+    """For Python would fall over it as it ends: "Exception ignored in: <module 'threading'"."""
+    for _ in range(10):
+        done = subprocess.run(
+            [sys.executable, "-c", EARLY],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent.parent,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1 0\n", "")

@@ -12,8 +12,10 @@ from importlib import import_module
 import click
 
 from ghostswap import __version__
+from ghostswap.cli.terminal.help import Formatter
 from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
+from ghostswap.units import printable
 
 #: name -> what it does. The command is ``command`` in the module of that name beside this one.
 COMMANDS = {
@@ -21,8 +23,11 @@ COMMANDS = {
     "label": "Print or change the label and UUID of a swap area.",
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
-    "simulate": "Store real memory in an emulated zswap or zram and report.",
-    "compare": "Run one workload through several designs, side by side.",
+    "simulate": "Store memory once, in zswap, zram or another design.",
+    "replay": "Touch memory under a limit, so that pages go and come back.",
+    "compare": "Set designs side by side, for one memory and one workload.",
+    "measure": "Ask the running kernel, and set the model beside it (root).",
+    "verify": "Bring every page back and compare it.",
     "examples": "Put a claim about ghost swapfiles and virtual swap to the test.",
     "overhead": "Print what swap takes in memory for itself, by design and use.",
     "completion": "Print the completion script of a shell.",
@@ -38,7 +43,14 @@ class _Commands(click.Group):
         if not args:  # before click, whose versions do not agree on what that is
             click.echo(ctx.get_help(), err=True)
             ctx.exit(UsageError.exit_code)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        verbose = ctx.params.pop("verbose")
+        if ctx.params.pop("version"):
+            _print_version(verbose=verbose)
+            ctx.exit()
+        if verbose:
+            raise click.UsageError("--verbose goes with --version, or after a command", ctx)
+        return rest
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -48,7 +60,13 @@ class _Commands(click.Group):
             return None
         command = import_module(f"ghostswap.cli.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
+        command.short_help = COMMANDS[cmd_name]
         return command
+
+    def get_help(self, ctx: click.Context) -> str:
+        formatter = Formatter()
+        self.format_help(ctx, formatter)
+        return formatter.getvalue().rstrip("\n")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -62,7 +80,8 @@ class _Commands(click.Group):
     epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage. "
     "'ghostswap COMMAND --help' tells the rest; so does 'man ghostswap'.",
 )
-@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+@click.option("-V", "--version", is_flag=True, help="Show the version.")
+@click.option("-v", "--verbose", is_flag=True, help="With --version: what it runs on as well.")
 def cli() -> None:
     """A workbench for Linux swap.
 
@@ -103,6 +122,34 @@ def run(args: Sequence[str]) -> int:
         if not isinstance(error, BrokenPipeError):
             complain(f"cannot print the result: {os.strerror(error.errno or 0)}")
         return 1
+
+
+#: Distributions that ghostswap uses, the last one where it is there.
+LIBRARIES = ("click", "construct", "rich", "lz4", "backports.zstd", "zstandard")
+
+
+def _print_version(*, verbose: bool) -> None:
+    """The version; if *verbose*, also what is compiled and the versions of Python and libraries."""
+    print(f"ghostswap {__version__}")
+    if not verbose:
+        return
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from ghostswap.compiled import MODULES, obstacle
+
+    rows = {
+        name.rpartition(".")[2]: obstacle(name) or f"compiled: {has}"
+        for name, has in MODULES.items()
+    }
+    rows["Python"] = f"{platform.python_version()}, {sys.executable}"
+    for name in LIBRARIES:
+        try:
+            rows[name] = version(name)
+        except PackageNotFoundError:
+            rows[name] = "not installed"
+    for name, value in rows.items():
+        print(f"{name:16}{printable(value)}")
 
 
 def _no_memory() -> int:

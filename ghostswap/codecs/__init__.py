@@ -19,6 +19,7 @@ from ghostswap.codecs.algorithms import (
     Lz4hc,
     Zstd,
 )
+from ghostswap.compiled import CODECS, obstacle
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.units import printable
 
@@ -58,10 +59,7 @@ def get(name: str, kernel: str = "6.12", design: str = "zswap") -> Codec:
             return Compiled(name)
         case "lz4":
             return Lz4Frame(name)
-    raise GhostswapError(
-        f"{name} needs ghostswap's compiled module, which is not here",
-        "install gcc and Python's headers (python3-dev), then reinstall ghostswap",
-    )
+    raise GhostswapError(f"{name} is had by ghostswap's compiled module only", obstacle(CODECS))
 
 
 def _listed(known: Iterable[str]) -> str:

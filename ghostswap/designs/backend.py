@@ -185,9 +185,9 @@ class Backend(ABC):
         else:
             self._kept[page] = 0
             self.swap_outs[cgroup] += 1
-            if out is FREED:
+            if out is FREED and self._copy[page] != ZRAM:
                 return out
-        # zswap refused it, if there is one.
+        # zswap refused it, if there is one: zram behind it may have it now.
         if self._zswap is not None and self._zswap.shrink_queued:
             self._run_worker(self._zswap)
         return out

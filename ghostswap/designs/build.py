@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
+from math import ceil
 
 from ghostswap.codecs.views import for_zram, for_zswap
 from ghostswap.designs.backend import Backend, Contents
 from ghostswap.designs.slotted import Slotted
 from ghostswap.designs.table import Design
 from ghostswap.designs.virtual import VirtualPlaces, VirtualSwap
+from ghostswap.errors import GhostswapError
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Kernel
 from ghostswap.mm.swap.in_order import InOrderSpace
 from ghostswap.mm.swap.space import SwapSpace
@@ -27,6 +30,7 @@ from ghostswap.mm.zswap.zswap import (
     Zswap,
 )
 from ghostswap.page import PAGE_SIZE
+from ghostswap.units import format_size
 
 #: zram's usual priority as a swap area, above all that swapon gives by itself.
 ZRAM_PRIO = 100
@@ -95,17 +99,20 @@ def build(
     :param in_order: for pages that are stored once, in order: slots are counted, not placed, and
         an imagined area of no size is as large as need be.
     :raises TierError: where the kernel would not take the tiers.
+    :raises GhostswapError: where the machine cannot hold the areas' tables.
     :raises UsageError: where *asked* could not have the design.
     """
     design.check(asked)
     kernel, number = design.kernel(asked), len(contents.measured)
-    on = _areas(design, areas, number, parameters, in_order=in_order)
+    default_prio = kernel.swap.default_prio
+    on = _areas(design, areas, number, parameters, default_prio, in_order=in_order)
     # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
     swap: SwapSpace
     if in_order or design.device is not None:
         swap = InOrderSpace(on, kernel.swap)
     else:
         swap = ExactSwapSpace(on, kernel.swap, cpus=parameters.cpus, seed=parameters.seed)
+    _check_memory(design, kernel, swap, parameters.ram)
     tiers = Tiers(swap.areas)
     tiers.write(parameters.tiers)
     has_zswap = design.has_zswap
@@ -151,21 +158,43 @@ def _zswap(
     )
 
 
+def _check_memory(design: Design, kernel: Kernel, swap: SwapSpace, ram: int) -> None:
+    """Refuse areas whose slots' tables, which are allocated at once, the machine cannot hold."""
+    slots = sum(area.pages or 0 for area in swap.areas)
+    fields = design.fields(kernel.metadata)
+    slot_bytes = sum((field.slot_bytes for field in fields if field.is_static), Fraction())
+    needed = ceil(slots * slot_bytes)
+    if needed > ram:
+        most = int(ram / slot_bytes) * PAGE_SIZE
+        raise GhostswapError(
+            f"{design.name}: tables for {format_size(slots * PAGE_SIZE)} of slots take"
+            f" {format_size(needed)}, and the machine has {format_size(ram)}:"
+            ' "Cannot allocate memory"',
+            f"a machine of that size can have {format_size(most)} at most, and no page in it then",
+        )
+
+
 def _areas(
     design: Design,
     areas: Sequence[SwapArea],
     pages: int,
     parameters: Parameters,
+    default_prio: int | None,
     *,
     in_order: bool,
 ) -> list[SwapArea]:
-    """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
+    """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own.
+
+    :param default_prio: as in the kernel's :class:`~ghostswap.kernels.rules.SwapRules`.
+    """
     of_use = [area for area in areas if design.can_use(area)]
     if design.is_zram:
-        return [*_with_slots(_zram_area(pages, parameters, in_order=in_order)), *of_use]
+        is_endless = in_order and not of_use
+        return [*_with_slots(_zram_area(pages, parameters, is_endless=is_endless)), *of_use]
     if design.area is None or parameters.size == 0 or not design.lacks_area(of_use):
         return of_use
-    above = max((area.prio + 1 for area in of_use if area.prio is not None), default=None)
+    given = [default_prio if area.prio is None else area.prio for area in of_use]
+    above = max((prio + 1 for prio in given if prio is not None), default=None)
     if design.device is not None:
         size = _device_pages(design, pages, parameters)
         return [SwapArea(design.device, design.area, size, above), *of_use]
@@ -191,13 +220,13 @@ def _device_pages(design: Design, pages: int, parameters: Parameters) -> int:
     return -(-size // cluster) * SWAPFILE_CLUSTER
 
 
-def _zram_area(pages: int, parameters: Parameters, *, in_order: bool) -> SwapArea:
+def _zram_area(pages: int, parameters: Parameters, *, is_endless: bool) -> SwapArea:
     sizes = (parameters.zram_disksize, parameters.size)
     disksize = next((size for size in sizes if size is not None), None)
     if disksize is not None:
         slots: int | None = disksize // PAGE_SIZE - 1
     else:
-        slots = None if in_order else pages
+        slots = None if is_endless else pages
     return SwapArea("zram0", "zram", slots, ZRAM_PRIO)
 
 

@@ -28,7 +28,8 @@ class Check(Enum):
     AREA_SIZE = "last_page against the size"
     BAD_PAGES_ON_FILE = "bad pages of a file"
     BAD_PAGE_COUNT = "nr_badpages"
-    MEMORY = "memory for the slots' maps"
+    SWAP_MAP = "memory for swap_map, which is one piece"  # up to 7.0
+    MEMORY = "memory for all that slots take"
     BAD_PAGE_ENTRIES = "the entries of the bad page list"
     ACTIVATION = "what the file system finds"
     ANYTHING_LEFT = "whether a page is left"
@@ -261,8 +262,6 @@ class VmscanRules:
         goes on from there, and only one that brought nothing goes through all (6.10).
     :ivar kernel_pages: pages that the kernel takes for a process beside the tables that map its
         memory, as recorded: other page tables, its stack and the like.
-    :ivar lru_gen_enabled: Debian builds it with CONFIG_LRU_GEN_ENABLED, so that MGLRU chooses what
-        is reclaimed unless somebody says otherwise.
     :ivar mglru: its rules.
     """
 
@@ -272,7 +271,6 @@ class VmscanRules:
     shrinker_flushes: bool
     partial_walks: bool
     kernel_pages: int
-    lru_gen_enabled: bool
     mglru: MglruRules
 
 
@@ -339,6 +337,10 @@ class MetadataRules:
     def slot_bytes(self) -> Fraction:
         """Memory that swapon(2) allocates for each slot, used or not."""
         return sum((field.slot_bytes for field in self.slot_maps), Fraction())
+
+    def slots_memory(self, slots: int) -> int:
+        """Bytes that it allocates for so many slots, the header's own included."""
+        return int(slots * self.slot_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ KERNEL = Kernel(
             Check.AREA_SIZE,
             Check.BAD_PAGES_ON_FILE,
             Check.BAD_PAGE_COUNT,
+            Check.SWAP_MAP,
             Check.MEMORY,
             Check.BAD_PAGE_ENTRIES,
             Check.ACTIVATION,
@@ -127,7 +128,6 @@ KERNEL = Kernel(
         shrinker_flushes=True,
         partial_walks=False,
         kernel_pages=26,
-        lru_gen_enabled=False,
         mglru=MglruRules(
             promotes_at_once=True,
             evicts_after_aging=False,

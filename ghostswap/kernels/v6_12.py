@@ -12,7 +12,7 @@ from ghostswap.kernels.rules import Allocator, Check, Field, Per, Reclaim
 _6_6 = v6_6.KERNEL
 _PARAMETERS = ("accept_threshold_percent", "compressor", "enabled", "max_pool_percent")
 _DEBUGFS = (name for name in _6_6.zswap.debugfs if name != "same_filled_pages")
-_LATE = (Check.MEMORY, Check.BAD_PAGE_ENTRIES)
+_LATE = (Check.SWAP_MAP, Check.MEMORY, Check.BAD_PAGE_ENTRIES)
 
 ZEROMAP = Field("zeromap", Fraction(1, 8), Per.SLOT)
 
@@ -53,9 +53,7 @@ KERNEL = replace(
     ),
     zram=replace(_6_6.zram, attributes=(*_6_6.zram.attributes, "algorithm_params")),
     zstd=replace(_6_6.zstd, zram_hint=4096),
-    vmscan=replace(
-        _6_6.vmscan, pagevec_size=31, flushes_late=True, partial_walks=True, lru_gen_enabled=True
-    ),
+    vmscan=replace(_6_6.vmscan, pagevec_size=31, flushes_late=True, partial_walks=True),
     metadata=replace(
         _6_6.metadata,
         slot_maps=(v6_1.SWAP_MAP, v6_1.SWAP_CGROUP, ZEROMAP),

@@ -1,27 +1,185 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every source of memory offers: whole pages, front to back, read once."""
+"""What every source of memory offers: whole pages, front to back, read once, and an account."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
+
+from ghostswap.errors import TargetError
+
+
+class Why(StrEnum):
+    """Why pages were not handed out; the values are keys of JSON and stay what they are."""
+
+    #: The system, or the medium, did not give them.
+    UNREADABLE = "unreadable"
+    #: Headers claim them, and the file or stream ends before.
+    TRUNCATED = "truncated"
+    #: What they were packed with is broken, or no library here unpacks it.
+    DAMAGED = "damaged"
+    #: They belong to a process that this user may not read.
+    REFUSED = "refused"
+    #: They belonged to a process that ended before its turn.
+    ENDED = "ended"
+    #: In a swap area, or no one tells where in swap.
+    SWAPPED = "swapped"
+    #: In swap, and in zswap's pool.
+    ZSWAPPED = "zswapped"
+    #: Kept in memory by mlock(2).
+    LOCKED = "locked"
+    #: Huge pages of hugetlbfs.
+    HUGETLB = "hugetlb"
+    #: No memory, but a device's.
+    DEVICE = "device"
+    #: Copies of what is in a file, or of the kernel's own (vdso): dropped, not swapped.
+    FILE = "file"
+    #: Mapped once more, by fork(2) or KSM; the page was counted where it was met first.
+    SHARED = "shared"
+    #: Shared memory that no process of the source maps.
+    UNMAPPED = "unmapped"
+    #: Known to be no pages of anybody: never touched, or only read.
+    ABSENT = "absent"
+    #: Zeros, of which the source does not tell whether there ever was a page.
+    ZERO = "zero"
+    #: Not in the dump: the process asked for that, or the memory was never written.
+    UNDUMPED = "undumped"
+    #: Not in the dump: whoever made it left them out.
+    EXCLUDED = "excluded"
+    #: Bytes that an earlier part of a dump has claimed.
+    OVERLAPPING = "overlapping"
+    #: Bad pages of a swap area, which no kernel writes.
+    BAD = "bad"
+
+
+#: Memory that should have been handed out.
+MISSING = frozenset({Why.UNREADABLE, Why.TRUNCATED, Why.DAMAGED, Why.REFUSED, Why.ENDED})
+#: Memory that is in swap already.
+IN_SWAP = frozenset({Why.SWAPPED, Why.ZSWAPPED})
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """Memory that a source names but could not, or must not, read.
+class Left:
+    """Memory that a source names and did not hand out.
 
-    :ivar what: the range, file or process, in words for a person.
-    :ivar pages: how many pages are missing; 0 where nobody can know.
-    :ivar reason: why, in one clause.
+    :ivar pages: how many; 0 where nobody can know.
+    :ivar what: the processes, mappings or bytes they are in, for a person; ``""`` for none.
+    :ivar reason: one clause.
     :ivar cure: what the user can do about it, or ``""``.
     """
 
-    what: str
+    why: Why
     pages: int
+    what: str
     reason: str
     cure: str = ""
+
+    @property
+    def words(self) -> str:
+        """All that in one line."""
+        where = f"{self.what}: " if self.what else ""
+        pages = f"{self.pages} " if self.pages else ""
+        noun = "page" if self.pages == 1 else "pages"
+        verb = "not read" if self.why in MISSING else "left out"
+        cure = f" ({self.cure})" if self.cure else ""
+        return f"{where}{pages}{noun} {verb}: {self.reason}{cure}"
+
+
+@dataclass(slots=True)
+class Account:
+    """What a source handed out and what it left; complete once ``readinto`` has returned 0.
+
+    What is left is added up by reason: a thousand processes make one line.
+
+    :ivar memory: what the pages are, in a few words: ``memory of processes``.
+    :ivar read: pages handed out.
+    :ivar doubts: pages handed out of which it is not certain that swap would have got them, by why.
+    """
+
+    memory: str
+    read: int = 0
+    doubts: Counter[str] = field(default_factory=Counter)
+    _sums: dict[tuple[Why, str, str, str], tuple[int, int]] = field(default_factory=dict)
+    _ranges: list[tuple[int, int, int, Why, str]] = field(default_factory=list)
+
+    def leave(
+        self,
+        why: Why,
+        pages: int,
+        reason: str,
+        cure: str = "",
+        *,
+        what: str = "",
+        count: int = 1,
+    ) -> None:
+        """Add *pages* that are in *count* of *what* (``process``, ``mapping``)."""
+        before, total = self._sums.get((why, what, reason, cure), (0, 0))
+        self._sums[why, what, reason, cure] = before + count, total + pages
+
+    def leave_bytes(self, why: Why, start: int, end: int, pages: int, reason: str) -> None:
+        """Add the *pages* in bytes *start* to *end* of a file; ranges that meet become one."""
+        if self._ranges and self._ranges[-1][1:2] + self._ranges[-1][3:] == (start, why, reason):
+            start, _, before, *_ = self._ranges.pop()
+            pages += before
+        self._ranges.append((start, end, pages, why, reason))
+
+    @property
+    def left(self) -> list[Left]:
+        """What was left so far."""
+        sums = [
+            Left(why, pages, _counted(count, what), reason, cure)
+            for (why, what, reason, cure), (count, pages) in self._sums.items()
+        ]
+        ranges = [
+            Left(why, pages, f"bytes {start}-{end - 1}", reason)
+            for start, end, pages, why, reason in self._ranges
+        ]
+        return sums + ranges
+
+    def pages(self, whys: Iterable[Why]) -> int:
+        """How many were left for any of these reasons, as far as they can be counted."""
+        wanted = frozenset(whys)
+        return sum(left.pages for left in self.left if left.why in wanted)
+
+    def counts(self) -> dict[str, int]:
+        """The numbers alone, for JSON: ``read``, ``doubtful`` and every :class:`Why`."""
+        counts = {"read": self.read, "doubtful": self.doubts.total()}
+        counts |= dict.fromkeys(Why, 0)
+        for left in self.left:
+            counts[left.why] += left.pages
+        return counts
+
+    def words(self) -> list[str]:
+        """A line for each thing that was left, and each doubt."""
+        doubts = [
+            f"{pages} page{'s' * (pages > 1)} in doubt: {why}" for why, pages in self.doubts.items()
+        ]
+        return [left.words for left in self.left] + doubts
+
+    def refuse_nothing(self, name: str) -> None:
+        """See that *name*, now read to its end, gave anything.
+
+        :raises TargetError: where all that should have been read was not.
+        """
+        missing = next((left for left in self.left if left.why in MISSING), None)
+        if missing and not self.read:
+            raise TargetError(name, missing.reason, missing.cure)
+
+    def absorb(self, other: Account) -> None:
+        """Add what *other* has."""
+        self.read += other.read
+        self.doubts += other.doubts
+        for (why, what, reason, cure), (count, pages) in other._sums.items():
+            self.leave(why, pages, reason, cure, what=what, count=count)
+        self._ranges += other._ranges
+
+
+def _counted(count: int, what: str) -> str:
+    plural = "" if count == 1 else "es" if what.endswith("s") else "s"
+    return f"{count} {what}{plural}" if what else ""
 
 
 class Source(Protocol):
@@ -41,13 +199,8 @@ class Source(Protocol):
         ...
 
     @property
-    def skipped(self) -> Iterable[Skipped]:
-        """What was not read so far; complete once :meth:`readinto` has returned 0."""
-        ...
-
-    @property
-    def swapped_pages(self) -> int:
-        """Pages that were in swap and therefore left alone; reading would swap them in."""
+    def account(self) -> Account:
+        """What was handed out and what was left so far."""
         ...
 
     def readinto(self, buffer: memoryview) -> int:

@@ -13,7 +13,7 @@ from random import Random
 from ghostswap.errors import UsageError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import SYNTHETIC
-from ghostswap.pages.source import Skipped
+from ghostswap.pages.source import Account
 from ghostswap.units import printable
 
 #: As many pages as 32-bit numbers can name.
@@ -37,8 +37,7 @@ class SyntheticSource:
 
     def __init__(self, spec: str) -> None:
         self.name = spec
-        self.skipped: tuple[Skipped, ...] = ()
-        self.swapped_pages = 0
+        self.account = Account("made up")
         number, colon, kinds = spec.removeprefix(SYNTHETIC).partition(":")
         if not re.fullmatch("[0-9]{1,10}", number) or not 1 <= int(number) <= _MOST_PAGES:
             raise UsageError(
@@ -56,6 +55,7 @@ class SyntheticSource:
         todo = min(len(buffer) // PAGE_SIZE, self.pages - self._done)
         for start in range(0, todo * PAGE_SIZE, PAGE_SIZE):
             buffer[start : start + PAGE_SIZE] = self._draw()
+        self.account.read += todo
         return todo * PAGE_SIZE
 
     def _draw(self) -> bytes:

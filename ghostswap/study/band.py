@@ -15,7 +15,6 @@ from ghostswap.designs import table
 from ghostswap.designs.backend import Worker
 from ghostswap.kernels.v6_17 import FLUSH_EVERY
 from ghostswap.mm.vmscan.batches import WRITE_TIME
-from ghostswap.mm.vmscan.memory import policy_of
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import Band
 
@@ -55,7 +54,7 @@ class Timing:
 def of_replay(host: Host) -> list[Timing]:
     """How *host* is run, and how else its kernel may run it; one only where no timing matters."""
     rules = kernels.get(host.kernel).vmscan
-    policy = policy_of(kernels.get(host.kernel), host.policy)
+    policy = host.policy
     if policy == "mglru":  # which reads no statistics
         return [
             Timing(),

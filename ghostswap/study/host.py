@@ -72,7 +72,7 @@ class Host(Parameters):
     :ivar kernel: name of a row of :data:`ghostswap.kernels.KERNELS`.
     :ivar design: one of :data:`ghostswap.designs.table.RUN`.
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
-    :ivar policy: which page leaves memory; ``kernel`` for what the kernel does as Debian builds it.
+    :ivar policy: which page leaves memory.
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
         are always fresh; ``None`` for what the kernel does (``VmscanRules``).
     :ivar kernel_pages: pages that the kernel takes for each process beside its page tables; as

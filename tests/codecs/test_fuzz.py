@@ -122,7 +122,7 @@ SANITIZED = """
 import importlib.machinery, importlib.util, json, random, sys
 from array import array
 
-from tests.corpora import patchwork
+from tests.support.corpora import patchwork
 
 loader = importlib.machinery.ExtensionFileLoader("_codecs", sys.argv[1])
 c = importlib.util.module_from_spec(importlib.util.spec_from_loader("_codecs", loader))

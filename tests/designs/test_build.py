@@ -18,6 +18,7 @@ from ghostswap import kernels
 from ghostswap.codecs.views import for_zswap
 from ghostswap.designs import table
 from ghostswap.designs.build import ZRAM_PRIO
+from ghostswap.errors import GhostswapError
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.tiers import TierError
 from ghostswap.mm.vmscan.pageout import Origin, Out
@@ -418,6 +419,45 @@ def _check(machine: Machine, design: str, pages: list[int]) -> None:
         assert lowest.zswap_bytes == lengths
     elif not design.startswith("vswap"):
         assert out <= stored <= out + kept_back
+
+
+@pytest.mark.parametrize(
+    ("design", "kernel", "slot_bytes"),
+    [("zram", "6.12", 19.125), ("zram", "6.6", 19), ("classic", "6.18", 3.125)],
+)
+def test_tables_that_the_machine_cannot_hold_are_refused(
+    design: str, kernel: str, slot_bytes: float
+) -> None:
+    """zram's table has 16 bytes a page of disksize, and swapon's maps follow."""
+    slots = 1 << 20
+    ram = int(slots * slot_bytes)
+    options: dict[str, Any] = {"size": (slots + 1) * PAGE, "kernel": kernel}
+    assert Machine(design, [PLAIN], ram=ram, **options).sent() is not None
+    with pytest.raises(GhostswapError, match="Cannot allocate memory") as caught:
+        Machine(design, [PLAIN], ram=ram - 1, **options)
+    assert "4 GiB at most" in caught.value.hint
+
+
+def test_pages_in_front_of_zram_are_compressed_by_zswap_first() -> None:
+    """What zswap refuses or lets go of zram compresses again; nothing is written to a disk."""
+    pages = (ZERO, FILLED, PLAIN, RANDOM)
+    machine = Machine("zswap-zram", pages, kernel="6.12")
+    places = (Origin.ZERO, Origin.ZSWAP, Origin.ZSWAP, Origin.ZRAM)
+    assert tuple(map(machine.sent, range(4))) == places
+    assert machine.zram["huge_pages"] == machine.backend.vmstat.pswpout == 1
+    assert machine.areas[0].writes == 0
+    assert [machine.back(page) for page in range(4)] == list(places)
+
+
+def test_what_zswap_writes_back_to_zram_takes_memory_again() -> None:
+    machine = Machine("zswap-zram", [3000] * 400, kernel="6.12", ram=500 * PAGE)
+    machine.out(*range(400))
+    places = [machine.place(page) for page in range(400)]
+    assert machine.zswap["written_back_pages"] > 0
+    assert places.count(Origin.ZSWAP) == machine.zswap["stored_pages"]
+    assert places.count(Origin.ZRAM) == machine.zram["compr_data_size"] // 3000
+    assert places.count(Origin.ZRAM) == machine.backend.vmstat.pswpout
+    assert sum(area.writes for area in machine.areas) == 0
 
 
 @pytest.mark.parametrize("size", [0, 1, PAGE, 2 * PAGE - 1])

@@ -14,9 +14,9 @@ import pytest
 from conftest import needs_root
 from support.corpora import CORPORA
 from support.machine import filling
+from support.running import needs_exact, needs_zram
 
 from ghostswap import codecs, kernels
-from ghostswap.errors import GhostswapError
 from ghostswap.kernels.rules import Kernel
 from ghostswap.live.zram import live_zram
 from ghostswap.pages import open_source
@@ -136,12 +136,11 @@ def both(
 ) -> tuple[dict[str, int], dict[str, int], bool]:
     """Our counters, the kernel's, and whether the kernel gives back what it took."""
     kernel = this_kernel()
+    needs_exact(compressor, "zram")
+    needs_zram(compressor)
     with ExitStack() as stack:
-        try:
-            codec = codecs.get(compressor, kernel.name, "zram")
-            device = stack.enter_context(live_zram(compressor, len(data) // PAGE, mem_limit))
-        except GhostswapError as error:
-            pytest.skip(error.message)
+        codec = codecs.get(compressor, kernel.name, "zram")
+        device = stack.enter_context(live_zram(compressor, len(data) // PAGE, mem_limit))
         view = stack.enter_context(aligned(data))
         refused = device.fill([view], singly=singly)
         counted = device.counters()
@@ -180,6 +179,7 @@ def test_limit_refuses_the_same_pages(
 
 
 def test_another_page_is_noticed_beside_those_refused() -> None:
+    needs_zram("lz4")
     data = random.Random(6).randbytes(20 * PAGE)
     with live_zram("lz4", 20, 10 * PAGE) as device, aligned(data) as view:
         refused = device.fill([view], singly=True)

@@ -10,8 +10,9 @@ import pytest
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages import open_source
-from ghostswap.pages.files import FileSource, StreamSource
-from ghostswap.pages.process import MineSource, ProcessSource
+from ghostswap.pages.dumps.files import RawSource
+from ghostswap.pages.dumps.telling import StreamSource
+from ghostswap.pages.processes.process import MineSource, ProcessSource
 
 
 def test_words_name_sources() -> None:
@@ -40,7 +41,7 @@ def test_a_path_can_spell_every_word(
     (tmp_path / name).write_bytes(b"x")
     monkeypatch.chdir(tmp_path)
     with open_source(f"./{name}") as source:
-        assert isinstance(source, FileSource)
+        assert isinstance(source, RawSource)
         assert source.pages == 1
 
 

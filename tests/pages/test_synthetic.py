@@ -95,7 +95,7 @@ def test_memory_is_the_same_each_time_however_it_is_read(read_all: ReadAll) -> N
 def test_it_is_a_source_like_others() -> None:
     source = SyntheticSource("synthetic:5:random")
     assert (source.name, source.pages) == ("synthetic:5:random", 5)
-    assert (source.skipped, source.swapped_pages) == ((), 0)
+    assert source.account.left == []
 
 
 @pytest.mark.parametrize(

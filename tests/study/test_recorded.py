@@ -85,7 +85,6 @@ def _replay(row_json: str, flush_every: int, flush_first: int, one_cpu: bool) ->
     host = Host(
         RAM,
         groups=(group,),
-        policy="two-lists",
         kernel=row["kernel"],
         design="ghost" if "ghost" in kinds else "classic",
         zswap_enabled=job["zswap"] == "1",

@@ -45,7 +45,6 @@ def test_a_mixed_memory_is_swapped_as_the_kernel_did(row: dict[str, Any]) -> Non
         groups=(group,),
         kernel="7.3",
         design="classic",
-        policy="two-lists",
         zswap_enabled=row["zswap"] == 1,
     )
     measured = array("H", CASE["lengths"][row["corpus"]])

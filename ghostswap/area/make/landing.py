@@ -10,8 +10,8 @@ import struct
 from ghostswap.area.judge import natures
 from ghostswap.area.judge.natures import FileSystem
 from ghostswap.area.target.inode import InodeFlag, add_inode_flags
-from ghostswap.area.target.mounts import fstype
 from ghostswap.errors import TargetError
+from ghostswap.mounts import fstype
 from ghostswap.units import format_size
 
 _F2FS_IOC_SET_PIN_FILE = 0x4004F50D

@@ -12,7 +12,6 @@ import click
 from ghostswap import __version__
 from ghostswap.cli.terminal.args import Command
 from ghostswap.cli.terminal.options import (
-    BARE_LOCK,
     Size,
     Words,
     json_option,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from ghostswap.area.target.target import LockMode, Target
 
 
-@click.command("label", cls=Command, bare=BARE_LOCK)
+@click.command("label", cls=Command)
 @click.argument("target")
 @click.option(
     "-L", "--label", metavar="LABEL", help='Name the area; 15 bytes are kept; "" for none.'

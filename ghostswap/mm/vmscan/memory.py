@@ -51,20 +51,13 @@ class Group:
     pages: int
 
 
-#: Which page leaves memory. ``kernel`` is one of the first two, by the kernel.
-Policy = Literal["kernel", "mglru", "two-lists", "lru"]
-
-
-def policy_of(kernel: Kernel, policy: Policy) -> Policy:
-    """*policy*, or what *kernel* does as distributions build it where that is ``kernel``."""
-    if policy != "kernel":
-        return policy
-    return "mglru" if kernel.vmscan.lru_gen_enabled else "two-lists"
+#: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
+Policy = Literal["kernel", "mglru", "lru"]
 
 
 def kernel_pages(kernel: Kernel, policy: Policy) -> int:
     """Pages of a process that are neither its memory nor page tables of that, and never leave."""
-    own = OWN_PAGES if policy_of(kernel, policy) == "mglru" else 0
+    own = OWN_PAGES if policy == "mglru" else 0
     return kernel.vmscan.kernel_pages + own
 
 
@@ -89,8 +82,7 @@ class _Killed(Exception):
 class Setup:
     """How a machine's memory is set up, and what its kernel leaves to chance.
 
-    :ivar policy: which pages leave, by MGLRU, by two lists, or by exact LRU; what Debian's build
-        of the kernel does where ``kernel``.
+    :ivar policy: which pages leave.
     :ivar cgroup_version: 2 charges bytes in zswap to their group, 1 does not.
     :ivar ram: bytes for all groups, ``None`` where nobody has to look.
     :ivar kernel_pages: charged to each group from the start, as many as the kernel takes where
@@ -146,7 +138,7 @@ class Memory:
         rules = kernel.vmscan
         self.groups = tuple(groups)
         self.killed = [False] * len(self.groups)
-        policy = policy_of(kernel, setup.policy)
+        policy = setup.policy
         taken = setup.kernel_pages
         self._kernel_pages = kernel_pages(kernel, policy) if taken is None else taken
         self._leaves_no_copy = (ZSWAP, ZRAM) if kernel.zswap.exclusive_loads else (ZRAM,)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What zswap holds: ``struct zswap_entry`` of every slot, the lists of them, and the pool.
+"""What zswap holds: ``struct zswap_entry`` of every slot, and the pool with their objects.
 
-The entries are columns by slot, some 30 bytes each, where an object would take ten times that.
+The entries are columns by slot, some 16 bytes each, where an object would take ten times that.
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ghostswap.kernels.rules import Kernel, Reclaim
+from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.columns import grown, zeros
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zpool import pools as zpools
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
-_ABSENT = -1
+ABSENT = -1
 #: Pages that need none: of the zeromap, and those that are kept as a word.
 _NO_OBJECT = (ZEROS, SAME)
-#: Notes between two looks at how many of them count.
-_TIDY_EVERY = 4096
+
+# A slot's word: its length and one more, so that 0 is no entry; a flag; its cgroup's number.
+_LENGTH = 0x3FFF
+_REFERENCED = 0x4000
+_CGROUP_SHIFT = 16
 
 
 @dataclass(slots=True)
@@ -69,58 +73,38 @@ class Entries:
     matters, so that is all that is kept up to date; the entries are made when the first of them
     is wanted. With zbud and z3fold, where order matters at once, they are made at once.
 
+    :ivar pool: the allocator, empty while entries are put off.
+    :ivar pool_pages: pages that it takes, as of the last store or free.
+    :ivar highest: slot that was ever stored to; -1 for none.
+    :ivar is_put_off: whether pages were only stored so far, and have no entries yet.
     :ivar counters: gauges and counters of all of zswap.
     """
 
     def __init__(self, kernel: Kernel, zpool: str, cgroups: Sequence[Cgroup], seed: int) -> None:
-        self.kernel = kernel
         self.cgroups = tuple(cgroups) or (Cgroup(),)
         self.counters = Counters()
-        self._pool = zpools.create(kernel, zpool, seed)
-        self._pool_pages = 0  # as of the last store or free
-        self._filling = zpools.Fillings(kernel, seed) if zpool == "zsmalloc" else None
+        self.pool = zpools.create(kernel, zpool, seed)
+        self.pool_pages = 0
+        self.highest = -1
+        self.is_put_off = zpool == "zsmalloc"
+        self._filling = zpools.Fillings(kernel, seed)
         self._put_off: list[_Run] = []
-        self._highest = -1  # slot that was ever stored to
-        # By slot; a length of 0 is a page that is kept as a value.
-        self._length = array("h")
-        self._handle = array("Q")
-        self._cgroup_of = array("H")
-        self._referenced = bytearray()
-        self._noted = array("I")
-        self._has_pool_lru = kernel.zswap.reclaim is Reclaim.ZPOOL
-        self._slot_by_handle: dict[int, int] = {}  # where the allocator has the list
-        # Lists of entries, coldest first. Whatever comes to the warm end is noted behind all other
-        # notes, and of an entry's notes only the last one counts; those before *first* do not.
-        numbers = range(len(self.cgroups))
-        has_memcg_lru = kernel.zswap.reclaim is Reclaim.MEMCG_LRU
-        self._list_of = tuple(numbers) if has_memcg_lru else (0,) * len(numbers)  # by cgroup
-        lists = len(set(self._list_of))
-        self._notes = [array("I") for _ in range(lists)]
-        self._first = [0] * lists
-        self._nr_items = [0] * lists
+        self._word = zeros("I", 64)
+        self._handle = zeros("I", 64)
 
-    def holds(self, slot: int) -> bool:
-        """Whether the page of *slot* is here."""
-        if slot > self._highest:
-            return False
-        if self._filling is not None:
-            self._make_entries()
-        return self._length[slot] >= 0
+    # While they are put off
 
-    def invalidate(self, slot: int) -> None:
-        """``zswap_invalidate()``: the slot is free, so drop its entry if there is one."""
-        if self.holds(slot):
-            self._free_entry(slot)
+    def put_off(self, slot: int, lengths: array[int], cgroup: int) -> None:
+        """Store pages from *slot* on, above all others, without making their entries.
 
-    def _fill(self, slot: int, lengths: array[int], cgroup: int) -> None:
-        """Store, but put the entries off; *lengths* are the codec's."""
-        assert self._filling is not None
+        :param lengths: zswap's views of the pages; those of ``ZEROS`` are passed over.
+        """
         objects: Sequence[int] = lengths
         same_filled = lengths.count(SAME)
         if same_filled or ZEROS in lengths or INCOMPRESSIBLE in lengths:
             objects = [min(length, PAGE_SIZE) for length in lengths if length not in _NO_OBJECT]
         self._filling.store(objects)
-        self._pool_pages = self._filling.pages
+        self.pool_pages = self._filling.pages
         stored = len(objects) + same_filled
         as_is = objects.count(PAGE_SIZE)
         self.cgroups[cgroup].charge_zswap(stored, sum(objects), as_is)
@@ -129,18 +113,19 @@ class Entries:
         self.counters.stored_incompressible_pages += as_is
         self.counters.zswpout += stored
         last = self._put_off[-1] if self._put_off else None
-        if last is not None and (slot, cgroup) == (self._highest + 1, last.cgroup):
+        if last is not None and (slot, cgroup) == (self.highest + 1, last.cgroup):
             last.lengths.extend(lengths)
         else:
             self._put_off.append(_Run(slot, cgroup, lengths[:]))
-        self._highest = slot + len(lengths) - 1
+        self.highest = slot + len(lengths) - 1
 
-    def _make_entries(self) -> None:
-        """Make the entries that were put off, in the order of their stores."""
-        if self._filling is None:
-            return
-        self._filling = None
-        self._make_room()
+    def pages_after(self, count: int) -> int:
+        """Most pages that the pool could take after *count* more stores."""
+        return self.pool_pages + count * self._filling.largest_zspage
+
+    def take_put_off(self) -> Iterator[tuple[int, int, int]]:
+        """Slot, length and cgroup of each entry to be made, in the order of their stores."""
+        self.is_put_off = False
         # They are counted as they are made, once more.
         gauges = self.counters
         gauges.stored_pages = gauges.same_filled_pages = gauges.stored_incompressible_pages = 0
@@ -150,102 +135,65 @@ class Entries:
         for run in self._put_off:
             for slot, length in enumerate(run.lengths, run.slot):
                 if length == SAME:
-                    self._link_entry(slot, 0, 0, run.cgroup)
+                    yield slot, 0, run.cgroup
                 elif length != ZEROS:
-                    length = min(length, PAGE_SIZE)
-                    self._link_entry(slot, length, self._pool.malloc(length), run.cgroup)
+                    yield slot, min(length, PAGE_SIZE), run.cgroup
         self._put_off.clear()
 
-    def _make_room(self) -> None:
-        """Have the columns reach to the highest slot."""
-        missing = self._highest + 1 - len(self._length)
-        if missing > 0:
-            missing += len(self._length) // 8
-            self._length.extend(array("h", [_ABSENT]) * missing)
-            self._handle.frombytes(bytes(missing * self._handle.itemsize))
-            self._cgroup_of.frombytes(bytes(missing * self._cgroup_of.itemsize))
-            self._referenced.extend(bytes(missing))
-            self._noted.frombytes(bytes(missing * self._noted.itemsize))
+    # Each
 
-    def _link_entry(self, slot: int, length: int, handle: int, cgroup: int) -> None:
-        """Make *slot*'s entry, referenced as every new one is; the columns reach to it."""
-        self._length[slot] = length
+    def length(self, slot: int) -> int:
+        """What *slot*'s page compressed to, 0 where it is kept as a word; -1 without an entry."""
+        return (self._word[slot] & _LENGTH) - 1 if slot < len(self._word) else ABSENT
+
+    def cgroup_of(self, slot: int) -> int:
+        """The number of the cgroup that *slot*'s entry is charged to."""
+        return self._word[slot] >> _CGROUP_SHIFT
+
+    def is_referenced(self, slot: int) -> bool:
+        """Whether *slot*'s entry has its second chance."""
+        return self._word[slot] & _REFERENCED > 0
+
+    def clear_referenced(self, slot: int) -> None:
+        """Take *slot*'s second chance away."""
+        self._word[slot] &= ~_REFERENCED
+
+    def handle(self, slot: int) -> int:
+        """Where in the pool *slot*'s object is."""
+        return self._handle[slot]
+
+    def make(self, slot: int, length: int, handle: int, cgroup: int) -> None:
+        """Make *slot*'s entry, referenced as every new one is.
+
+        :param length: 0 for a page that is kept as a word, and has no object.
+        """
+        if slot >= len(self._word):
+            self._word = grown("I", self._word, slot)
+            self._handle = grown("I", self._handle, slot)
+        self._word[slot] = length + 1 | _REFERENCED | cgroup << _CGROUP_SHIFT
         self._handle[slot] = handle
-        self._cgroup_of[slot] = cgroup
-        self._referenced[slot] = 1
+        self.highest = max(self.highest, slot)
         counters = self.counters
         counters.stored_pages += 1
-        if not length:
-            counters.same_filled_pages += 1  # on no list, for nothing is gained by writing it back
-        elif self._has_pool_lru:
-            self._slot_by_handle[handle] = slot
-        else:
-            number = self._list_of[cgroup]
-            self._nr_items[number] += 1
-            self._note(slot, number)
         is_whole = length == PAGE_SIZE
+        counters.same_filled_pages += not length
         counters.stored_incompressible_pages += is_whole
-        self._pool_pages = self._pool.pages
+        self.pool_pages = self.pool.pages
         self.cgroups[cgroup].charge_zswap(1, length, is_whole)
 
-    def _free_entry(self, slot: int, is_evicted: bool = False) -> None:
+    def free(self, slot: int, *, is_evicted: bool = False) -> None:
         """``zswap_entry_free()``
 
         :param is_evicted: the pool has let go of the object itself.
         """
-        length, cgroup = self._length[slot], self._cgroup_of[slot]
-        self._length[slot] = _ABSENT
+        length, cgroup = self.length(slot), self.cgroup_of(slot)
+        self._word[slot] = 0
         counters = self.counters
         counters.stored_pages -= 1
-        if length:
-            handle = self._handle[slot]
-            if self._has_pool_lru:
-                del self._slot_by_handle[handle]
-            else:
-                self._nr_items[self._list_of[cgroup]] -= 1
-            if not is_evicted:
-                self._pool.free(handle)
-            counters.stored_incompressible_pages -= length == PAGE_SIZE
-        else:
-            counters.same_filled_pages -= 1
-        self._pool_pages = self._pool.pages
-        self.cgroups[cgroup].charge_zswap(-1, -length, -(length == PAGE_SIZE))
-
-    # list_lru
-
-    def _note(self, slot: int, number: int) -> None:
-        """Put *slot*'s entry at the warm end of list *number*, wherever on it it was."""
-        notes = self._notes[number]
-        self._noted[slot] = last = len(notes)
-        notes.append(slot)
-        if not last % _TIDY_EVERY:
-            self._tidy(number)
-
-    def _coldest(self, number: int) -> int | None:
-        """The slot of the first entry on list *number*, if there is one."""
-        if not self._nr_items[number]:
-            return None
-        first = self._first[number] = next(self._counting(number))
-        return self._notes[number][first]
-
-    def _counting(self, number: int) -> Iterator[int]:
-        """Where on list *number* the notes are that count, coldest first."""
-        notes, noted, length = self._notes[number], self._noted, self._length
-        cgroup_of, list_of = self._cgroup_of, self._list_of
-        return (
-            at
-            for at in range(self._first[number], len(notes))
-            if noted[slot := notes[at]] == at
-            and length[slot] > 0
-            and list_of[cgroup_of[slot]] == number
-        )
-
-    def _tidy(self, number: int) -> None:
-        """Drop the notes that do not count, if they are twice as many as those that do."""
-        notes = self._notes[number]
-        if len(notes) - self._first[number] < 3 * self._nr_items[number] + _TIDY_EVERY:
-            return
-        notes[:] = array("I", map(notes.__getitem__, self._counting(number)))
-        self._first[number] = 0
-        for at, slot in enumerate(notes):
-            self._noted[slot] = at
+        is_whole = length == PAGE_SIZE
+        counters.same_filled_pages -= not length
+        counters.stored_incompressible_pages -= is_whole
+        if length and not is_evicted:
+            self.pool.free(self._handle[slot])
+        self.pool_pages = self.pool.pages
+        self.cgroups[cgroup].charge_zswap(-1, -length, -is_whole)

@@ -10,13 +10,14 @@ refused, or written back, is the caller's to write to disk.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.zpool.api import Evictable, TooLarge
 from ghostswap.mm.zpool.zsmalloc import ClassStat
-from ghostswap.mm.zswap.writeback import Places, Writeback
+from ghostswap.mm.zswap.entries import ABSENT, Entries
+from ghostswap.mm.zswap.writeback import STRATEGIES, Places
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME
 
 #: The module parameters as the kernel sets them.
@@ -26,7 +27,7 @@ ACCEPT_THRESHOLD_PERCENT = 90
 COMPRESSOR = "lz4"
 
 
-class Zswap(Writeback):
+class Zswap:
     """The zswap of *kernel* on a machine with *ram* bytes.
 
     :param ram: ``MemTotal`` in bytes.
@@ -37,6 +38,8 @@ class Zswap(Writeback):
     :param cgroups: a store names its own by the position here; the first stands for all else.
     :param seed: of what addresses decide in the kernel, where there is more than one allocator.
     :ivar counters: gauges and counters; those that *kernel* shows are in :meth:`debugfs`.
+    :ivar shrink_queued: the shrink worker waits to be run.
+    :ivar on_writeback: called with the slot of each page that is written back.
     """
 
     def __init__(
@@ -61,7 +64,16 @@ class Zswap(Writeback):
         else:
             self._full_pages = self.max_pages
             accept_pages = self.max_pages * accept_threshold_percent // 100
-        super().__init__(kernel, zpool or kernel.zswap.zpools[0], cgroups, seed, swap, accept_pages)
+        self.kernel = kernel
+        self.accept_pages = accept_pages
+        self.shrink_queued = False
+        self.on_writeback: Callable[[int], None] | None = None
+        self._swap = swap
+        self._entries = Entries(kernel, zpool or kernel.zswap.zpools[0], cgroups, seed)
+        self.cgroups, self.counters = self._entries.cgroups, self._entries.counters
+        self._writeback = STRATEGIES[kernel.zswap.reclaim](
+            kernel.zswap, self._entries, swap, accept_pages, self._written_back
+        )
         self._full = False
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._stale_first = kernel.zswap.stale_first
@@ -70,11 +82,11 @@ class Zswap(Writeback):
     @property
     def pool_pages(self) -> int:
         """Pages of the pool, as the limit and debugfs see them."""
-        return self._pool_pages
+        return self._entries.pool_pages
 
     def debugfs(self) -> dict[str, int]:
         """/sys/kernel/debug/zswap, a file a key."""
-        self.counters.pool_total_size = self._pool_pages * PAGE_SIZE
+        self.counters.pool_total_size = self._entries.pool_pages * PAGE_SIZE
         return {name: getattr(self.counters, name) for name in self.kernel.zswap.debugfs}
 
     def own(self) -> dict[str, int]:
@@ -91,7 +103,20 @@ class Zswap(Writeback):
     def classes(self) -> tuple[ClassStat, ...]:
         """/sys/kernel/debug/zsmalloc: take stock of every size class; none with other pools."""
         self._make_entries()
-        return () if isinstance(self._pool, Evictable) else self._pool.classes()
+        pool = self._entries.pool
+        return () if isinstance(pool, Evictable) else pool.classes()
+
+    def holds(self, slot: int) -> bool:
+        """Whether the page of *slot* is here."""
+        if slot > self._entries.highest:
+            return False
+        self._make_entries()
+        return self._entries.length(slot) != ABSENT
+
+    def invalidate(self, slot: int) -> None:
+        """``zswap_invalidate()``: the slot is free, so drop its entry if there is one."""
+        if self.holds(slot):
+            self._free_entry(slot)
 
     def store(self, slot: int, length: int, cgroup: int = 0, *, checked: bool = False) -> bool:
         """``zswap_store()``: offer the page of *slot*; whether it was taken.
@@ -104,12 +129,12 @@ class Zswap(Writeback):
         """
         if self._stale_first:
             self.invalidate(slot)
-        memcg, counters = self.cgroups[cgroup], self.counters
+        entries, memcg, counters = self._entries, self.cgroups[cgroup], self.counters
         is_limited = memcg.zswap_limited and not checked
         if is_limited and not memcg.may_zswap() and not self._shrink_memcg(cgroup):
             counters.refused_cgroup += 1
             return self._reject(slot)
-        if not checked and (self._full or self._pool_pages >= self._full_pages):
+        if not checked and (self._full or entries.pool_pages >= self._full_pages):
             hits = counters.pool_limit_hit
             if self._check_limits():
                 is_hit = counters.pool_limit_hit > hits
@@ -123,24 +148,21 @@ class Zswap(Writeback):
                 else:
                     counters.reject_compress_fail += 1
                 return self._reject(slot)
-        if self._filling is not None:
-            if slot > self._highest:
-                self._fill(slot, array("H", (length,)), cgroup)
+        if entries.is_put_off:
+            if slot > entries.highest:
+                entries.put_off(slot, array("H", (length,)), cgroup)
                 return True
             self._make_entries()
         if length == SAME:
             length = 0
         try:
-            handle = self._pool.malloc(length) if length else 0
+            handle = entries.pool.malloc(length) if length else 0
         except TooLarge:
             counters.reject_compress_poor += 1
             return self._reject(slot)
-        if slot > self._highest:
-            self._highest = slot
-            self._make_room()
-        elif self._length[slot] >= 0:
+        if entries.length(slot) != ABSENT:
             self._free_entry(slot)
-        self._link_entry(slot, length, handle, cgroup)
+        self._make_entry(slot, length, handle, cgroup)
         counters.zswpout += 1
         return True
 
@@ -159,16 +181,17 @@ class Zswap(Writeback):
     def _reject(self, slot: int, is_hit: bool = False) -> bool:
         """Drop what *slot* had; *is_hit* where the store met the limit."""
         self.invalidate(slot)
-        if self._full and (is_hit or not self._has_pool_lru):
-            self._queue_shrink()
+        if self._full and (is_hit or self._writeback.queues_while_full):
+            self.shrink_queued = self._swap.may_shrink()
         return False
 
     def _check_limits(self) -> bool:
         """The hysteresis: from ``max_pool_percent`` on full, until down to the accept threshold."""
-        if self._pool_pages >= self._full_pages:
+        pool_pages = self._entries.pool_pages
+        if pool_pages >= self._full_pages:
             self.counters.pool_limit_hit += 1
             self._full = True
-        elif self._full and self._pool_pages <= self.accept_pages:
+        elif self._full and pool_pages <= self.accept_pages:
             self._full = False
         return self._full
 
@@ -180,24 +203,86 @@ class Zswap(Writeback):
 
     def load(self, slot: int) -> bool:
         """``zswap_load()``: bring the page of *slot* back; whether it is here to be brought."""
-        if self._filling is not None:
-            self._make_entries()
-        if slot > self._highest or self._length[slot] < 0:
+        if not self.holds(slot):
             return False
         self.counters.zswpin += 1
         if self._exclusive_loads:
             self._free_entry(slot)
-        elif not self._has_pool_lru and self._length[slot]:
-            self._note(slot, self._list_of[self._cgroup_of[slot]])
+        elif self._entries.length(slot):
+            self._writeback.loaded(slot)
         return True
+
+    # Entries, each with its place on a list if it has an object: nothing is gained by writing
+    # back a page that is kept as a word
+
+    def _make_entries(self) -> None:
+        """Make the entries that were put off."""
+        entries = self._entries
+        if entries.is_put_off:
+            for slot, length, cgroup in entries.take_put_off():
+                self._make_entry(slot, length, length and entries.pool.malloc(length), cgroup)
+
+    def _make_entry(self, slot: int, length: int, handle: int, cgroup: int) -> None:
+        self._entries.make(slot, length, handle, cgroup)
+        if length:
+            self._writeback.made(slot)
+
+    def _free_entry(self, slot: int) -> None:
+        if self._entries.length(slot):
+            self._writeback.freed(slot)
+        self._entries.free(slot)
+
+    # Writeback
+
+    def shrink_worker(self) -> Iterator[None]:
+        """``shrink_worker()``: write pages back until the pool is at its accept threshold.
+
+        It waits, that is yields, before each page that it would write; stores may come between.
+        """
+        self.shrink_queued = False
+        self._make_entries()
+        return self._writeback.shrink_worker()
+
+    def _shrink_memcg(self, cgroup: int) -> bool:
+        self._make_entries()
+        return self._writeback.shrink_memcg(cgroup)
+
+    def _written_back(self, slot: int) -> None:
+        self.counters.written_back_pages += 1
+        if self.on_writeback is not None:
+            self.on_writeback(slot)
+
+    # The dynamic shrinker: what memory pressure does where shrinker_enabled is set
+
+    def shrinker_count(self, cgroup: int = 0) -> int:
+        """``zswap_shrinker_count()``: how many entries of *cgroup* are worth offering.
+
+        The better they are compressed, the fewer; and none for pages that had to be read from
+        disk again since the last look.
+        """
+        self._make_entries()
+        memcg, nr_items = self.cgroups[cgroup], self._writeback.nr_items(cgroup)
+        if not nr_items or not self._swap.has_places():
+            return 0
+        spared = min(memcg.nr_disk_swapins, nr_items)
+        memcg.nr_disk_swapins -= spared
+        return (nr_items - spared) * (memcg.zswap_bytes // PAGE_SIZE) // memcg.zswapped
+
+    def shrinker_scan(self, nr_to_scan: int, cgroup: int = 0) -> int:
+        """``zswap_shrinker_scan()``: visit so many of *cgroup*'s entries; how many were written."""
+        self._make_entries()
+        before = self.counters.written_back_pages
+        for _ in range(nr_to_scan):
+            self._writeback.visit(cgroup)
+        return self.counters.written_back_pages - before
 
     # Many stores at once
 
     def is_far_from_limits(self, count: int, cgroup: int = 0) -> bool:
         """Whether the next *count* stores cannot meet a limit, whatever their lengths."""
-        if self._filling is None or self._full:
+        if not self._entries.is_put_off or self._full:
             return False
-        most = self._pool_pages + count * self._filling.largest_zspage
+        most = self._entries.pages_after(count)
         return most < self.max_pages and self.cgroups[cgroup].may_zswap(count)
 
     def takes(self, length: int, cgroup: int = 0) -> bool:
@@ -211,4 +296,4 @@ class Zswap(Writeback):
 
         :param slot: the first page's, above all slots so far; the others' follow.
         """
-        self._fill(slot, lengths, cgroup)
+        self._entries.put_off(slot, lengths, cgroup)

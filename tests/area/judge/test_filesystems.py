@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from ghostswap.area.judge import filesystems
 from ghostswap.area.judge.filesystems import ACTIVATIONS, PageCount
-from ghostswap.area.target.extents import Extent, ExtentFlag, extents
 from ghostswap.area.target.target import Target, open_target
+from ghostswap.extents import Extent, ExtentFlag, extents
 
 BLOCK = 1024
 RUNS = st.lists(st.tuples(st.integers(0, 64), st.integers(1, 40)), min_size=1, max_size=12)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Run, needs_mkswap, needs_root
+from conftest import Run, needs_mkfs_ext4, needs_mkswap, needs_root
 
 from ghostswap.area.header import header
 
@@ -105,6 +105,7 @@ def test_no_ghost_is_advised_where_none_can_be(run: Run, path: str) -> None:
     assert "--ghost" not in done.stderr
 
 
+@needs_mkfs_ext4
 def test_what_lies_before_the_offset_stays(run: Run, tmp_path: Path) -> None:
     """mkswap of util-linux wipes the file system there."""
     image = tmp_path / "image"
@@ -120,6 +121,7 @@ def test_what_lies_before_the_offset_stays(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+@needs_mkfs_ext4
 def test_a_dry_run_says_what_would_be_wiped_and_writes_nothing(run: Run, tmp_path: Path) -> None:
     image = tmp_path / "image"
     image.write_bytes(bytes(16 << 20))

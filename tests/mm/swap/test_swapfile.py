@@ -124,8 +124,8 @@ def test_6_12_keeps_freed_slots_back() -> None:
 def test_a_forbidden_current_cluster_is_left() -> None:
     """swap.tiers filters the CPU's one current cluster, too, so areas by turns cost clusters."""
     areas = [SwapArea("a", "full", 2000, 9), SwapArea("b", "full", 2000, 1)]
-    areas[0].tier_mask, areas[1].tier_mask = 1, 2
     space = ExactSwapSpace(areas, kernels.get("6.18").swap)
+    space.areas[0].tier_mask, space.areas[1].tier_mask = 1, 2
     slots = [space.alloc(mask) for mask in (3, 2, 3, 1, 2, 4)]
     found = [slot if slot is None else space.locate(slot) for slot in slots]
     assert found == [(0, 1), (1, 1), (1, 2), (0, 1536), (1, 1536), None]
@@ -133,9 +133,9 @@ def test_a_forbidden_current_cluster_is_left() -> None:
 
 def test_an_area_needs_a_size() -> None:
     with pytest.raises(ValueError, match="no area"):
-        ExactSwapSpace([SwapArea("a", "full")])
+        ExactSwapSpace([SwapArea("a", "full")], kernels.get("6.18").swap)
     with pytest.raises(ValueError, match="bad"):
-        ExactSwapSpace([SwapArea("a", "full", 10, badpages=(12,))])
+        ExactSwapSpace([SwapArea("a", "full", 10, badpages=(12,))], kernels.get("6.18").swap)
 
 
 @pytest.mark.parametrize("kernel", ["6.12", "6.18"])

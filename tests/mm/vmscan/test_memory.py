@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from itertools import accumulate
 from random import Random
+from types import ModuleType
 from typing import Any, Literal
 
-import libcachesim
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,7 +102,9 @@ def traces(pages: int, touches: int) -> dict[str, list[int]]:
 
 @pytest.mark.parametrize("name", ["zipf", "uniform", "scan", "loop", "hot"])
 @pytest.mark.parametrize("frames", [50, 250, 450])
-def test_exact_lru_misses_what_libcachesim_does(name: str, frames: int) -> None:
+def test_exact_lru_misses_what_libcachesim_does(
+    name: str, frames: int, libcachesim: ModuleType
+) -> None:
     touches = traces(500, 20000)[name]
     memory, _ = alone(frames + 1, 500, Store(), policy="lru")  # one page is the page table
     memory.touch(0, array("I", touches), None)

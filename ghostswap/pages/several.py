@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several sources as one, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from ghostswap.errors import TargetError
+from ghostswap.pages.source import MISSING, Account, Source, Why
+
+
+class SeveralSources:
+    """The pages of *sources*, which are closed with it; each is read to its end before the next.
+
+    One that fails is left where it stood, unless there was nothing else.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.name = ", ".join(source.name for source in sources)
+        self._sources = sources
+        self._rest = list(reversed(sources))
+        self._failures = Account("")
+        self._first_error: TargetError | None = None
+
+    @property
+    def pages(self) -> int | None:
+        """Pages expected in all; ``None`` where nobody can know of one."""
+        known = [source.pages for source in self._sources]
+        return None if None in known else sum(pages or 0 for pages in known)
+
+    @property
+    def account(self) -> Account:
+        """The accounts of all together."""
+        accounts = [source.account for source in self._sources]
+        total = Account("; ".join(dict.fromkeys(account.memory for account in accounts)))
+        for account in (*accounts, self._failures):
+            total.absorb(account)
+        return total
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill *buffer* as :meth:`Source.readinto` says."""
+        filled = 0
+        while filled < len(buffer) and self._rest:
+            try:
+                got = self._rest[-1].readinto(buffer[filled:])
+            except TargetError as error:
+                self._fail(error)
+                got = 0
+            filled += got
+            if not got:
+                self._rest.pop()
+        if not filled and self._first_error and not self.account.read:
+            raise self._first_error
+        return filled
+
+    def _fail(self, error: TargetError) -> None:
+        self._first_error = self._first_error or error
+        if not any(left.why in MISSING for left in self._rest[-1].account.left):
+            self._failures.leave(Why.UNREADABLE, 0, error.reason, error.hint, what="source")
+
+    def __enter__(self) -> SeveralSources:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with ExitStack() as stack:
+            for source in self._sources:
+                stack.push(source.__exit__)
