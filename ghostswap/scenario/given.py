@@ -61,15 +61,13 @@ def _resolve(document: Document, name: str, option: str) -> Iterator[tuple[Path,
 
 
 def _parts(name: str, option: str) -> Iterator[str | int]:
-    for part in re.findall(_PART, name):
-        word, bracket, place = (
-            part.rstrip("]").partition("[") if part[-1] == "]" else (part, "", "")
-        )
-        yield word.strip("\"'")
-        if bracket:
-            if place == "0":
+    for part in re.finditer(rf"({_WORD})({_PLACE})?", name):
+        yield part[1].strip("\"'")
+        if part[2] is not None:
+            number = int(part[2].strip("[]"))
+            if not number:
                 raise UsageError(f"{option}: there is no area 0", "the first is area[1]")
-            yield int(place) - 1
+            yield number - 1
 
 
 def _known(path: Path, option: str) -> Key:

@@ -10,7 +10,8 @@ from typing import Any
 from ghostswap import kernels
 from ghostswap.errors import UsageError
 from ghostswap.mm.swap.tiers import Tiers
-from ghostswap.pages import SYNTHETIC, open_source
+from ghostswap.pages import open_source
+from ghostswap.pages import split_spec as split_source
 from ghostswap.pages.trace import open_trace, split_spec
 from ghostswap.scenario import kinds
 from ghostswap.scenario.document import Document
@@ -155,8 +156,9 @@ def _find_source(document: Document, key: Path, spec: str) -> str:
     """The source *spec*, seen from where ghostswap runs; of a file's it is tried to open it."""
     if not document.is_of_file(key):  # it may be a pipe; who measures it opens it, and soon
         return spec
-    if spec not in ("-", "mine") and not spec.startswith(("pid:", SYNTHETIC)):
-        spec = document.from_here(key, spec)
+    before, path = split_source(spec)
+    if path:
+        spec = before + document.from_here(key, path)
     with open_source(spec):
         return spec
 

@@ -32,8 +32,8 @@ COMPLETIONS = {"bash": "ghostswap", "zsh": "_ghostswap", "fish": "ghostswap.fish
 def options_of(name: str) -> list[str]:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    shown = [param for param in command.params if not getattr(param, "hidden", False)]
-    return [option for param in shown for option in param.opts if option[0] == "-"]
+    params = [param for param in command.params if not getattr(param, "hidden", False)]
+    return [option for param in params for option in param.opts if option[0] == "-"]
 
 
 @pytest.mark.parametrize("args", [("--version",), ("-V",)])

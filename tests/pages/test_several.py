@@ -11,8 +11,11 @@ import pytest
 from support.cores import Load, make_core
 
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source, open_sources
-from ghostswap.pages.source import PAGE_SIZE, Why
+from ghostswap.pages.dumps.telling import StreamSource
+from ghostswap.pages.several import SeveralSources
+from ghostswap.pages.source import MISSING, Why
 
 ReadAll = Callable[..., list[bytes]]
 
@@ -61,11 +64,20 @@ def test_what_one_lost_is_counted_and_the_others_are_read(
         assert read_all(source) == [page(1)]
         (left,) = source.account.left
     assert (left.why, left.pages) == (Why.TRUNCATED, 9)
-    with (
-        open_sources([f"{tmp_path}/cut", f"{tmp_path}/cut"]) as source,
-        pytest.raises(TargetError, match="it was cut"),
-    ):
-        read_all(source)
+
+
+def test_one_that_fails_is_named_and_the_others_are_read(tmp_path: Path, read_all: ReadAll) -> None:
+    (tmp_path / "raw").write_bytes(page(1))
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        sources = StreamSource(fd), open_source(f"{tmp_path}/raw")
+        with SeveralSources(sources) as source:
+            assert read_all(source) == [page(1)]
+            (left,) = source.account.left
+    finally:
+        os.close(fd)
+    assert left.why in MISSING
+    assert "standard input: cannot read at byte 0: Is a directory" in left.words
 
 
 def test_one_that_is_not_there_leaves_none_open(tmp_path: Path) -> None:

@@ -4,12 +4,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
-
-from conftest import ROOT
-
-#: Variables of the kernel and of scenarios that the page speaks of.
-NO_KEYS = {"memory.stat", "cgroup_version", "folio_order", "mem_limit"}
 
 
 def keys_of(value: Any) -> set[str]:
@@ -21,16 +17,9 @@ def keys_of(value: Any) -> set[str]:
     return set()
 
 
-def documented(section: str = "") -> set[str]:
-    """All words that stand as variables in ghostswap-json(5).
-
-    :param section: the title of the one that is meant; all of them where ``""``.
-    """
-    page = (ROOT / "man" / "ghostswap-json.5").read_text()
-    text = page.partition(f".Ss {section}\n" if section else ".Ss ")[2]
-    assert text, f"ghostswap-json(5) has no section {section}"
-    text = re.split(r"^\.S[hs] ", text, maxsplit=1, flags=re.MULTILINE)[0] if section else text
-    lines = re.findall(r"^\.(?:It )?Va (.+)$", text, re.MULTILINE)
-    # What follows "No" is text, up to the next variable.
-    variables = [re.sub(r" No .*?(?= Va |$)", "", line) for line in lines]
-    return {word for line in variables for word in re.findall(r"[a-z_0-9.]{2,}", line)} - NO_KEYS
+def documented(page: Path, title: str = "JSON") -> set[str]:
+    """All words that stand as variables in the section *title* of a man page."""
+    section = re.split(r"^\.S[hs] ", page.read_text().partition(f".Ss {title}\n")[2], flags=re.M)[0]
+    lines = re.findall(r"^\.(?:It )?Va (.+)$", section, re.MULTILINE)
+    words = {word for line in lines for word in re.findall(r"[a-z_0-9.]{2,}", line)}
+    return words - {"memory.stat"}

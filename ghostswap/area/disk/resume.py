@@ -39,7 +39,7 @@ _FS_IOC_GETFSUUID = 0x80111500  # since Linux 6.9
 
 
 class Note(NamedTuple):
-    """What stands against resuming from a place all the same, a clause.
+    """Something that stands against resuming from a place, a clause.
 
     :ivar text: with a ``{}`` for each of *sizes*, if there are any.
     :ivar sizes: in bytes.
@@ -59,6 +59,7 @@ class Resume(NamedTuple):
     :ivar device: ``UUID=...`` or a path; ``None`` where there is nothing to resume from.
     :ivar offset: ``resume_offset``, in pages of the area's page size; 0 for a whole device.
     :ivar reason: why there is none, ``""`` where there is.
+    :ivar notes: what stands against it all the same.
     """
 
     device: str | None = None
@@ -159,7 +160,8 @@ def _elsewhere(ours: Resume, number: int) -> Iterator[Note]:
 def _asked_for() -> Resume | None:
     """Where the running kernel looks: by its command line, else by what was written to it since."""
     words = (_text("/proc/cmdline") or "").split()
-    given = dict(word.split("=", 1) for word in words if word.startswith(("resume=", "resume_off")))
+    asked = (word for word in words if word.startswith(("resume=", "resume_offset=")))
+    given = dict(word.split("=", 1) for word in asked)
     if "noresume" in words:
         return None
     if "resume" in given:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from ghostswap import here
 from ghostswap.area.header.bounds import MIN_PAGES
 from ghostswap.area.header.header import NATIVE, SWAP_SPACE, Header
 from ghostswap.area.judge.area import Area, Machine
@@ -20,14 +20,13 @@ def least_size(page_size: int) -> int:
 
 def mkswap(area: Area, machine: Machine, *options: str, size: int = 0) -> str:
     """Write a header for what is there, or for *size* bytes; ``""`` where there is no room."""
-    least = least_size(machine.page_size)
-    size = max(size, 0 if area.size >= least else least)
+    size = max(size, least_size(machine.page_size))
     words = ["ghostswap mkswap", *options]
     if size > area.size:
         if area.most is not None and size > area.most:
             return ""
         words.append(f"--file --size {exact_size(size)}")
-    if machine.page_size != os.sysconf("SC_PAGE_SIZE"):
+    if machine.page_size != here.page_size():
         words.append(f"--pagesize {machine.page_size}")
     if machine.byte_order != NATIVE:
         words.append(f"--endianness {machine.byte_order}")

@@ -180,12 +180,12 @@ def _wipe(seen: Seen, head: Header, others: Sequence[Signature]) -> tuple[str, s
     """How to be rid of other signatures: (advice, command)."""
     uuid = next(field for field in head.fields() if field.name == "sws_uuid")
     places = [old.offset - seen.area.offset - uuid.offset for old in others]
-    # A new header would keep it.
-    if all(0 <= place < uuid.size for place in places):
-        return "its UUID is taken for that: give it another", cures.label(
-            seen.area, "--uuid random"
-        )
-    return "have them wiped", cures.remake(seen.area, seen.machine, head)
+    are_uuid = [0 <= place < uuid.size for place in places]
+    # A new header would keep what the UUID is taken for.
+    steps = [cures.label(seen.area, "--uuid random")] if any(are_uuid) else []
+    if not all(are_uuid):
+        steps.append(cures.remake(seen.area, seen.machine, head))
+    return "have them gone", " && ".join(filter(None, steps))
 
 
 def _ghost(seen: Seen, head: Header) -> Iterator[Danger]:

@@ -16,7 +16,7 @@ from ghostswap.mounts import fstype
 
 #: Devices and file systems that are memory.
 _IN_MEMORY = re.compile("z?ram[0-9]+")
-_MEMORY_TYPES = ("tmpfs", "ramfs")
+_MEMORY_TYPES = ("tmpfs", "devtmpfs", "ramfs")
 #: What may stand before ``=`` in the name of a device, and the directory of links by it.
 _TAGS = {
     "UUID": "by-uuid",

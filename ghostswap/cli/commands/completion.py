@@ -38,7 +38,11 @@ class _Shape:
     operands: tuple[str, ...]
 
 
-@click.command("completion", cls=Command)
+@click.command(
+    "completion",
+    cls=Command,
+    examples=("ghostswap completion bash",),
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, /, shell: str) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ghostswap.cli.options.running import running_kernel
-from ghostswap.cli.terminal.args import Command
-from ghostswap.cli.terminal.options import Size, Words, json_option, ram_option
+from ghostswap.cli.terminal.args import Command, Option
+from ghostswap.cli.terminal.options import Size, Words, json_option, offset_option, ram_option
 from ghostswap.cli.terminal.talk import emit_json
 from ghostswap.errors import EMPTY, UsageError
 from ghostswap.here import mem_total, page_size
@@ -24,47 +24,66 @@ if TYPE_CHECKING:
     from ghostswap.kernels.rules import Kernel
 
 
-@click.command("validate", cls=Command)
+@click.command(
+    "validate",
+    cls=Command,
+    examples=(
+        "ghostswap validate /swapfile",
+        "ghostswap validate --kernel all swap.ghost",
+    ),
+)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option(
     "-k",
     "--kernel",
     "kernels",
+    cls=Option,
+    section="Machine",
     type=Words(*KERNELS, "all"),
     metavar="NAME[,NAME]",
     multiple=True,
-    help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all;"
-    " by default the running one.",
+    help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all.",
+    show_default="the running one",
 )
+@offset_option
 @click.option(
-    "-o",
-    "--offset",
-    type=Size(),
-    default=0,
-    metavar="SIZE",
-    help="Where in TARGET the area begins, in bytes; it stands for a block device.",
+    "--scan",
+    cls=Option,
+    section="Target",
+    is_flag=True,
+    help="Judge the areas in the partitions of a disk image.",
 )
-@click.option("--scan", is_flag=True, help="Judge the areas in the partitions of a disk image.")
 @click.option(
     "--as",
     "kind",
+    cls=Option,
+    section="Target",
     type=click.Choice(["file", "block", "tmpfs"]),
-    help="What TARGET stands for, where it is an image of something else.",
+    metavar="KIND",
+    help="file, block or tmpfs: what TARGET stands for, where it is an image of something else.",
 )
 @click.option(
     "--pagesize",
+    cls=Option,
+    section="Machine",
     type=Size(),
     metavar="SIZE",
-    help="Page size of the judging kernel, 4K to 64K; by default this one's.",
+    show_default="this machine's",
+    help="Page size of the judging kernel, 4K to 64K.",
 )
 @click.option(
     "--endianness",
+    cls=Option,
+    section="Machine",
     type=click.Choice(["native", "little", "big"]),
     default="native",
-    help="Byte order of the judging kernel; by default this one's.",
+    metavar="ORDER",
+    help="Byte order of the judging kernel: native, little or big.",
 )
 @click.option(
     "--flags",
+    cls=Option,
+    section="Machine",
     default="0",
     metavar="N",
     help="Flags that swapon(2) is called with, a number.",

@@ -14,7 +14,7 @@ from ghostswap.cli.terminal.help import Formatter
 from ghostswap.errors import UsageError
 
 #: Sections of a help text, in order; what has none comes with the last.
-SECTIONS = ("Source", "Design", "Machine", "Output")
+SECTIONS = ("Target", "Area", "Source", "Design", "Machine", "Output")
 
 # click renamed it in 8.2.
 _Parser: Any = getattr(click_parser, "_OptionParser", None) or click_parser.OptionParser

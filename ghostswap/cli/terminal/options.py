@@ -96,6 +96,7 @@ def lock_option(function: F) -> F:
     return click.option(
         "--lock",
         cls=Option,
+        section="Target",
         bare="yes",
         metavar="MODE",
         type=_Lock(),
@@ -108,6 +109,20 @@ def lock_option(function: F) -> F:
 def note_waiting(path: str) -> None:
     """Say what a command with :func:`lock_option` is waiting for."""
     note(f"waiting for whoever has locked {path}; --lock=nonblock does not wait")
+
+
+def offset_option(function: F) -> F:
+    """``--offset SIZE``: where in a target the area begins."""
+    return click.option(
+        "-o",
+        "--offset",
+        cls=Option,
+        section="Target",
+        type=Size(),
+        default=0,
+        metavar="SIZE",
+        help="Where in TARGET the area begins, in bytes.",
+    )(function)
 
 
 def json_option(function: F) -> F:

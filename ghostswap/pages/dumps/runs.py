@@ -62,7 +62,7 @@ class RunSource:
     :param name: what the user asked for.
     :param runs: found as they are needed.
     :param pages: expected in all.
-    :raises TargetError: from :meth:`readinto`, where something went wrong and nothing was read.
+    :raises TargetError: from :meth:`readinto`, where the first bytes cannot be read.
     """
 
     def __init__(
@@ -88,9 +88,6 @@ class RunSource:
                 filled += self._read(self._run, buffer[filled:])
             else:
                 self._run = next(self._runs, None)
-        self.account.read += filled // PAGE_SIZE
-        if not filled:
-            self.account.refuse_nothing(self._medium.name)
         return filled
 
     def _read(self, run: Run, room: memoryview) -> int:
@@ -100,7 +97,9 @@ class RunSource:
         if hole and not run.holes:
             hole = min(hole, len(room))
             run.start += hole
-            return _pad(room, 0, hole)
+            filled = _pad(room, 0, hole)
+            self.account.read += filled // PAGE_SIZE
+            return filled
         if hole and run.holes:
             why, reason = run.holes
             self.account.leave(why, pages_in(hole), reason)
@@ -114,6 +113,7 @@ class RunSource:
             filled = run.sift(room[:filled], at)
         if run.doubt and filled:
             self.account.doubts[run.doubt] += filled // PAGE_SIZE
+        self.account.read += filled // PAGE_SIZE
         return filled
 
     def _read_data(self, run: Run, room: memoryview, size: int) -> int:
@@ -125,11 +125,11 @@ class RunSource:
                 part = filled % PAGE_SIZE
                 filled -= part
                 run.start -= part
-                self._pass_over(run, error)
+                self._pass_over(run, filled, error)
                 return filled
             except TargetError as error:
                 filled, lost = _cut(run, room, filled)
-                self._give_up(run, lost, Why.DAMAGED, error)
+                self._give_up(run, filled, lost, Why.DAMAGED, error)
                 return filled
             if not got:
                 filled, lost = _cut(run, room, filled)
@@ -141,19 +141,24 @@ class RunSource:
             run.start += got
         return _pad(room, filled, 0)
 
-    def _pass_over(self, run: Run, error: OSError) -> None:
+    def _pass_over(self, run: Run, filled: int, error: OSError) -> None:
         where = f"cannot read at byte {run.start}"
         if error.errno not in _BAD_PLACE or self._medium.size is None:
             found = TargetError.from_os(self._medium.name, error, where)
-            self._give_up(run, run.pages, Why.UNREADABLE, found)
+            self._give_up(run, filled, run.pages, Why.UNREADABLE, found)
             return
         end = min(run.start + PAGE_SIZE, run.end)
         reason = os.strerror(error.errno)
         self.account.leave_bytes(Why.UNREADABLE, run.start, end, 1, reason)
         run.start = end
 
-    def _give_up(self, run: Run, lost: int, why: Why, error: TargetError) -> None:
-        """Leave the rest of *run*, *lost* pages, and all that was still to come."""
+    def _give_up(self, run: Run, filled: int, lost: int, why: Why, error: TargetError) -> None:
+        """Leave the rest of *run*, *lost* pages, and all that was still to come.
+
+        :raises TargetError: the *error*, where nothing was read before.
+        """
+        if not (filled or self.account.read):
+            raise error
         lost += sum(rest.pages for rest in self._runs)
         self.account.leave(why, lost, error.reason, error.hint)
         run.start = run.end

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from support.cores import Load, make_core, make_file_note, make_note
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
-from ghostswap.pages.source import MISSING, PAGE_SIZE, Account, Why
+from ghostswap.pages.source import Account, Why
 
 HUGE = (1 << 64) - PAGE_SIZE
 
@@ -149,12 +150,9 @@ def test_a_core_changed_at_random_never_ends_in_a_traceback(form: str, tmp_path:
     rest=st.binary(max_size=20000),
 )
 def test_any_bytes_are_pages_or_a_sentence(start: bytes, rest: bytes, tmp_path: Path) -> None:
-    try:
+    with contextlib.suppress(TargetError):
         pages, account = read(start + rest, tmp_path)
-    except TargetError as error:
-        assert error.message.startswith(str(tmp_path))  # noqa: PT017
-    else:
-        assert pages or not account.pages(MISSING)
+        assert pages or not rest or account.left
 
 
 def test_a_bomb_is_read_as_far_as_somebody_wants(tmp_path: Path) -> None:

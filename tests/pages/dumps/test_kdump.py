@@ -20,8 +20,9 @@ from backports import zstd
 from support.machine_dumps import flatten, make_kdump
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
-from ghostswap.pages.source import PAGE_SIZE, Source, Why
+from ghostswap.pages.source import Source, Why
 
 ReadAll = Callable[..., list[bytes]]
 

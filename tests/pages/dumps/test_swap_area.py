@@ -17,8 +17,9 @@ from conftest import needs_mkswap, needs_root
 from support.filesystems import mounted
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
-from ghostswap.pages.source import PAGE_SIZE, Why
+from ghostswap.pages.source import Why
 
 ReadAll = Callable[..., list[bytes]]
 Child = subprocess.Popen[str]

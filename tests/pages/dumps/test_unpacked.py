@@ -18,9 +18,10 @@ from support.cores import Load, make_core
 from support.machine_dumps import make_kdump
 
 from ghostswap.errors import TargetError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.dumps.telling import StreamSource
-from ghostswap.pages.source import PAGE_SIZE, Why
+from ghostswap.pages.source import Why
 
 ReadAll = Callable[..., list[bytes]]
 Pack = Callable[[bytes], bytes]

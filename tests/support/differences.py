@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where ``ghostswap mkswap`` deliberately differs from util-linux's mkswap 2.43.
 
-The one list of them: ghostswap-mkswap(1) carries it, and the tests allow nothing else.
+The one list of them: ghostswap-differences(7) carries it, and the tests allow nothing else.
 """
 
 from __future__ import annotations
