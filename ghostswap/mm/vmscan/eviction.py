@@ -12,13 +12,22 @@ from ghostswap.mm.vmscan.generations import (
     MAX_NR_GENS,
     MIN_LRU_BATCH,
     MIN_NR_GENS,
+    OFF,
     RECLAIM,
     REFS,
     WRITEBACK,
     Folios,
     Generations,
 )
-from ghostswap.mm.vmscan.lruvec import EVICTED, REFERENCED, UNMAPPED, WORKINGSET, Lruvec, Pages
+from ghostswap.mm.vmscan.lruvec import (
+    EVICTED,
+    REFERENCED,
+    UNMAPPED,
+    WORKINGSET,
+    YOUNG,
+    Lruvec,
+    Pages,
+)
 from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.page_tables import PageTables
 from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing
@@ -48,11 +57,17 @@ class Eviction:
         backing: Backing,
     ) -> None:
         self._rules = rules
+        self._at_once = rules.promotes_at_once
         self._pages = pages
         self._folios = folios
         self._marks = marks
         self._batches = batches
         self._backing = backing
+        # What a page of the oldest generation must have for it to be sorted into another.
+        self._may_go_on = (
+            0 if rules.promotes_at_once else REFERENCED | WORKINGSET,
+            WRITEBACK if rules.moves_on_written else 0,
+        )
 
     def evict(
         self,
@@ -98,37 +113,48 @@ class Eviction:
         if generations.nr_gens() <= MIN_NR_GENS:
             return 0, []
         folios = self._folios
+        gen, marks, flags = folios.gen, folios.marks, folios.flags
         oldest = generations.min_seq % MAX_NR_GENS
         pages = generations.lists[oldest]
         tier_idx = generations.get_tier_idx()
+        flags_that_matter, marks_that_matter = self._may_go_on
         isolated: list[int] = []
         skipped: list[int] = []
         scanned = 0
-        while pages:
-            page = next(iter(pages))
+        while pages and scanned < budget:
+            page = pages.popitem(last=False)[0]
             scanned += 1
-            if self._sort(page, generations, tier_idx):
+            if (
+                gen[page] != oldest
+                or flags[page] & flags_that_matter
+                or marks[page] & marks_that_matter
+            ) and self._sort(page, generations, tier_idx):
                 lruvec.events.pgrefill += 1
-            elif folios.marks[page] & BATCHED:
-                del pages[page]
+                generations.put(page)
+            elif marks[page] & BATCHED:
                 skipped.append(page)
+                if len(skipped) == MIN_LRU_BATCH:
+                    break
             else:
-                generations.remove(page)
-                self._clear_refs(page)
+                gen[page] = OFF
+                if not flags[page] & REFERENCED:
+                    marks[page] &= ~REFS
+                    if self._at_once:
+                        flags[page] &= ~WORKINGSET
                 isolated.append(page)
-            if scanned == budget or max(len(isolated), len(skipped)) >= MIN_LRU_BATCH:
-                break
+                if len(isolated) == MIN_LRU_BATCH:
+                    break
+        generations.nr_pages[oldest] -= len(isolated)
         for page in skipped:
             pages[page] = None
         return scanned, isolated
 
     def _sort(self, page: int, generations: Generations, tier_idx: int) -> bool:
         """``sort_folio()``: whether *page* is of a younger generation, or becomes one."""
-        folios, rules = self._folios, self._rules
+        folios = self._folios
         if folios.gen[page] != folios.where[page]:  # promoted
-            generations.move(page)
             return True
-        if not rules.promotes_at_once:
+        if not self._at_once:
             tier = generations.tier(page)
             is_workingset = folios.flags[page] & WORKINGSET != 0
             # The workingset being lazily promoted is not counted.
@@ -136,24 +162,12 @@ class Eviction:
             if tier > tier_idx or is_lazy:
                 generations.protected[tier] += not is_lazy
                 generations.promote(page)
-                generations.move(page)
                 return True
-        if rules.moves_on_written and folios.marks[page] & WRITEBACK:
+        if self._rules.moves_on_written and folios.marks[page] & WRITEBACK:
             generations.promote(page)
             folios.marks[page] |= RECLAIM
-            generations.move(page)
             return True
         return False
-
-    def _clear_refs(self, page: int) -> None:
-        """What ``isolate_folio()`` clears of a page that is not marked."""
-        folios = self._folios
-        if folios.flags[page] & REFERENCED:
-            return
-        if self._rules.promotes_at_once:
-            folios.clear_refs(page, workingset=False)
-        else:
-            folios.marks[page] &= ~REFS
 
     def _shrink_folio_list(
         self,
@@ -166,7 +180,7 @@ class Eviction:
     ) -> tuple[int, list[int]]:
         """``shrink_folio_list()``: pages that are free, and those that stay, in their order."""
         pages, marks, batches = self._pages, self._folios.marks, self._batches
-        dirty, flags = pages.dirty, pages.flags
+        pte, dirty, flags = pages.pte, pages.dirty, pages.flags
         swap_out, group = self._backing.swap_out, lruvec.group
         kept: list[int] = []
         activated = nr_reclaimed = 0
@@ -175,12 +189,13 @@ class Eviction:
             if marks[page] & WRITEBACK:
                 marks[page] |= RECLAIM | ACTIVE
                 activated += 1
-            elif not self._is_referenced(page, generations, tables, is_walking=is_walking):
-                shadow = self._eviction(page, generations, lruvec)
+            elif (pte[page] != YOUNG and not self._at_once) or not self._is_referenced(
+                page, generations, tables, is_walking=is_walking
+            ):
                 out = swap_out(page, group, dirty[page] == 1)
                 if out is FREED:
                     generations.evicted[generations.tier(page)] += 1
-                    pages.shadow[page] = shadow
+                    pages.shadow[page] = self._eviction(page, generations, lruvec)
                     flags[page] = EVICTED
                     marks[page] = 0
                     tables.unmap(page)
@@ -209,7 +224,7 @@ class Eviction:
     ) -> bool:
         """``folio_check_references()``: whether *page* stays; active, if not for the first time."""
         folios = self._folios
-        if self._rules.promotes_at_once:
+        if self._at_once:
             if self._pages.pte[page] and folios.flags[page] & REFERENCED:
                 return True  # a walk found it young when it was isolated
             if tables.look_around(page, generations, is_walking=False):
@@ -244,8 +259,9 @@ class Eviction:
             else:
                 self._mark_rejected(page, generations)
                 staying.append(page)
+        in_swap_cache = self._backing.in_swap_cache
         for page in staying:
-            self._batches.put(page)
+            generations.add(page, in_swap_cache=in_swap_cache(page))
         return again
 
     def _is_clean(self, page: int) -> bool:
@@ -258,7 +274,7 @@ class Eviction:
         """A page that stays is not put in the oldest generation."""
         folios = self._folios
         marks, flags = folios.marks, folios.flags
-        if not self._rules.promotes_at_once:
+        if not self._at_once:
             in_swap_cache = self._backing.in_swap_cache(page)
             if generations.place(page, in_swap_cache=in_swap_cache) == generations.min_seq:
                 folios.clear_refs(page, workingset=flags[page] & WORKINGSET != 0)

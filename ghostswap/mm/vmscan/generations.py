@@ -77,6 +77,7 @@ class Generations:
 
     def __init__(self, rules: MglruRules, folios: Folios) -> None:
         self._rules = rules
+        self._at_once = rules.promotes_at_once
         self._folios = folios
         self._further = WORKINGSET | (REFERENCED if rules.marks_go_further else 0)
         self.max_seq = MIN_NR_GENS + 1
@@ -104,7 +105,7 @@ class Generations:
         """``lru_gen_folio_seq()``: the generation that *page* would be put in."""
         marks, flags = self._folios.marks[page], self._folios.flags[page]
         under_way = marks & RECLAIM and marks & WRITEBACK
-        if self._rules.promotes_at_once:
+        if self._at_once:
             if marks & ACTIVE:
                 return self.max_seq
             if not rotated and (not in_swap_cache or under_way):
@@ -120,7 +121,8 @@ class Generations:
             back = MIN_NR_GENS
         else:
             back = MAX_NR_GENS - (flags & self._further != 0)
-        return max(self.max_seq - back + 1, self.min_seq)
+        seq = self.max_seq - back + 1
+        return seq if seq > self.min_seq else self.min_seq
 
     def add(self, page: int, *, in_swap_cache: bool, rotated: bool = False) -> None:
         """``lru_gen_add_folio()``: at the young end of its place, if *rotated* at the old end."""
@@ -147,10 +149,9 @@ class Generations:
         self.nr_pages[gen] += 1
         folios.gen[page] = gen
 
-    def move(self, page: int, *, to_old_end: bool = False) -> None:
-        """Put *page* on the list of the generation that it says it is of."""
+    def put(self, page: int, *, to_old_end: bool = False) -> None:
+        """Put *page*, just taken from its list, on that of the generation that it says it is of."""
         folios = self._folios
-        del self.lists[folios.where[page]][page]
         gen = folios.where[page] = folios.gen[page]
         self.lists[gen][page] = None
         if to_old_end:
@@ -160,8 +161,7 @@ class Generations:
         """``folio_inc_gen()``: *page* of the oldest generation becomes one of the next."""
         self._folios.clear_refs(
             page,
-            workingset=not self._rules.promotes_at_once
-            and self._folios.flags[page] & WORKINGSET != 0,
+            workingset=not self._at_once and self._folios.flags[page] & WORKINGSET != 0,
         )
         self.update(page, (self.min_seq + 1) % MAX_NR_GENS)
 
@@ -181,12 +181,13 @@ class Generations:
     def _inc_min_seq(self) -> None:
         oldest = self.min_seq % MAX_NR_GENS
         gens = self._folios.gen
-        for page in tuple(self.lists[oldest]):
+        pages, self.lists[oldest] = self.lists[oldest], OrderedDict()
+        for page in pages:
             if gens[page] == oldest:
-                if not self._rules.promotes_at_once:
+                if not self._at_once:
                     self.protected[self.tier(page)] += 1
                 self.promote(page)
-            self.move(page, to_old_end=True)
+            self.put(page, to_old_end=True)
         self._reset_ctrl_pos()
         self.min_seq += 1
 
@@ -217,7 +218,7 @@ class Generations:
 
     def get_tier_idx(self) -> int:
         """``get_tier_idx()``: the last tier whose pages may be evicted."""
-        if self._rules.promotes_at_once:
+        if self._at_once:
             return MAX_NR_TIERS - 1  # all are evicted in the first one
         gain, other_gain = self._rules.gains
         refaulted, total = self._ctrl_pos(0)

@@ -46,20 +46,19 @@ class PageTables:
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
         """Touch *pages* in order; *fault* maps one that is not."""
         pte, dirty, tlb, size = self._pte, self._dirty, self._tlb, len(self._tlb)
+        is_young, first = self._is_young, self._first
         for page, write in zip(pages, writes or bytes(len(pages)), strict=True):
             if not pte[page]:
                 fault(page, lruvec, write)
-                self._note_access(page)
-            elif not size or tlb[page % size] != page or (write and not dirty[page]):
+            elif size and tlb[page % size] == page and (dirty[page] or not write):
+                continue
+            else:
                 pte[page] = YOUNG
-                self._note_access(page)
+            is_young[(page - first) // PTRS_PER_PTE] = 1
+            if size:
+                tlb[page % size] = page
             if write:
                 dirty[page] = 1
-
-    def _note_access(self, page: int) -> None:
-        self._is_young[(page - self._first) // PTRS_PER_PTE] = 1
-        if self._tlb:
-            self._tlb[page % len(self._tlb)] = page
 
     def unmap(self, page: int) -> None:
         """``ptep_clear_flush()``"""
