@@ -19,6 +19,7 @@ from conftest import load_case
 from mm.zpool.test_churn import replay as churn
 from mm.zswap import test_limit as limit
 from study import test_recorded as recorded
+from study import test_recorded_mglru as recorded_mglru
 from support.asked import all_fields, listening
 from support.machine import filling, in_order
 from support.recorded import runs
@@ -27,6 +28,7 @@ from ghostswap import codecs, kernels
 from ghostswap.area.judge.rules import judge
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.study.band import Timing
 
 #: Cases that are run of those that are alike; the others ask for the same.
 EACH = 2
@@ -99,6 +101,10 @@ def _replay(row: Row) -> None:
     recorded.replay(row, 4000, 2000)  # moments that no other test has, whose answers are kept
 
 
+def _generations(row: Row) -> None:
+    recorded_mglru.replay(row, Timing(tlb=1))  # likewise: a TLB that no other test has
+
+
 def _with_lengths(case: str) -> list[Row]:
     return [{**row, "lens": lengths} for row, lengths in (param.values for param in runs(case))]
 
@@ -109,6 +115,7 @@ KINDS: tuple[tuple[Callable[[Row], None], list[Row], tuple[str, ...]], ...] = (
     (_churn, _with_lengths("churn.json.xz"), ("zpool",)),
     (_limit, _with_lengths("limit.json.xz"), ("zpool", "how", "source")),
     (_replay, load_case("replay.json.xz"), ()),
+    (_generations, load_case("mglru.json.xz"), ("zswap",)),
 )
 
 

@@ -26,7 +26,10 @@ from ghostswap.mounts import unescape
 
 PAGES = 2048
 SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"
-DESIGNS = ("disk", "classic", "ghost", "ghost-dynamic", "zram", "zswap-zram", "vswap", "vswap-ste")
+DESIGNS = (
+    *("disk", "classic", "ghost", "ghost-dynamic", "xswap", "zram", "zswap-zram"),
+    *("vswap", "vswap-ste"),
+)
 MAN = ROOT / "man" / "ghostswap-json.5"
 
 
