@@ -83,12 +83,13 @@ KEYS = _rows(
         ),
         Key(
             "reclaim",
-            kinds.one_of("kernel", "mglru", "lru"),
+            kinds.RECLAIM,
             "Which page leaves: by the kernel's two lists, by MGLRU, or exactly the one not touched"
             " for longest.",
             "Machine",
             "--reclaim",
-            default="kernel",
+            shown=_WORK,
+            default="what the kernel runs: here as /sys/kernel/mm/lru_gen says, else as in Debian",
             runs=Run.REPLAY,
         ),
         Key(

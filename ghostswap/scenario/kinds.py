@@ -248,6 +248,16 @@ def one_of(*words: str, metavar: str = "") -> Kind:
     return Kind(metavar or "|".join(words), check, words=words)
 
 
+def _reclaim(value: Any) -> str | None:
+    if value == "kernel":  # whatever it runs
+        return None
+    return str(_RECLAIM.check(value))
+
+
+_RECLAIM = one_of("two-lists", "mglru", "lru")
+RECLAIM = Kind(_RECLAIM.metavar, _reclaim, words=_RECLAIM.words)
+
+
 def integer(least: int = _INTEGERS[0], most: int = _INTEGERS[-1], metavar: str = "N") -> Kind:
     """A whole number from *least* to *most*."""
 

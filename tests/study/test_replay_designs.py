@@ -149,7 +149,7 @@ def test_a_page_that_is_written_back_comes_in_for_it_and_leaves_again(design: st
 @settings(max_examples=60, deadline=None)
 @given(
     pair=st.sampled_from(PAIRS),
-    policy=st.sampled_from(["kernel", "lru"]),
+    policy=st.sampled_from(["two-lists", "lru"]),
     version=st.sampled_from([1, 2]),
     frames=st.tuples(st.integers(20, 120), st.integers(20, 120)),
     above=st.sampled_from([None, 60, 150]),

@@ -36,6 +36,16 @@ ALL_FITTED = (
     "all fitted, so no page had to leave;"
     " a lower --limit, or memory_max in a scenario, would show what swap does"
 )
+_POLICIES = {
+    "two-lists": "the two lists",
+    "mglru": "MGLRU",
+    "lru": "exact LRU, which no kernel has",
+}
+_SAID_BY = {
+    "given": "",
+    "here": ", which the running kernel goes by (/sys/kernel/mm/lru_gen/enabled)",
+    "release": ", which Linux {} goes by as Debian builds it; --reclaim sets another",
+}
 _CHARGED = {
     1: "version 1: compressed bytes count against no limit",
     2: "version 2: compressed bytes in zswap count against the limit, those in zram do not",
@@ -129,6 +139,8 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
     design = table.get(outcome.design)
     rows = [("design", f"{design.description}; {design.status}")]
     rows += limit_facts(result.host, size)
+    if result.is_replay:
+        rows.append(reclaim_fact(result.host))
     rows.append(("memory freed", _freed(outcome, size)))
     rows.append(("metadata", _metadata(outcome, size)))
     stored = outcome.held.compressed * PAGE_SIZE
@@ -199,9 +211,14 @@ def limit_facts(host: Host, size: Size) -> list[tuple[str, str]]:
     return [("limits", "; ".join(found)), ("cgroups", _CHARGED[host.cgroup_version])]
 
 
+def reclaim_fact(host: Host) -> tuple[str, str]:
+    """Who chooses the pages that leave, and who says so."""
+    return "reclaim", f"{_POLICIES[host.policy]}{_SAID_BY[host.policy_from].format(host.kernel)}"
+
+
 def host_facts(host: Host, error: str) -> list[tuple[str, str]]:
     """How far figures of a replay on *host* are the kernel's; *error* is of the lengths."""
-    rows = [lengths_fact(error)]
+    rows = [reclaim_fact(host), lengths_fact(error)]
     rows += (("not repeatable", f"estimate: {reason}") for reason in timing(host))
     return rows
 

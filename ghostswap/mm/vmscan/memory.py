@@ -52,7 +52,7 @@ class Group:
 
 
 #: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
-Policy = Literal["kernel", "mglru", "lru"]
+Policy = Literal["two-lists", "mglru", "lru"]
 
 
 def kernel_pages(kernel: Kernel, policy: Policy) -> int:
@@ -103,7 +103,7 @@ class Setup:
     :ivar walks_twice: and *write_time*: as for :class:`~ghostswap.mm.vmscan.mglru.Mglru`.
     """
 
-    policy: Policy = "kernel"
+    policy: Policy = "two-lists"
     cgroup_version: int = 2
     ram: int | None = None
     kernel_pages: int | None = None

@@ -22,7 +22,7 @@ from ghostswap.mm.vmscan.memory import Group, Memory, Setup
 from ghostswap.mm.vmscan.pageout import Origin, Out
 
 PAGE = 4096
-POLICIES: tuple[Literal["kernel", "lru"], ...] = ("kernel", "lru")
+POLICIES: tuple[Literal["two-lists", "lru"], ...] = ("two-lists", "lru")
 
 
 class Store:
@@ -122,7 +122,7 @@ def test_exact_lru_misses_what_libcachesim_does(
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_limit_is_never_exceeded_and_every_page_is_somewhere(
-    policy: Literal["kernel", "lru"],
+    policy: Literal["two-lists", "lru"],
 ) -> None:
     @given(
         limit=st.integers(40, 120),
@@ -146,7 +146,7 @@ def test_a_limit_is_never_exceeded_and_every_page_is_somewhere(
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_pages_leave_in_the_order_that_is_shown(policy: Literal["kernel", "lru"]) -> None:
+def test_pages_leave_in_the_order_that_is_shown(policy: Literal["two-lists", "lru"]) -> None:
     store = Store()
     memory, _ = alone(200, 1000, store, policy=policy)
     memory.touch(0, array("I", range(199)), None)
@@ -199,7 +199,7 @@ def test_a_group_that_cannot_give_a_page_is_killed_and_gives_all() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_limit_above_is_shared_by_all_groups_below(policy: Literal["kernel", "lru"]) -> None:
+def test_a_limit_above_is_shared_by_all_groups_below(policy: Literal["two-lists", "lru"]) -> None:
     above = Cgroup(memory_max=300 * PAGE)
     below = [Cgroup(parent=above), Cgroup(parent=above), Cgroup()]
     groups = [Group(cgroup, 1000 * number, 1000) for number, cgroup in enumerate(below)]
