@@ -134,6 +134,12 @@ def _check_kernel(document: Document, host: Host) -> None:
     if host.zram_writeback_limit is not None and host.zram_writeback is None:
         key = ("zram", "writeback_limit")
         raise document.fail(key, "there is no writeback to limit", "add zram's writeback")
+    if host.zram_recompress and "recompress" not in kernel.zram.attributes:
+        raise document.fail(("zram", "recompress"), f"{name} has no recompression", "6.2 began")
+    for knob in ("recompress_type", "recompress_threshold"):
+        if document.get(("zram", knob)) is not None and not host.zram_recompress:
+            why = "there is no recompression"
+            raise document.fail(("zram", knob), why, "add zram's recompress, such as zstd")
     if host.flush_every is not None:
         with document.at(("flush_every",)):
             _check_flush_every(kernel, host.policy)

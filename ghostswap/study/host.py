@@ -95,6 +95,9 @@ class Host(Parameters):
     :ivar kernel_pages: pages that the kernel takes for each process beside its page tables; as
         many as it was seen to take where ``None``.
     :ivar folio_order: memory that is stored once leaves in folios of 2 to this power pages.
+    :ivar zram_recompress: algorithms that zram compresses its pages with once more, before that;
+        *zram_recompress_type*, which of them, all where ``None``; *zram_recompress_threshold*,
+        bytes that one must have, and be below then, 0 for none.
     :ivar zram_writeback: what zram writes to its backing device in the end, where memory is stored
         once.
     """
@@ -111,6 +114,9 @@ class Host(Parameters):
     kernel_pages: int | None = field(default=None, kw_only=True)
     folio_order: int = field(default=0, kw_only=True)
     zram_writeback: WritebackMode | None = field(default=None, kw_only=True)
+    zram_recompress: tuple[str, ...] = field(default=(), kw_only=True)
+    zram_recompress_type: WritebackMode | None = field(default=None, kw_only=True)
+    zram_recompress_threshold: int = field(default=0, kw_only=True)
 
     @property
     def working(self) -> tuple[Group, ...]:

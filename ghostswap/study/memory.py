@@ -6,7 +6,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
@@ -74,6 +74,7 @@ class Measured:
 
     :ivar sources: closed again, by their specs.
     :ivar zswap: of each group that has a source, as zswap's compressor has it; so *zram*.
+    :ivar seconds: by algorithm that zram recompresses with, all groups' pages.
     :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
     """
 
@@ -81,6 +82,7 @@ class Measured:
     zswap: list[array[int]]
     zram: list[array[int]]
     error: str
+    seconds: list[array[int]] = field(default_factory=list)
 
     def of(self, design: Design) -> list[array[int]]:
         """What *design* goes by."""
@@ -117,7 +119,9 @@ def measure_by_all(
     for name in designs:
         table.get(name).check(kernels.get(host.kernel))
     by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
-    all_of_them = _Several(tuple(codec for wanted in by.values() for codec in wanted.of))
+    seconds = [codecs.get(name, host.kernel, "zram") for name in host.zram_recompress]
+    of_all = (codec for wanted in by.values() for codec in wanted.of)
+    all_of_them = _Several((*of_all, *seconds))
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
     for group in host.working:
@@ -129,6 +133,11 @@ def measure_by_all(
             sources[spec] = source
             check_pages(source, len(found[spec][0]))
     specs = [group.source or "" for group in host.working]
+    recompressed = [array("H") for _ in seconds]
+    for number, of_groups in enumerate(recompressed, -len(seconds)):
+        for spec in specs:
+            of_groups += found[spec][number]
+    second_error = next((codec.error for codec in seconds if codec.error), "")
     measured: dict[str, Measured] = {}
     first = 0
     for name, wanted in by.items():
@@ -136,7 +145,8 @@ def measure_by_all(
             [found[spec][first + number] for spec in specs]
             for number in (wanted.zswap, wanted.zram)
         )
-        measured[name] = Measured(sources, zswap, zram, wanted.error)
+        error = wanted.error or second_error
+        measured[name] = Measured(sources, zswap, zram, error, recompressed)
         first += len(wanted.of)
     return measured
 

@@ -36,7 +36,8 @@ def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fi
     zero_length = 0
     if host.folio_order:
         (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
-    return fill.run(host, measured.of(table.get(host.design)), areas, zero_length)
+    own = measured.of(table.get(host.design))
+    return fill.run(host, own, areas, zero_length, measured.seconds)
 
 
 def replay(

@@ -17,7 +17,7 @@ from ghostswap.designs import table
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Source
 from ghostswap.study.host import Host
-from ghostswap.study.outcome import Band, GroupOutcome, Outcome
+from ghostswap.study.outcome import Band, GroupOutcome, Outcome, Recompression
 from ghostswap.units import printable
 
 #: Writes a number of bytes.
@@ -157,6 +157,8 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
     for name, use in outcome.tiers.items():
         refused = f"refused {use.masked} times by mask, {use.full} times full"
         rows.append((f"tier {name}", f"{use.inuse_pages} slots used, {refused}"))
+    if outcome.recompression is not None:
+        rows.append(("recompression", _recompression(outcome.recompression, result, size)))
     if outcome.folios is not None:
         counts = asdict(outcome.folios).items()
         rows.append(("folios", ", ".join(f"{count} {name}" for name, count in counts)))
@@ -174,6 +176,14 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
         reasons = timing(result.host, with_band=bool(outcome.band))
     rows += (("not repeatable", f"estimate: {why}") for why in reasons)
     return rows
+
+
+def _recompression(done: Recompression, result: Result, size: Size) -> str:
+    tried = ", ".join(f"{pages} compressed by {name}" for name, pages in done.compressed.items())
+    return (
+        f"{done.decompressed} pages decompressed by {result.host.compressor}, {tried},"
+        f" {done.smaller} smaller then; the pool was {size(done.pool_bytes)}"
+    )
 
 
 def _freed(outcome: Outcome, size: Size) -> str:

@@ -39,6 +39,8 @@ def result_json(result: Result, *, with_proc: bool = False) -> dict[str, Any]:
     }
     if result.classes is not None:
         found["classes"] = result.classes.rows()
+    if outcome.recompression is not None:
+        found["recompression"] = asdict(outcome.recompression)
     if outcome.folios is not None:
         found["folios"] = asdict(outcome.folios)
     if result.verified is not None:
