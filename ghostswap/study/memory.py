@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from itertools import chain
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
@@ -104,24 +105,32 @@ def measure_host(
 
     :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
-    return measure_by_all(host, (host.compressor,), designs, jobs, progress, at)[host.compressor]
+    return measure_hosts((host,), designs, jobs, progress, at)[0]
 
 
-def measure_by_all(
-    host: Host,
-    compressors: Iterable[str],
+def measure_hosts(
+    hosts: Sequence[Host],
     designs: Collection[str],
     jobs: int | None,
     progress: Progress = quiet,
     at: At = nowhere,
-) -> dict[str, Measured]:
-    """The same by each of *compressors*, in one go: memory in use does not stay as it is."""
-    for name in designs:
-        table.get(name).check(kernels.get(host.kernel))
-    by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
-    seconds = [codecs.get(name, host.kernel, "zram") for name in host.zram_recompress]
-    of_all = (codec for wanted in by.values() for codec in wanted.of)
-    all_of_them = _Several((*of_all, *seconds))
+) -> list[Measured]:
+    """The same for each of *hosts*, whose compressors and kernels differ, and not their memory.
+
+    All in one go: memory in use does not stay as it is.
+    """
+    host = hosts[0]
+    wanted = []
+    for one in hosts:
+        for name in designs:
+            table.get(name).check(kernels.get(one.kernel))
+        wanted.append(Codecs.wanted(one.compressor, one.kernel, designs))
+    seconds = [
+        [codecs.get(name, one.kernel, "zram") for name in one.zram_recompress] for one in hosts
+    ]
+    by = (*(of.of for of in wanted), *seconds)
+    number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
+    all_of_them = _Several(tuple(number))
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
     for group in host.working:
@@ -133,21 +142,16 @@ def measure_by_all(
             sources[spec] = source
             check_pages(source, len(found[spec][0]))
     specs = [group.source or "" for group in host.working]
-    recompressed = [array("H") for _ in seconds]
-    for number, of_groups in enumerate(recompressed, -len(seconds)):
-        for spec in specs:
-            of_groups += found[spec][number]
-    second_error = next((codec.error for codec in seconds if codec.error), "")
-    measured: dict[str, Measured] = {}
-    first = 0
-    for name, wanted in by.items():
-        zswap, zram = (
-            [found[spec][first + number] for spec in specs]
-            for number in (wanted.zswap, wanted.zram)
-        )
-        error = wanted.error or second_error
-        measured[name] = Measured(sources, zswap, zram, error, recompressed)
-        first += len(wanted.of)
+
+    def by_group(codec: Codec) -> list[array[int]]:
+        return [found[spec][number[codec]] for spec in specs]
+
+    measured = []
+    for of, others in zip(wanted, seconds, strict=True):
+        zswap, zram = by_group(of.of[of.zswap]), by_group(of.of[of.zram])
+        errors = (of.error, *(codec.error for codec in others))
+        again = [array("H", chain.from_iterable(by_group(codec))) for codec in others]
+        measured.append(Measured(sources, zswap, zram, next(filter(None, errors), ""), again))
     return measured
 
 
