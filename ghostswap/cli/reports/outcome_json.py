@@ -16,7 +16,7 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import IN_SWAP, MISSING, Source
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
-from ghostswap.study.outcome import Outcome
+from ghostswap.study.outcome import Outcome, Recompression
 
 SCHEMA = 1
 _BIN = 256
@@ -40,7 +40,7 @@ def result_json(result: Result, *, with_proc: bool = False) -> dict[str, Any]:
     if result.classes is not None:
         found["classes"] = result.classes.rows()
     if outcome.recompression is not None:
-        found["recompression"] = asdict(outcome.recompression)
+        found["recompression"] = recompression_json(outcome.recompression)
     if outcome.folios is not None:
         found["folios"] = asdict(outcome.folios)
     if result.verified is not None:
@@ -148,6 +148,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "swapoff": asdict(transfer.swapoff(design, outcome.held)),
         "timeline": [asdict(sample) for sample in outcome.timeline],
     }
+
+
+def recompression_json(done: Recompression) -> dict[str, Any]:
+    """What zram's second compressors did."""
+    tried = done.compressed.items()
+    compressed = [{"compressor": name, "pages": pages} for name, pages in tried]
+    return {**asdict(done), "compressed": compressed}
 
 
 def histogram(lengths: Mapping[int, int]) -> list[dict[str, int]]:
