@@ -9,11 +9,12 @@ from ghostswap.advise.finding import Said, named, swapoff, swapon
 from ghostswap.advise.of_zswap import ON
 from ghostswap.live.seen.areas import AreaState, ResumeState
 from ghostswap.live.seen.status import Status
-from ghostswap.page import PAGE_SIZE
 from ghostswap.units import exact_size, format_size, printable, shell_word
 
 #: Of all slots, how many may be taken without a word.
 _MOST_USED = 0.9
+#: Of a file, what the kernel may leave out without a word.
+_LOST = 0.01
 _MIB = 1 << 20
 #: The size that is proposed for a first area: nobody knows yet what is needed.
 _FIRST = 2 << 30
@@ -105,21 +106,28 @@ def danger(name: str, seen: Status) -> Iterator[Said]:
     for area in seen.areas:
         for found in area.dangers:
             if found.name == name:
-                command = _remade(area) if name == "lost-pages" else found.command
                 yield Said(
                     f"{printable(area.path)}: {found.what}",
                     found.danger,
-                    _around(area, command) if command else found.cure,
+                    _around(area, found.command) if found.command else found.cure,
                 )
 
 
-def _remade(area: AreaState) -> str:
-    """A file made anew gets other blocks, in one piece where there is room."""
-    if area.type != "file":
-        return ""
-    word = shell_word(area.path)
-    size = exact_size(area.size + PAGE_SIZE)
-    return f"rm {word} && ghostswap mkswap --file --size {size} {word}"
+def lost_pages(seen: Status) -> Iterator[Said]:
+    """A file lies in pieces, of which the kernel leaves a good part out."""
+    for area in seen.areas:
+        lost = area.length - area.size
+        if not area.active or lost < _LOST * area.length:
+            continue  # where blocks are smaller than pages, each piece loses one at either end
+        for found in area.dangers:
+            if found.name == "lost-pages":
+                word = shell_word(area.path)
+                anew = f"ghostswap mkswap --file --size {exact_size(area.length)} {word}"
+                yield Said(
+                    f"{printable(area.path)}: {found.what}",
+                    found.danger,
+                    f"{swapoff(area)} && rm {word} && {anew} && {swapon(area)}",
+                )
 
 
 def _around(area: AreaState, command: str) -> str:

@@ -23,8 +23,7 @@ def above_disk(seen: Status) -> Iterator[Said]:
             if (upper.priority or 0) > (lower.priority or 0):
                 yield Said(
                     f"{named(upper)} stands above {named(lower)}",
-                    "zram fills with the pages that left memory first and keeps them; later ones,"
-                    " which are wanted back sooner, then go to the disk",
+                    "zram keeps what left first; what is wanted sooner then goes to the disk",
                     _one_of_both(seen, zram, disks),
                 )
                 return
@@ -57,8 +56,7 @@ def page_cluster(seen: Status) -> Iterator[Said]:
     pages = 1 << value
     yield Said(
         f"vm.page-cluster is {value}, and swap is in {printable(seen.active[0].path)}",
-        f"a fault in shared memory, or in what a fork shares, brings {pages} pages back: nothing"
-        f" seeks in zram, and up to {pages - 1} are decompressed on a guess",
+        f"a fault in shared memory decompresses up to {pages} pages, and saves no seek by it",
         "echo 0 > /proc/sys/vm/page-cluster",
     )
 

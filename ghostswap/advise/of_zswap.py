@@ -25,8 +25,7 @@ def over_zram(seen: Status) -> Iterator[Said]:
     on_disk = any(area.on_disk for area in seen.active)
     yield Said(
         f"zswap is on, and {names} is a swap area",
-        "a page is compressed for zswap and, once the pool is full, decompressed and compressed"
-        " again for zram: twice the work, and memory for two pools",
+        "a page is compressed twice on its way, and memory goes to two pools",
         swapoff(*zram) if on_disk else OFF,
     )
 

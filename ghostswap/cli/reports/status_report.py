@@ -28,7 +28,8 @@ _COLUMNS = ("time", *COUNTERS, "used", "pool", "zram")
 
 def print_all(seen: Status, found: Sequence[Finding]) -> None:
     """Print for a person."""
-    show.paragraph(_answer(seen, found))
+    for line in _answer(seen, found):
+        show.paragraph(line)
     if seen.areas:
         show.table(
             ("area", "priority", "size", "used", "lies on"),
@@ -45,23 +46,23 @@ def print_all(seen: Status, found: Sequence[Finding]) -> None:
     show.facts(rows)
 
 
-def _answer(seen: Status, found: Sequence[Finding]) -> str:
-    """How much is swapped, and whether that is as it should be, in two sentences."""
+def _answer(seen: Status, found: Sequence[Finding]) -> Iterator[str]:
+    """What the host has, how much is swapped, and whether that is as it should be."""
     ram, free = seen.ram, seen.reclaim.meminfo.get("MemAvailable")
     memory = f"{format_size(ram)} of memory" if ram else "memory unknown"
     if free is not None:
         memory += f", {format_size(free)} available"
-    swap = f"{format_size(seen.used)} of {format_size(seen.size)} of swap used"
+    yield f"Linux {seen.kernel}".rstrip() + f": {memory}."
+    swap = f"{format_size(seen.used)} of {format_size(seen.size)} of swap are used"
     if not seen.active:
-        swap = "no swap"
-    host = f"Linux {seen.kernel}" if seen.kernel else "Linux"
+        swap = "No swap is on"
     worst = [
-        f"{count} {severity}"
+        f"{count} {severity}{'s' if count > 1 and severity != 'critical' else ''}"
         for severity in SEVERITIES
         if (count := sum(one.severity == severity for one in found))
     ]
     counted = f"Found to be wrong: {', '.join(worst)}." if found else "Nothing wrong was found."
-    return f"{host}: {memory}; {swap}. {counted}"
+    yield f"{swap}. {counted}"
 
 
 def _area(area: AreaState) -> tuple[str, ...]:
@@ -85,10 +86,10 @@ def _facts(seen: Status) -> Iterator[tuple[str, str]]:
     for device in seen.zram:
         yield device.name, _zram(device)
     if seen.reserved:
+        unwritten = f"; at least {format_size(seen.never_written)} of it not written since boot"
         yield (
             "disk",
-            f"{format_size(seen.reserved)} reserved; of that at least"
-            f" {format_size(seen.never_written)} not written since boot",
+            f"{format_size(seen.reserved)} reserved{unwritten if seen.never_written else ''}",
         )
     yield "reclaim", _reclaim(seen)
     if seen.cgroups.version is not None:
@@ -105,12 +106,10 @@ def _zswap(zswap: Zswap) -> Iterator[tuple[str, str]]:
     line = f"{state}, {zswap.compressor}, {zswap.zpool}{shrinker}"
     if zswap.enabled or zswap.stored:
         line += f": {_held(zswap.stored, zswap.pool)}"
-        limit = f"max_pool_percent {zswap.max_pool_percent}"
-        line += f" of at most {format_size(zswap.limit)} ({limit})"
+        line += f"; limit {format_size(zswap.limit)} ({zswap.max_pool_percent} %)"
     yield "zswap", line
-    traffic = [f"{name} {zswap.vmstat[name]:,}" for name in zswap.vmstat]
-    if zswap.enabled and traffic:
-        yield "", f"since boot, in pages: {', '.join(traffic)}"
+    if zswap.written_back:
+        yield "", f"{zswap.written_back:,} pages written back to disk since boot"
     if zswap.refused:
         said = (f"{name} {count:,} ({REFUSALS[name]})" for name, count in zswap.refused.items())
         yield "", f"refused: {', '.join(said)}"
@@ -132,7 +131,7 @@ def _zram(device: ZramDevice) -> str:
 
 
 def _held(stored: int, pool: int) -> str:
-    ratio = f", {stored / pool:.2f} to 1," if pool else ""
+    ratio = f", {stored / pool:.2f} to 1" if pool else ""
     return f"{format_size(stored)} in {format_size(pool)}{ratio}"
 
 
@@ -143,7 +142,6 @@ def _reclaim(seen: Status) -> str:
         for name, value in (
             ("swappiness", state.swappiness),
             ("page-cluster", state.page_cluster),
-            ("watermark_scale_factor", state.watermark_scale_factor),
         )
         if value is not None
     ]

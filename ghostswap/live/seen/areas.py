@@ -38,6 +38,7 @@ class AreaState:
     :ivar active: whether it is on.
     :ivar configured: the first field of its line in fstab; ``""`` where it has none.
     :ivar medium: ``""`` where nobody tells.
+    :ivar length: of the file; 0 of a device.
     :ivar free: bytes free beside a file, on its file system.
     :ivar refusal: why the kernel would not switch it on.
     :ivar dangers: what else is wrong with it.
@@ -51,6 +52,7 @@ class AreaState:
     active: bool = False
     configured: str = ""
     medium: Medium = ""
+    length: int = 0
     free: int = 0
     refusal: Refusal | None = None
     dangers: tuple[Danger, ...] = ()
@@ -153,7 +155,8 @@ def _placed(tree: Tree, area: AreaState) -> AreaState:
         if not os.major(device) and mount is not None:  # as btrfs and overlay have it
             device = os.stat(mount.source).st_rdev
         room = os.fstatvfs(fd)
-        return replace(area, medium=_medium(device), free=room.f_bavail * room.f_frsize)
+        free = room.f_bavail * room.f_frsize
+        return replace(area, medium=_medium(device), length=info.st_size, free=free)
     except OSError:
         return area
     finally:
