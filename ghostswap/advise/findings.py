@@ -21,7 +21,7 @@ class Row:
 
 
 #: How bad is what ``ghostswap validate`` warns of. Not here is what it cannot be sure of.
-_DANGERS: dict[str, Severity] = {
+DANGERS: dict[str, Severity] = {
     "bad-pages-underflow": "critical",
     "hibernation-image": "critical",
     "encrypted": "critical",
@@ -56,7 +56,7 @@ FINDINGS = (
     Row("two-tools", "warning", of_zram.two_tools),
     Row("lost-pages", "warning", of_areas.lost_pages),
     Row("resume-small", "warning", of_areas.resume_small),
-    *(Row(name, severity, partial(of_areas.danger, name)) for name, severity in _DANGERS.items()),
+    *(Row(name, severity, partial(of_areas.danger, name)) for name, severity in DANGERS.items()),
     Row("no-swap", "note", of_areas.none),
     Row("zswap-off", "note", of_zswap.off),
     Row("page-cluster", "note", of_zram.page_cluster),

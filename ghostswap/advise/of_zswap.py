@@ -25,7 +25,7 @@ def over_zram(seen: Status) -> Iterator[Said]:
     on_disk = any(area.on_disk for area in seen.active)
     yield Said(
         f"zswap is on, and {names} is a swap area",
-        "a page is compressed twice on its way, and memory goes to two pools",
+        "what zswap writes back is compressed a second time, and two pools take memory",
         swapoff(*zram) if on_disk else OFF,
     )
 

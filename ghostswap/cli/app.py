@@ -23,7 +23,7 @@ COMMANDS = {
     "label": "Print or change the label and UUID of a swap area.",
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
-    "status": "Show swap, zswap and zram on this host, and what is wrong with them.",
+    "status": "Show swap on this host as it is now, and what is wrong with it.",
     "simulate": "Store memory once, in zswap, zram or another design.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
     "compare": "Set designs side by side, for one memory and one workload.",

@@ -43,7 +43,7 @@ READ = (
 
 
 def record() -> dict[str, str]:
-    """The text of each file in :data:`READ` that there is; the workplace's own words left out."""
+    """The text of each file in :data:`READ` that there is; names of this very machine left out."""
     found = {}
     for pattern in READ:
         for path in sorted(Path("/").glob(pattern[1:])):
@@ -52,6 +52,10 @@ def record() -> dict[str, str]:
             text = path.read_text(errors="surrogateescape")
             if path.name == "cmdline":
                 text = "root=/dev/vda ro quiet\n"
+            if path.name == "osrelease":
+                text = text.partition("-")[0].strip() + "\n"
+            if path.name == "swaps":
+                text = re.sub(r"/\S+/(swapfile)\s+", r"/mnt/\1\t", text)
             if path.name == "mountinfo":
                 text = "".join(line for line in text.splitlines(True) if "cgroup" in line)
             found[re.sub("/[0-9a-f]{12,}|/process_api", "/box", str(path))] = text

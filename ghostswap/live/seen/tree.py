@@ -52,10 +52,10 @@ class Tree:
         """
         found = {}
         for line in self.word(path).splitlines():
-            name, *values = line.replace(":", " ").split()
-            value = number(values[0]) if values else None
+            words = line.replace(":", " ").split()
+            value = number(words[1]) if len(words) > 1 else None
             if value is not None:
-                found[name] = value * 1024 if values[1:] == ["kB"] else value
+                found[words[0]] = value * 1024 if words[2:] == ["kB"] else value
         return found
 
     def lines(self, path: str) -> Iterator[str]:
