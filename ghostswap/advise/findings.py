@@ -20,7 +20,8 @@ class Row:
     check: Check
 
 
-#: How bad is what ``ghostswap validate`` warns of. Not here is what it cannot be sure of.
+#: How bad is what ``ghostswap validate`` warns of. Not here is what it only supposes,
+#: and what any ghost has.
 DANGERS: dict[str, Severity] = {
     "bad-pages-underflow": "critical",
     "hibernation-image": "critical",

@@ -28,9 +28,8 @@ def none(seen: Status) -> Iterator[Said]:
     on = seen.zswap is not None and seen.zswap.enabled
     yield Said(
         "no swap area is on" + (", so zswap, which is on, does nothing" if on else ""),
-        "what programs hold and never touch stays in memory for good, and when memory runs out the"
-        " kernel kills",
-        f"ghostswap mkswap --file --size {exact_size(_FIRST)} /swapfile && swapon /swapfile",
+        "what programs hold and never touch stays in memory for good; at its end the kernel kills",
+        _new_file(seen, _FIRST),
     )
 
 
@@ -48,19 +47,25 @@ def slots(seen: Status) -> Iterator[Said]:
 
 def _more_slots(seen: Status) -> str:
     """A further area, as large as those there are, where there is room for it."""
-    if all(area.medium == "zram" for area in seen.active):
-        whole = exact_size(-(-seen.size // _MIB) * _MIB)
-        make = f'device=$(zramctl --find --size {whole}) && mkswap "$device"'
-        return f'{make} && swapon --priority {seen.active[0].priority or 0} "$device"'
-    files = [area for area in seen.active if area.type == "file"]
-    beside = max(files, key=lambda area: area.free, default=None)
-    path = "/swapfile" if beside is None else f"{beside.path}.2"
-    size = seen.size if beside is None else min(seen.size, beside.free // 2)
+    if any(area.medium != "zram" for area in seen.active):
+        return _new_file(seen, seen.size)
+    size = exact_size(-(-seen.size // _MIB) * _MIB)
+    make = f'device=$(zramctl --find --size {size}) && mkswap "$device"'
+    return f'{make} && swapon --priority {seen.active[0].priority or 0} "$device"'
+
+
+def _new_file(seen: Status, most: int, *more: str) -> str:
+    """Make a swap file of *most* bytes and switch it on, or of half of what is free.
+
+    :param more: commands between both.
+    """
+    size = min(most, seen.room.free // 2)
     size -= size % _MIB
     if not size:
-        return "make room on a disk, and a swap file there"
-    word = shell_word(path)
-    return f"ghostswap mkswap --file --size {exact_size(size)} {word} && swapon {word}"
+        return "make a swap area on a disk, where there is room: man ghostswap-mkswap"
+    word = shell_word(seen.room.path)
+    make = f"ghostswap mkswap --file --size {exact_size(size)} {word}"
+    return " && ".join((make, *more, f"swapon {word}"))
 
 
 def missing(seen: Status) -> Iterator[Said]:
@@ -170,12 +175,12 @@ def resume_zram(seen: Status) -> Iterator[Said]:
     resume = seen.resume
     if resume is None or resume.area is not None or not _only_zram(seen):
         return
-    make = f"ghostswap mkswap --file --size {exact_size(seen.ram)} /swapfile"
+    on = "" if seen.zswap is None or seen.zswap.enabled else f" && {ON}"
     yield Said(
         f"the kernel looks for a hibernation image at {printable(resume.asked)}, and all swap is in"
         " zram",
         "zram is gone when the power is off: there is no place to resume from",
-        f"{make} && {swapoff(*seen.active)} && swapon /swapfile && {ON}",
+        _new_file(seen, seen.ram, swapoff(*seen.active)) + on,
     )
 
 

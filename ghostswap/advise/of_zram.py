@@ -56,7 +56,7 @@ def page_cluster(seen: Status) -> Iterator[Said]:
     pages = 1 << value
     yield Said(
         f"vm.page-cluster is {value}, and swap is in {printable(seen.active[0].path)}",
-        f"a fault in shared memory decompresses up to {pages} pages, and saves no seek by it",
+        f"a fault in shared memory decompresses up to {pages} pages, and saves no seek",
         "echo 0 > /proc/sys/vm/page-cluster",
     )
 

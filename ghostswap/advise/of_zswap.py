@@ -25,7 +25,7 @@ def over_zram(seen: Status) -> Iterator[Said]:
     on_disk = any(area.on_disk for area in seen.active)
     yield Said(
         f"zswap is on, and {names} is a swap area",
-        "what zswap writes back is compressed a second time, and two pools take memory",
+        "what zswap writes back is compressed twice, and two pools take memory",
         swapoff(*zram) if on_disk else OFF,
     )
 
@@ -33,7 +33,7 @@ def over_zram(seen: Status) -> Iterator[Said]:
 def at_limit(seen: Status) -> Iterator[Said]:
     """The pool is full, and nothing makes room in it."""
     zswap = seen.zswap
-    if zswap is None or not zswap.enabled or not seen.active:
+    if zswap is None or not zswap.enabled or not seen.active or not seen.ram:
         return
     if zswap.pool < zswap.accept_threshold or zswap.written_back:
         return

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from ghostswap.area.judge import natures
 from ghostswap.area.target import blockdev
 from ghostswap.area.target.target import active_swaps
 from ghostswap.live.seen.tree import Tree, number
-from ghostswap.mounts import mount_of, unescape
+from ghostswap.mounts import fstype, mount_of, unescape
 
 if TYPE_CHECKING:
     from ghostswap.area.judge.dangers import Danger
@@ -39,7 +40,6 @@ class AreaState:
     :ivar configured: the first field of its line in fstab; ``""`` where it has none.
     :ivar medium: ``""`` where nobody tells.
     :ivar length: of the file; 0 of a device.
-    :ivar free: bytes free beside a file, on its file system.
     :ivar refusal: why the kernel would not switch it on.
     :ivar dangers: what else is wrong with it.
     """
@@ -53,7 +53,6 @@ class AreaState:
     configured: str = ""
     medium: Medium = ""
     length: int = 0
-    free: int = 0
     refusal: Refusal | None = None
     dangers: tuple[Danger, ...] = ()
 
@@ -61,6 +60,18 @@ class AreaState:
     def on_disk(self) -> bool:
         """Whether its pages take space on a disk."""
         return self.medium not in ("zram", "memory", "ghost")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a further swap file could be made.
+
+    :ivar path: of a file that is not there yet.
+    :ivar free: bytes on its file system; 0 where that cannot hold swap.
+    """
+
+    path: str
+    free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,29 @@ def read(tree: Tree) -> tuple[AreaState, ...]:
         else:
             found[place] = replace(found[place], configured=asked)
     return tuple(_placed(tree, area) for area in found)
+
+
+def room(tree: Tree, areas: Sequence[AreaState]) -> Room:
+    """Beside the swap file that has the most room around it; else in ``/``."""
+    files = [area.path for area in areas if area.active and area.type == "file"]
+    found = [_beside(tree, path) for path in files or ("/swapfile",)]
+    return max(found, key=lambda one: one.free)
+
+
+def _beside(tree: Tree, path: str) -> Room:
+    names = (path, *(f"{path}.{number}" for number in range(2, 100)))
+    unused = next((name for name in names if not tree.exists(name)), path)
+    try:
+        fd = os.open(os.path.dirname(tree.path(path)) or "/", os.O_PATH)
+    except OSError:
+        return Room(unused, 0)
+    try:
+        if natures.of(fstype(fd)).refuses:
+            return Room(unused, 0)
+        there = os.fstatvfs(fd)
+        return Room(unused, there.f_bavail * there.f_frsize)
+    finally:
+        os.close(fd)
 
 
 def _fstab(tree: Tree) -> Iterator[tuple[str, str, int | None]]:
@@ -154,9 +188,7 @@ def _placed(tree: Tree, area: AreaState) -> AreaState:
         mount = mount_of(fd)
         if not os.major(device) and mount is not None:  # as btrfs and overlay have it
             device = os.stat(mount.source).st_rdev
-        room = os.fstatvfs(fd)
-        free = room.f_bavail * room.f_frsize
-        return replace(area, medium=_medium(device), length=info.st_size, free=free)
+        return replace(area, medium=_medium(device), length=info.st_size)
     except OSError:
         return area
     finally:

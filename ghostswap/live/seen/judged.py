@@ -89,10 +89,16 @@ def _judged(tree: Tree, areas: Sequence[AreaState], judges: Judges) -> Iterator[
 
 
 def _can_be_judged(tree: Tree, area: AreaState) -> bool:
+    if area.medium == "zram":
+        return False  # what sets it up has just written its header
     path = tree.path(area.path)
-    if not os.path.exists(path):
+    try:
+        os.stat(path)
+        barred = not os.access(path, os.R_OK)
+    except PermissionError:
+        barred = True
+    except OSError:
         return not area.active  # one that is on and has no name any more still works
-    if not os.access(path, os.R_OK):
+    if barred:
         tree.bar(area.path, os.strerror(errno.EACCES))
-        return False
-    return area.medium != "zram"  # what sets it up has just written its header
+    return not barred

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ghostswap import kernels
 from ghostswap.live.seen import areas, cgroups, reclaim, zram, zswap
-from ghostswap.live.seen.areas import AreaState, ResumeState
+from ghostswap.live.seen.areas import AreaState, ResumeState, Room
 from ghostswap.live.seen.cgroups import Cgroups
 from ghostswap.live.seen.reclaim import Reclaim
 from ghostswap.live.seen.tree import Tree
@@ -26,6 +26,7 @@ class Status:
     :ivar zswap: ``None`` where the kernel has none, or /sys is not there.
     :ivar compressors: what the kernel's crypto layer has loaded (/proc/crypto).
     :ivar resume: ``None`` where the kernel looks for no image.
+    :ivar room: for a further swap file.
     :ivar unseen: what could not be read, and why.
     """
 
@@ -38,6 +39,7 @@ class Status:
     reclaim: Reclaim
     cgroups: Cgroups
     resume: ResumeState | None
+    room: Room
     unseen: Mapping[str, str]
 
     @property
@@ -97,6 +99,7 @@ def read(tree: Tree) -> Status:
         reclaim=state,
         cgroups=cgroups.read(tree),
         resume=resume,
+        room=areas.room(tree, found),
         unseen=tree.barred,
     )
     for place, what in (("/proc/meminfo", "memory and swap"), ("/sys/kernel", "zswap and zram")):
