@@ -126,6 +126,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l zswap-max -x -d
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l no-writeback -d 'memory.zswap.writeback: whether anything of it may go from zswap to disk.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l set -x -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l band -d 'Also run it as it would go with other timing: counters that differ are given with the least and the most of them.'
+complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l curve -x -d 'Print the major faults of all sizes of memory at once, by exact LRU; and what the kernel\'s reclaim makes of --limit and of each LIMIT.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l proc -d 'Also print what /proc/swaps and /proc/meminfo would show of swap.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -s j -l jobs -x -d 'Processes that work side by side.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -s v -l verbose -d 'Print all counters, histograms and whatever else there is.'

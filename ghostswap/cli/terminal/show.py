@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NARROW = 60
 #: In a pipe nothing wraps: whoever greps wants whole lines.
 _UNBOUNDED = 4096
+_BARS = " ▁▂▃▄▅▆▇█"
 
 
 @cache
@@ -92,3 +93,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     for row in clean:
         grid.add_row(*(Text(cell) for cell in row))
     put(grid)
+
+
+def spark(values: Sequence[int]) -> str:
+    """*values* as bars, as many as the terminal has room for."""
+    room = max(min(len(values), console().width - 40), 8)
+    step = -(-len(values) // room)
+    means = [
+        sum(part) / len(part)
+        for part in (values[i : i + step] for i in range(0, len(values), step))
+    ]
+    most = max(means) or 1
+    return "".join(_BARS[round(mean / most * (len(_BARS) - 1))] for mean in means)
