@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # They find themselves compiled by Python, else each does all of that anew.
     if sys.dont_write_bytecode:
         cache = tempfile.mkdtemp(prefix="ghostswap-pycache-")
-        config.add_cleanup(lambda: shutil.rmtree(cache))
+        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
         os.environ["PYTHONPYCACHEPREFIX"] = cache
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

@@ -157,8 +157,8 @@ def _write_ratio(value: Any) -> float | Literal["odd"]:
         raise UsageError(error.message, f'{error.hint}, or "odd"') from None
 
 
-def _size(value: Any) -> int:
-    hint = "write 512M or 2G, or a number of bytes"
+def _size(value: Any, hint: str = "write 512M or 2G, or a number of bytes") -> int:
+    given = value
     if isinstance(value, str) and len(value) <= _SHOWN:
         try:
             value = parse_size(value)
@@ -167,7 +167,7 @@ def _size(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UsageError(f"{show(value)} is no size", hint)
     if not 0 <= value < _INTEGERS.stop:
-        raise UsageError(f"{show(value)} is out of range", hint)
+        raise UsageError(f"{show(given)} is out of range", hint)
     return value
 
 
@@ -179,7 +179,7 @@ def _memory(value: Any) -> int:
 
 
 def _area_size(value: Any) -> int:
-    size = _size(value)
+    size = _size(value, f"write {AREA_SIZES}")
     if not MIN_PAGES <= size // PAGE_SIZE <= MAX_PAGES:
         raise UsageError(f"{show(value)} is no size of an area", f"write {AREA_SIZES}")
     return size

@@ -138,7 +138,7 @@ def test_zram_by_the_command(tmp_path: Path, compressor: str) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("design", ["classic", "zram"])
+@pytest.mark.parametrize("design", ["zswap", "zram"])
 @pytest.mark.parametrize("delay", [0, 0.3, 0.7, 1.2])
 def test_interrupt_undoes_everything(tmp_path: Path, design: str, delay: float) -> None:
     with alone():  # when the other tests' kernel is as they found it
@@ -150,7 +150,7 @@ def test_interrupt_undoes_everything(tmp_path: Path, design: str, delay: float) 
     corpus = tmp_path / "corpus"
     corpus.write_bytes(random.Random(5).randbytes(200 << 20))
     call = [*CALL, "--design", design, "--pages", "corpus"]
-    if design == "classic":
+    if design == "zswap":
         call += ["--scratch", str(tmp_path)]
     with subprocess.Popen(
         call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -166,6 +166,23 @@ def test_interrupt_undoes_everything(tmp_path: Path, design: str, delay: float) 
     assert os.listdir(tmp_path) == ["corpus"]
 
 
+@needs_root
+def test_others_cannot_hold_the_lock_of_the_running_kernel() -> None:
+    with alone():
+        done = subprocess.run(
+            ["flock", "--nonblock", undo.LOCK, "true"],
+            user=65534,
+            env={**os.environ, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "Permission denied" in done.stderr
+    place = os.stat(os.path.dirname(undo.LOCK))
+    assert (place.st_uid, place.st_mode & 0o022) == (0, 0), "nobody else can put a file there"
+
+
 def test_refusals_are_plain_words(run: Run) -> None:
     for args, said in (
         (("--kernel", "6.12"), "--kernel"),
@@ -173,7 +190,7 @@ def test_refusals_are_plain_words(run: Run) -> None:
         (("--design", "ghost"), "ghost"),
         (("--mem-limit", "1M"), "--mem-limit"),
         (("--verify",), "--verify"),
-        (("area",), "area"),
+        (("area",), "the running kernel is as it is"),
         (("--scratch", "missing"), "missing"),
         (("--scratch", "/tmp", "--design", "zram"), "--scratch"),
         (("--jobs", "2"), "--jobs"),

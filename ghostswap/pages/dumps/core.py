@@ -73,14 +73,10 @@ class CoreSource(RunSource):
             runs = _of_machine(core, account)
         else:
             runs = _OfProcess(medium, core, account).runs()
-        super().__init__(name, medium, runs, account, _expected(medium, core))
-
-
-def _expected(medium: Medium, core: Core) -> int:
-    pages = sum(map(pages_in, map(_FILESZ, core.loads)))
-    if isinstance(medium, FileMedium):
-        pages = min(pages, pages_in(medium.allocated))
-    return pages
+        pages = sum(map(pages_in, map(_FILESZ, core.loads)))
+        if not is_machine and isinstance(medium, FileMedium):  # where holes are none
+            pages = min(pages, pages_in(medium.allocated))
+        super().__init__(name, medium, runs, account, pages)
 
 
 def _once(core: Core, account: Account) -> Iterator[Segment]:

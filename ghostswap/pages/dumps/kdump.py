@@ -119,7 +119,11 @@ class KdumpSource:
         size = row(table).size
         due = self._blocks_due
         while due:
-            data = read(self._medium, self._descriptors, min(due, _DESCRIPTORS) * size)
+            try:
+                data = read(self._medium, self._descriptors, min(due, _DESCRIPTORS) * size)
+            except TargetError as error:
+                self._leave(Why.UNREADABLE, due, error.reason)
+                return
             self._descriptors += len(data)
             for offset, length, flags, _ in rows(table, data):
                 due -= 1

@@ -50,9 +50,9 @@ class SharedFiles:
     def add(self, pid: int, maps: str) -> None:
         """Add those in *maps*, the text of /proc/PID/maps."""
         for first, last, device, inode, path in self._pattern(pid).findall(maps):
-            # Inodes of System V are its numbers, of which each namespace has its own.
+            # Names differ with who looks. System V numbers its inodes itself, in each namespace.
             space = _namespace(pid, "ipc") if path.startswith("/SYSV") else ""
-            ways = self._ways.setdefault((device, inode, path, space), [])
+            ways = self._ways.setdefault((device, inode, space), [])
             if len(ways) < _WAYS:
                 place = f"{int(first, 16):x}-{int(last, 16):x}"
                 ways.append(f"/proc/{pid}/map_files/{place}")

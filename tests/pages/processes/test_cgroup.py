@@ -24,7 +24,8 @@ from ghostswap.pages.source import Why
 ReadAll = Callable[..., list[bytes]]
 
 pytestmark = needs_root
-ID = "deadbeef" * 8
+#: Of this process, for other workers have such groups at the same time.
+ID = f"{os.getpid():08x}" * 8
 
 
 def hierarchies() -> list[Path]:

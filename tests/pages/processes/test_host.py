@@ -201,6 +201,27 @@ def test_a_file_in_a_tmpfs_of_another_mount_namespace_is_shared_memory(
         child.communicate()
 
 
+def test_a_file_in_tmpfs_is_one_whatever_it_is_called(spawn: Spawn, read_all: ReadAll) -> None:
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("no /dev/shm here")
+    code = """if True:
+        import os
+        file = os.open({0!r}, os.O_RDWR)
+        m = mmap.mmap(file, 0)
+        if {1}:
+            os.unlink({0!r})
+    """
+    names = [f"/dev/shm/ghostswap-test-{os.getpid()}-{number}" for number in range(2)]
+    Path(names[0]).write_bytes(b"".join((b"tmpfs%08d" % n).ljust(4096, b".") for n in range(20)))
+    os.link(names[0], names[1])
+    try:
+        pids = [spawn(code.format(name, name == names[1])).pid for name in names]
+        with once(*pids) as source:
+            assert ghosts(read_all(source), b"tmpfs") == [*range(20)]
+    finally:
+        os.unlink(names[0])
+
+
 @contextmanager
 def swap_of(folder: Path) -> Iterator[None]:
     """A small swap area in use."""
@@ -380,6 +401,22 @@ def test_processes_that_end_are_counted_and_the_others_read(
         assert ghosts(read_all(source)) == [*range(100)]
         (left,) = source.account.left
     assert (left.why, left.what) == (Why.ENDED, "1 process")
+    assert left.pages >= 100
+
+
+def test_a_process_that_ends_while_it_is_read_is_counted(spawn: Spawn, read_all: ReadAll) -> None:
+    child = spawn("m = anonymous(30000); fill(m, range(30000))")
+    other = spawn("m = anonymous(100); fill(m, range(100), b'other')")
+    with once(child.pid, other.pid) as source:
+        buffer = memoryview(bytearray(256 * PAGE_SIZE))
+        assert source.readinto(buffer) == len(buffer)
+        child.kill()
+        child.wait()
+        pages = read_all(source)
+        (ended,) = source.account.left
+        assert ghosts(pages, b"other") == [*range(100)]
+        assert ended.why is Why.ENDED
+        assert ended.pages == source.pages - source.account.read > 20000
 
 
 def test_others_than_root_are_told_what_it_takes(as_nobody: Callable[..., Any]) -> None:
