@@ -327,9 +327,7 @@ end
 
 # Processes, with their names.
 function __ghostswap_processes
-    for dir in /proc/[0-9]*
-        printf 'pid:%s\\t%s\\n' (string replace /proc/ '' $dir) (cat $dir/comm 2>/dev/null)
-    end
+    string replace -rf '^/proc/(\\d+)/comm:(.*)' 'pid:$1'\\t'$2' -- (grep -s . /proc/*/comm)
 end
 
 # Words behind KEY=, else the keys.
