@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from ghostswap import __version__
+from ghostswap.cli.terminal.degrade import degrade_output
 from ghostswap.cli.terminal.help import Formatter
 from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
@@ -96,6 +97,7 @@ def run(args: Sequence[str]) -> int:
 
     :return: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
     """
+    degrade_output()
     try:
         status = cli.main(list(args), prog_name="ghostswap", standalone_mode=False)
         sys.stdout.flush()
