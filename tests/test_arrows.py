@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, str] = {
     "cli/terminal": "area/target",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "claims": "study designs codecs mm/swap kernels pages",
-    "live": "study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages pages/source area/make"
+    "live": "study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages pages/processes"
+    " pages/source area/make"
     " area/judge area/header area/target",
     "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
     " pages pages/source area/header area/target",

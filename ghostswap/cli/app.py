@@ -26,6 +26,7 @@ COMMANDS = {
     "validate": "Say which kernels would take a swap area, and why not.",
     "simulate": "Store memory once, in zswap, zram or another design.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
+    "capture": "Watch which memory a process touches, over time.",
     "compare": "Set designs side by side, for one memory and one workload.",
     "measure": "Ask the running kernel, and set the model beside it (root).",
     "verify": "Bring every page back and compare it.",
