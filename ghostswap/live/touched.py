@@ -254,7 +254,7 @@ class Watch:
         """Forget a process that has ended, but for its pages."""
         process = self._processes.pop(pid)
         process.memory.close()
-        self._all[pid] = _union(self._all.get(pid, []) + process.seen)
+        self._all[pid] = union(self._all.get(pid, []) + process.seen)
         self.ended += 1
 
     def _look_at(self, pid: int, process: _Process, look: _Look) -> None:
@@ -266,7 +266,7 @@ class Watch:
             look.touched += min(mapping.referenced, mapping.anonymous)
             if self._marks and mapping.anonymous:
                 present, some = written(process.memory.pagemap, mapping.start, mapping.end)
-                process.seen = _union(process.seen + present)
+                process.seen = union(process.seen + present)
                 dirty += some
         if not mappings and process.memory.has_ended:
             raise TargetError(process.memory.name, "has ended", errno=min(GONE))
@@ -275,7 +275,7 @@ class Watch:
 
     def _captured(self, interval: float) -> Captured:
         seen = self._all | {pid: process.seen for pid, process in self._processes.items()}
-        numbers = _Numbers(seen)
+        numbers = Numbers(seen)
         return Captured(
             target=self._target,
             by="ghostswap",
@@ -316,7 +316,7 @@ def save(path: str) -> Iterator[Callable[[bytes], None]]:
         yield lambda data: newfile.create(directory, path, Patch(0, data), what="the capture")
 
 
-def _union(runs: list[Run]) -> list[Run]:
+def union(runs: list[Run]) -> list[Run]:
     """The same addresses, in order, as few runs as can be."""
     found: list[Run] = []
     for start, end in sorted(runs):
@@ -331,8 +331,12 @@ def _pages(runs: dict[int, list[Run]]) -> int:
     return sum(end - start for some in runs.values() for start, end in some) // PAGE_SIZE
 
 
-class _Numbers:
-    """Numbers for all pages of some processes, by process and address, from 0."""
+class Numbers:
+    """Numbers for all pages of some processes, by process and address, from 0.
+
+    :param seen: of each process, runs of its pages as :func:`union` gives them.
+    :ivar pages: that are numbered.
+    """
 
     def __init__(self, seen: dict[int, list[Run]]) -> None:
         runs = [(pid, start, end) for pid in sorted(seen) for start, end in seen[pid]]
@@ -345,7 +349,7 @@ class _Numbers:
         """The numbers of pages that were all seen."""
         found = []
         for pid in sorted(written):
-            for start, end in _union(written[pid]):
+            for start, end in union(written[pid]):
                 at = bisect_right(self._starts, (pid, start)) - 1
                 first = self._firsts[at] + (start - self._starts[at][1]) // PAGE_SIZE
                 found.append((first, (end - start) // PAGE_SIZE))

@@ -232,8 +232,7 @@ class CaptureTrace:
             )
         if choices.rule is not None:
             raise UsageError(
-                f"{path} has pages that were written",
-                "leave out what else says which touches write",
+                f"all touches of {path} write", "leave out what else says which touches do"
             )
         self._pages = captured.pages
         self._runs = [interval.written or () for interval in captured.intervals]

@@ -76,9 +76,9 @@ class _Target(click.ParamType):  # type: ignore[type-arg]
 @json_option
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> int:
-    """Watch which memory is touched: this clears the referenced bits of the process's pages.
+    """Watch which memory is touched: clears the process's referenced bits.
 
-    The kernel's reclaim takes such pages for cold until they are touched again. TARGET is pid:N or
+    The kernel's reclaim takes its pages for cold until they are touched again. TARGET is pid:N or
     cgroup:NAME; or the FILE of a capture, or of damo's, which is shown. What the kernel can tell is
     tried out first, and said.
     """

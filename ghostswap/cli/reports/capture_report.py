@@ -73,8 +73,9 @@ class CaptureReport:
         self, intervals: Sequence[Interval], size: Callable[[int], str], *, verbose: bool
     ) -> None:
         step = 1 if verbose else -(-len(intervals) // _ROWS)
-        columns = ["seconds", "in memory", "touched", "share", "written"]
-        rows = [
+        there = "monitored" if self.captured.by == "damo" else "in memory"
+        columns = ["seconds", there, "touched", "share", "written"]
+        rows: list[tuple[str, ...]] = [
             (
                 f"{one.seconds:.1f}",
                 size(one.resident_pages * PAGE_SIZE),
@@ -85,7 +86,7 @@ class CaptureReport:
             for one in intervals[step - 1 :: step]
         ]
         if not any(row[-1] for row in rows):
-            columns, rows = columns[:-1], [row[:-1] for row in rows]  # type: ignore[misc]
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
         show.table(columns, rows, right=columns)
 
     def _facts(self) -> list[tuple[str, str]]:
@@ -108,7 +109,8 @@ class CaptureReport:
                 ),
                 ("not shown", f"which were only read, and the order of an interval; {_MISSED}"),
             ]
-        facts += ((way.name, f"{way.words}") for way in self._failing())
+        if self.ways is not None:
+            facts += ((way.name, way.words) for way in self.ways.all if not way.works)
         looks = len(captured.intervals)
         share = captured.look_seconds / captured.seconds if captured.seconds else 0.0
         facts.append(
@@ -116,10 +118,8 @@ class CaptureReport:
                 "overhead",
                 f"looking took {1e3 * captured.look_seconds / looks:.1f} ms each time,"
                 f" {1e3 * captured.longest_look_seconds:.1f} ms at most, {100 * share:.1f} % of the"
-                " time; the process faults and maps no memory meanwhile",
+                " time; meanwhile the process waits where it maps memory, and after it each first"
+                " touch of a page is slower",
             )
         )
         return facts
-
-    def _failing(self) -> list[Any]:
-        return [] if self.ways is None else [way for way in self.ways.all if not way.works]
