@@ -23,7 +23,7 @@ from ghostswap.area.make.overwrite import Patch
 from ghostswap.errors import GhostswapError, TargetError, UsageError
 from ghostswap.live.undo import undoing
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.captured import Captured, Interval, Runs
+from ghostswap.pages.captured import Captured, Interval, Runs, Way
 from ghostswap.pages.processes.cgroup import members
 from ghostswap.pages.processes.memory import GONE, Memory
 from ghostswap.pages.processes.pagemap import Run, written
@@ -33,19 +33,6 @@ _IDLE = "/sys/kernel/mm/page_idle/bitmap"
 _LRU_GEN = "/sys/kernel/debug/lru_gen"
 #: More than any TLB has, of which x86 clears no entry when it clears accessed bits.
 _PROBED = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way to see touches.
-
-    :ivar works: on this kernel, as a try on own pages has shown.
-    :ivar words: what it shows, or why it does not.
-    """
-
-    name: str
-    works: bool
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +138,7 @@ class Watch:
         self.refused: set[int] = set()
         self.ended = 0
         self._target = target
+        self._ways = ways
         self._marks = ways.soft_dirty.works
         self._stack = ExitStack()
         self._processes: dict[int, _Process] = {}
@@ -293,6 +281,7 @@ class Watch:
             ),
             look_seconds=sum(self._took),
             longest_look_seconds=max(self._took),
+            ways=self._ways.all,
         )
 
     def __enter__(self) -> Watch:

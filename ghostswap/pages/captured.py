@@ -21,6 +21,7 @@ from typing import Any
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.touches import CHUNK_TOUCHES, Choices, Touches
+from ghostswap.units import shell_word
 
 SCHEMA = 1
 _LARGEST = 256 << 20  # bytes of JSON
@@ -51,6 +52,19 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A way to see touches.
+
+    :ivar works: on the kernel where it was captured, as a try has shown.
+    :ivar words: what it shows, or why it does not.
+    """
+
+    name: str
+    works: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Captured:
     """Touches over time.
 
@@ -59,6 +73,7 @@ class Captured:
     :ivar interval_seconds: that were asked for; 0 where nobody says.
     :ivar pages: that are numbered, in the order of their addresses; ``None`` where none is.
     :ivar look_seconds: that looking took in all; *longest_look_seconds* at most.
+    :ivar ways: that were tried.
     """
 
     target: str
@@ -68,6 +83,7 @@ class Captured:
     intervals: tuple[Interval, ...]
     look_seconds: float = 0.0
     longest_look_seconds: float = 0.0
+    ways: tuple[Way, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -160,6 +176,9 @@ def _of_ghostswap(found: Mapping[str, Any]) -> Captured:
         intervals,
         _number(found["look_seconds"], float),
         _number(found["longest_look_seconds"], float),
+        tuple(
+            Way(str(way["name"]), way["works"] is True, str(way["words"])) for way in found["ways"]
+        ),
     )
 
 
@@ -227,7 +246,7 @@ class CaptureTrace:
             raise TargetError(
                 path,
                 f"has counts of {what}, and not which pages they were: there is nothing to replay",
-                f"'ghostswap capture {path}' shows it; for a replay give a trace such as"
+                f"'ghostswap capture {shell_word(path)}' shows it; for a replay give a trace such as"
                 " zipf:0.8@100k",
             )
         if choices.rule is not None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostswap.errors import GhostswapError, TargetError, UsageError
-from ghostswap.pages.captured import Captured, Interval, read
+from ghostswap.pages.captured import Captured, Interval, Way, read
 from ghostswap.pages.trace import open_trace
 
 #: Written by damo 3.4.3's own write_json_compressed(): five snapshots of 100 ms each, of regions of
@@ -33,6 +33,7 @@ PAGES = Captured(
     ),
     0.01,
     0.005,
+    (Way("soft-dirty", True, "which pages were written"), Way("idle pages", False, "not there")),
 )
 COUNTS = Captured("pid:7", "ghostswap", 0.5, None, (Interval(0.5, 18, 9),))
 
@@ -113,6 +114,7 @@ BAD: list[dict[str, Any]] = [
     {"intervals": [{"seconds": 1}]},
     {"target": 5},
     {"look_seconds": "long"},
+    {"ways": [1]},
     {"look_seconds": float("nan")},
     {"schema": None},
 ]

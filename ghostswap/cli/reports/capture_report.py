@@ -11,7 +11,6 @@ from typing import Any
 from ghostswap.cli.reports.outcome import percent
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json
-from ghostswap.live.touched import Ways
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.captured import Captured, Interval
 
@@ -25,22 +24,14 @@ _MISSED = (
 
 @dataclass(frozen=True, slots=True)
 class CaptureReport:
-    """A capture.
-
-    :ivar ways: what this kernel has to see touches with; ``None`` where it was captured before.
-    """
+    """A capture."""
 
     captured: Captured
-    ways: Ways | None
 
     def emit_json(self) -> None:
         found: dict[str, Any] = self.captured.to_json()
         for interval in found["intervals"]:
             del interval["written"]  # as long as there are pages; the file has it
-        if self.ways is not None:
-            found["ways"] = [
-                {"name": way.name, "works": way.works, "words": way.words} for way in self.ways.all
-            ]
         emit_json(found)
 
     def print(self, size: Callable[[int], str], *, verbose: bool) -> None:
@@ -109,8 +100,7 @@ class CaptureReport:
                 ),
                 ("not shown", f"which were only read, and the order of an interval; {_MISSED}"),
             ]
-        if self.ways is not None:
-            facts += ((way.name, way.words) for way in self.ways.all if not way.works)
+        facts += ((way.name, way.words) for way in captured.ways if not way.works)
         looks = len(captured.intervals)
         share = captured.look_seconds / captured.seconds if captured.seconds else 0.0
         facts.append(

@@ -29,7 +29,7 @@ def run(context: click.Context) -> int:
     else:
         shown = ("target", "verbose", "raw", "as_json")
         refuse_others(context, "a capture that is there is shown as it is", *shown)
-        report = CaptureReport(captured.read(target), None)
+        report = CaptureReport(captured.read(target))
     if values["as_json"]:
         report.emit_json()
     else:
@@ -42,8 +42,7 @@ def _watch(target: str, interval: float, duration: float, output: str | None) ->
         raise UsageError("--interval is longer than --duration", "give a shorter one")
     with ExitStack() as stack:
         keep = None if output is None else stack.enter_context(save(output))
-        ways = probe()
-        watch = stack.enter_context(Watch(target, ways))
+        watch = stack.enter_context(Watch(target, probe()))
         advance = stack.enter_context(progress_bar("looks", max(round(duration / interval), 1)))
         found, why = watch.run(interval, duration, advance)
         if keep is not None:
@@ -55,4 +54,4 @@ def _watch(target: str, interval: float, duration: float, output: str | None) ->
         note(f"{target} has ended: what was captured in {found.seconds:.1f} s {kept}")
     if watch.refused:
         note(f"{len(watch.refused)} processes were not watched: this user may not read them")
-    return CaptureReport(found, ways)
+    return CaptureReport(found)

@@ -111,7 +111,9 @@ def test_a_known_pattern_is_recovered(run: Run, program: Program, ways: Ways) ->
     assert f"pid:{child.pid}: 3 intervals" in shown.stdout
     assert shown.stdout.startswith("Of ")
     # Of no use to a replay where the kernel does not tell which pages they were.
-    replay = run("replay", "--pages", "synthetic:20000:text", "--touches", "a.trace", "--limit", "9M")
+    replay = run(
+        "replay", "--pages", "synthetic:20000:text", "--touches", "a.trace", "--limit", "9M"
+    )
     if not ways.soft_dirty.works:
         assert (replay.returncode, replay.stdout) == (1, "")
         assert "not which pages they were" in replay.stderr
