@@ -24,6 +24,7 @@ COMMANDS = {
     "label": "Print or change the label and UUID of a swap area.",
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
+    "status": "Show swap on this host as it is now, and what is wrong with it.",
     "simulate": "Store memory once, in zswap, zram or another design.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
     "capture": "Watch which memory a process touches, over time.",

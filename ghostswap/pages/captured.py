@@ -246,8 +246,8 @@ class CaptureTrace:
             raise TargetError(
                 path,
                 f"has counts of {what}, and not which pages they were: there is nothing to replay",
-                f"'ghostswap capture {shell_word(path)}' shows it; for a replay give a trace such as"
-                " zipf:0.8@100k",
+                f"'ghostswap capture {shell_word(path)}' shows it; for a replay give a trace such"
+                " as zipf:0.8@100k",
             )
         if choices.rule is not None:
             raise UsageError(

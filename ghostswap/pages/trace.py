@@ -31,8 +31,8 @@ _SUFFIXES = {
     ".trace": "trace",
 }
 _FILES = (
-    "a file ends in .u32, .csv, .oracleGeneral or .trace, or has u32:, csv:, oracle: or trace: "
-    "before its path; u32:- is standard input"
+    "a file ends in .u32, .csv or .oracleGeneral, or has u32:, csv: or oracle: before its path; "
+    "u32:- is standard input; of 'ghostswap capture' it ends in .trace, or has trace: before"
 )
 
 
