@@ -18,7 +18,7 @@ from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.units import printable
 
-#: name -> what it does. The command is ``command`` in the module of that name beside this one.
+#: name -> what it does. The command is ``command`` in the module of that name in commands/.
 COMMANDS = {
     "mkswap": "Make a swap area: a ghost swapfile, a full file, or in place.",
     "label": "Print or change the label and UUID of a swap area.",
@@ -35,6 +35,9 @@ COMMANDS = {
     "overhead": "Print what swap takes in memory for itself, by design and use.",
     "completion": "Print the completion script of a shell.",
 }
+
+#: Those of them that change what runs; they are in a room of their own.
+_LIVE = ("capture", "measure")
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -61,7 +64,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"ghostswap.cli.commands.{cmd_name}").command
+        room = "live." if cmd_name in _LIVE else ""
+        command = import_module(f"ghostswap.cli.commands.{room}{cmd_name}").command
         assert isinstance(command, click.Command)
         command.short_help = COMMANDS[cmd_name]
         return command

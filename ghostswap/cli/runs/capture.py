@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import click
 
-from ghostswap.cli.reports.capture_report import CaptureReport
+from ghostswap.cli.reports.touches.capture import CaptureReport
 from ghostswap.cli.terminal.args import refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import note
