@@ -25,6 +25,9 @@ def parse_size(text: str) -> int:
     needs a suffix.
 
     :raises UsageError: where *text* is not such a size.
+
+    >>> parse_size("1.5M"), parse_size("10KB"), parse_size("0x10000")
+    (1572864, 10000, 65536)
     """
     match = re.fullmatch(_SIZE, text.strip()) if len(text) <= _LONGEST else None
     if match is None or (match["fraction"] and not match["suffix"]):
@@ -70,12 +73,32 @@ def parse_limit(text: str) -> Limit:
     """Read ``512M``, a size with its unit, or ``1000``, a plain number of page frames.
 
     :raises UsageError: where *text* is neither, or nothing at all.
+
+    >>> parse_limit("512M"), parse_limit("1000")
+    (Bytes(count=536870912), Frames(count=1000))
     """
     are_frames = re.fullmatch("[0-9]{1,18}", text)
     limit = Frames(int(text)) if are_frames else Bytes(parse_size(text))
     if not limit.count:
         raise UsageError("a process needs some memory", "write 512M, or page frames as 1000")
     return limit
+
+
+_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Read a time of more than nothing, in seconds: ``1s``, ``500ms``, ``1.5m``, ``2h``, ``60``.
+
+    :raises UsageError: where *text* is not such a time.
+    """
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)", text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if not seconds:
+        raise UsageError(
+            f'not a time: "{printable(text[:_LONGEST])}"', "write it as 500ms, 1s or 5m"
+        )
+    return seconds
 
 
 def format_size(size: int) -> str:

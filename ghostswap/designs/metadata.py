@@ -18,6 +18,7 @@ from ghostswap import kernels
 from ghostswap.designs import table
 from ghostswap.designs.table import Backend
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Field, Kernel, Per
+from ghostswap.page import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,11 @@ def fields_in(
 
 
 def slot_cost(design: str, backend: Backend, kernel: str, *, entries: bool = False) -> SlotCost:
-    """What a slot of *design* takes whose page lives in *backend*."""
+    """What a slot of *design* takes whose page lives in *backend*, in bytes.
+
+    >>> slot_cost("ghost", "zswap", "6.18").static
+    Fraction(25, 8)
+    """
     static = dynamic = Fraction()
     for field in fields_in(design, backend, kernels.get(kernel), entries=entries):
         if field.is_static:
@@ -124,6 +129,8 @@ def of(
     for field in fields:
         if field.published or entries:
             cost = field.bytes * (whole if field.in_clusters else counts)[field.per]
+            if field.chunk and clusters is not None:
+                cost = -(-clusters // field.chunk) * PAGE_SIZE
             if field.is_static:
                 static += cost
             else:
@@ -137,6 +144,9 @@ def break_even(
     """Which part of the slots is used where two designs take the same; ``None`` if never.
 
     Where they start equal, or are equal throughout, no use parts them.
+
+    >>> break_even("ghost", "vswap", "zswap", "6.18")
+    Fraction(5, 13)
     """
     first = slot_cost(one, backend, kernel, entries=entries)
     second = slot_cost(other, backend, kernel, entries=entries)

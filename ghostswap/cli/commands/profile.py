@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from ghostswap import codecs, kernels
+from ghostswap.cli.options.keys import Value
 from ghostswap.cli.options.sampling import sample_option
 from ghostswap.cli.terminal.args import Command, Option
-from ghostswap.cli.terminal.options import Words, jobs_option, json_option
+from ghostswap.cli.terminal.options import jobs_option, json_option
+from ghostswap.scenario.keys import KEYS
 
 
 @click.command(
@@ -35,7 +37,7 @@ from ghostswap.cli.terminal.options import Words, jobs_option, json_option
     "--pages",
     cls=Option,
     section="Source",
-    type=Words("mine", "host", "pid:", "cgroup:", "-", paths=True),
+    type=Value(KEYS["group.NAME.source"].kind),
     multiple=True,
     metavar="SOURCE",
     show_default="mine",
