@@ -57,7 +57,7 @@ function __ghostswap_behind
         case source
             printf '%s\n' $begun{mine,host,pid:,cgroup:,swap:,synthetic:,-}
         case touches
-            printf '%s\n' $begun{zipf:,uniform,scan,loop:,hot:,u32:,csv:,oracle:}
+            printf '%s\n' $begun{zipf:,uniform,scan,loop:,hot:,u32:,csv:,oracle:,trace:}
         case write_ratio
             printf '%s\n' $begun{odd}
         case zswap_writeback
@@ -71,6 +71,7 @@ complete -c ghostswap -n __fish_use_subcommand -f -a validate -d 'Say which kern
 complete -c ghostswap -n __fish_use_subcommand -f -a status -d 'Show swap on this host as it is now, and what is wrong with it.'
 complete -c ghostswap -n __fish_use_subcommand -f -a simulate -d 'Store memory once, in zswap, zram or another design.'
 complete -c ghostswap -n __fish_use_subcommand -f -a replay -d 'Touch memory under a limit, so that pages go and come back.'
+complete -c ghostswap -n __fish_use_subcommand -f -a capture -d 'Watch which memory a process touches, over time.'
 complete -c ghostswap -n __fish_use_subcommand -f -a compare -d 'Set designs side by side, for one memory and one workload.'
 complete -c ghostswap -n __fish_use_subcommand -f -a measure -d 'Ask the running kernel, and set the model beside it (root).'
 complete -c ghostswap -n __fish_use_subcommand -f -a verify -d 'Bring every page back and compare it.'
@@ -147,7 +148,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l recompress -x
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l writeback -x -a 'huge idle huge_idle' -d 'What zram writes to its backing device in the end, when all pages are idle. One of: huge, idle, huge_idle.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l writeback-limit -x -d 'Most pages that this may be.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
+complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle: trace:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l limit -x -d 'memory.max of the process: a size with its unit (512M), of which the kernel takes its part; or a plain number of page frames.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l write-ratio -x -a 'odd' -d 'Share of touches that write; or odd: those of odd pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l changed-ratio -x -d 'Share of written pages that compress otherwise than before.'
@@ -177,7 +178,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l accept-threshol
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l zpool -x -a 'zsmalloc zbud z3fold' -d 'zswap\'s allocator, where the kernel has several. One of: zsmalloc, zbud, z3fold.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l mem-limit -x -d 'zram\'s mem_limit; 0 for none.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
-complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
+complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle: trace:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l limit -x -d 'memory.max of the process: a size with its unit (512M), of which the kernel takes its part; or a plain number of page frames.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l write-ratio -x -a 'odd' -d 'Share of touches that write; or odd: those of odd pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l changed-ratio -x -d 'Share of written pages that compress otherwise than before.'
@@ -192,6 +193,14 @@ complete -c ghostswap -n '__fish_seen_subcommand_from replay' -s v -l verbose -d
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l bytes -d 'Print sizes in bytes, not in KiB.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -s h -l help -d 'Show this message and exit.'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -f -a 'pid: cgroup:'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -l interval -x -d 'From one look to the next, such as 500ms.'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -l duration -x -d 'How long to watch, such as 60s or 5m; Ctrl-C ends it early.'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -s o -l output -x -a '(__fish_complete_directories)' -d 'Write the capture to a new FILE, whole or not at all.'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -s v -l verbose -d 'Print all counters, histograms and whatever else there is.'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -l bytes -d 'Print sizes in bytes, not in KiB.'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -l json -d 'Print the result as JSON, in place of the text.'
+complete -c ghostswap -n '__fish_seen_subcommand_from capture' -s h -l help -d 'Show this message and exit.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l ram -x -d 'Memory of the machine.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l kernel -x -a '(__ghostswap_joined 6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3)' -d 'Linux whose rules are followed. One of: 6.1, 6.6, 6.12, 6.17, 6.18, 6.19, 7.0, 7.1, 7.2, 7.3. Several, joined by commas, side by side.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l compressor -x -a 'lz4 lz4hc lzo lzo-rle zstd deflate' -d 'Of zswap or zram, by the kernel\'s name. One of: lz4, lz4hc, lzo, lzo-rle, zstd, deflate.'
@@ -211,7 +220,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l recompress -x 
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l writeback -x -a 'huge idle huge_idle' -d 'What zram writes to its backing device in the end, when all pages are idle. One of: huge, idle, huge_idle.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l writeback-limit -x -d 'Most pages that this may be.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
+complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle: trace:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l limit -x -d 'memory.max of the process: a size with its unit (512M), of which the kernel takes its part; or a plain number of page frames.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l write-ratio -x -a 'odd' -d 'Share of touches that write; or odd: those of odd pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l changed-ratio -x -d 'Share of written pages that compress otherwise than before.'
