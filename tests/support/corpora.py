@@ -24,8 +24,19 @@ def ladder() -> bytes:
     return b"".join(rng.randbytes(2 * i).ljust(4096, b"\0") for i in range(2048))
 
 
+@functools.cache
+def mixed() -> bytes:
+    """1,024 pages by turns: zeros, one word over and over, text, and what does not compress."""
+    rng = random.Random("mixed")
+    words = (rng.randbytes(8) * 512 for _ in range(256))
+    return b"".join(
+        bytes(4096) + word + text()[4096 * number :][:4096] + rng.randbytes(4096)
+        for number, word in enumerate(words)
+    )
+
+
 #: By the name that recorded rows give in their key ``corpus``.
-CORPORA = {"text": text, "ladder": ladder}
+CORPORA = {"text": text, "ladder": ladder, "mixed": mixed}
 
 
 def patchwork(pieces: Iterable[tuple[str, int, int]]) -> bytes:
