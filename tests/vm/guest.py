@@ -22,7 +22,8 @@ MEMORY, FILES, SWAP = 256, 256, 96
 #: Seconds that a boot may take.
 PATIENCE = 1800
 
-#: Before the script: everything mounted, and what makes a kernel repeat itself.
+#: Before the script: everything mounted, and what makes a kernel repeat itself. zswap is set up,
+#: for before that it takes any name for a compressor.
 _INIT = """\
 #!/bin/busybox sh
 /bin/busybox mkdir -p /sbin /usr/bin
@@ -41,6 +42,7 @@ echo "+memory" > /cgroup/cgroup.subtree_control
 echo 0 > /proc/sys/vm/page-cluster
 echo never > /sys/kernel/mm/transparent_hugepage/enabled
 echo 0 > /sys/kernel/mm/lru_gen/enabled
+echo Y > /sys/module/zswap/parameters/enabled
 echo "@release $(uname -r)"
 echo "@memtotal $(awk '/MemTotal/ {{print $2}}' /proc/meminfo)"
 swap=/dev/{swap}
