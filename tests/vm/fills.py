@@ -58,9 +58,10 @@ class Fill:
         knob = "" if self.writeback else "echo 0 > /cgroup/fill/memory.zswap.writeback\n"
         return f"""\
 echo "@job zswap-{self.name}"
-[ ! -e {_ZSWAP}/zpool ] || echo {self.zpool} > {_ZSWAP}/zpool
 echo {self.percent} > {_ZSWAP}/max_pool_percent
-if echo {self.comp} > {_ZSWAP}/compressor && echo Y > {_ZSWAP}/enabled; then
+echo Y > {_ZSWAP}/enabled
+if {{ [ ! -e {_ZSWAP}/zpool ] || echo {self.zpool} > {_ZSWAP}/zpool; }} &&
+	echo {self.comp} > {_ZSWAP}/compressor; then
 mkdir /cgroup/fill
 {knob}mkswap $swap > /dev/null && swapon $swap
 helper fill /mnt/{self.corpus} /cgroup/fill {int(each)}
