@@ -15,6 +15,7 @@ from ghostswap.codecs.measure import Measure, measure
 from ghostswap.designs import table
 from ghostswap.designs.table import Design
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
@@ -131,16 +132,7 @@ def measure_hosts(
     by = (*(of.of for of in wanted), *seconds)
     number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
     all_of_them = _Several(tuple(number))
-    sources: dict[str, Source] = {}
-    found: dict[str, list[array[int]]] = {}
-    for group in host.working:
-        spec = group.source or ""
-        if spec in sources:
-            continue
-        with at(group, "source"), open_source(spec) as source:
-            found[spec] = all_of_them.measure_all(source, jobs, progress)
-            sources[spec] = source
-            check_pages(source, len(found[spec][0]))
+    sources, found = _read(host, all_of_them, jobs, progress, at)
     specs = [group.source or "" for group in host.working]
 
     def by_group(codec: Codec) -> list[array[int]]:
@@ -153,6 +145,30 @@ def measure_hosts(
         again = [array("H", chain.from_iterable(by_group(codec))) for codec in others]
         measured.append(Measured(sources, zswap, zram, next(filter(None, errors), ""), again))
     return measured
+
+
+def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Measured:
+    """The same, but only counted: what every page measures as is left at 0."""
+    sources, found = _read(host, _Several((_Uncompressed(),), "reading"), 1, progress, at)
+    pages = [found[group.source or ""][0] for group in host.working]
+    return Measured(sources, pages, pages, "")
+
+
+def _read(
+    host: Host, codecs: _Several, jobs: int | None, progress: Progress, at: At
+) -> tuple[dict[str, Source], dict[str, list[array[int]]]]:
+    """The sources of all groups, closed again, and what their pages measure as by each codec."""
+    sources: dict[str, Source] = {}
+    found: dict[str, list[array[int]]] = {}
+    for group in host.working:
+        spec = group.source or ""
+        if spec in sources:
+            continue
+        with at(group, "source"), open_source(spec) as source:
+            found[spec] = codecs.measure_all(source, jobs, progress)
+            sources[spec] = source
+            check_pages(source, len(found[spec][0]))
+    return sources, found
 
 
 def check_pages(source: Source, pages: int) -> None:
@@ -176,11 +192,22 @@ def check_pages(source: Source, pages: int) -> None:
     )
 
 
+class _Uncompressed:
+    """Stands for a codec where pages need but be counted."""
+
+    def measure(self, buffer: memoryview) -> array[int]:
+        return array("H", bytes(len(buffer) // PAGE_SIZE * 2))
+
+
 @dataclass(frozen=True, slots=True)
 class _Several:
-    """Several codecs, side by side over the same pages."""
+    """Several codecs, side by side over the same pages.
+
+    :ivar doing: what a progress bar says.
+    """
 
     of: tuple[Measure, ...]
+    doing: str = "compressing"
 
     def measure(self, buffer: memoryview) -> array[int]:
         """All pages by the first, then all by the second."""
@@ -194,7 +221,7 @@ class _Several:
         parts = [array("H") for _ in self.of]
         with (
             closing(measure(source, self, jobs)) as chunks,
-            progress("compressing", source.pages) as advance,
+            progress(self.doing, source.pages) as advance,
         ):
             for chunk in chunks:
                 pages = len(chunk) // len(parts)

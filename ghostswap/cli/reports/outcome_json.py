@@ -16,7 +16,7 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import IN_SWAP, MISSING, Source
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
-from ghostswap.study.outcome import Outcome
+from ghostswap.study.outcome import Outcome, Recompression
 
 SCHEMA = 1
 _BIN = 256
@@ -40,7 +40,7 @@ def result_json(result: Result, *, with_proc: bool = False) -> dict[str, Any]:
     if result.classes is not None:
         found["classes"] = result.classes.rows()
     if outcome.recompression is not None:
-        found["recompression"] = asdict(outcome.recompression)
+        found["recompression"] = recompression_json(outcome.recompression)
     if outcome.folios is not None:
         found["folios"] = asdict(outcome.folios)
     if result.verified is not None:
@@ -55,23 +55,30 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
 
     :param why: reasons why the kernel would not show the same numbers.
     """
+    return {
+        "schema": SCHEMA,
+        "kernel": host.kernel,
+        "compressor": host.compressor,
+        **lengths_json(measured.error),
+        **sources_json(host, measured),
+        "reclaim": host.policy,
+        "reclaim_from": host.policy_from,
+        "cgroup": host.cgroup_version,
+        "exact": not (why or measured.error),
+        "why": list(why),
+    }
+
+
+def sources_json(host: Host, measured: Measured) -> dict[str, Any]:
+    """Where the memory of *host* came from, all together and one by one."""
     sources = [
         source_json(source, len(measured.of_source(host, spec)))
         for spec, source in measured.sources.items()
     ]
     sums = {key: sum(source[key] for source in sources) for key in _SOURCE_COUNTS}
     return {
-        "schema": SCHEMA,
-        "kernel": host.kernel,
-        "compressor": host.compressor,
-        **lengths_json(measured.error),
         "source": {"name": ", ".join(source["name"] for source in sources), **sums},
         "sources": sources,
-        "reclaim": host.policy,
-        "reclaim_from": host.policy_from,
-        "cgroup": host.cgroup_version,
-        "exact": not (why or measured.error),
-        "why": list(why),
     }
 
 
@@ -148,6 +155,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "swapoff": asdict(transfer.swapoff(design, outcome.held)),
         "timeline": [asdict(sample) for sample in outcome.timeline],
     }
+
+
+def recompression_json(done: Recompression) -> dict[str, Any]:
+    """What zram's second compressors did."""
+    tried = done.compressed.items()
+    compressed = [{"compressor": name, "pages": pages} for name, pages in tried]
+    return {**asdict(done), "compressed": compressed}
 
 
 def histogram(lengths: Mapping[int, int]) -> list[dict[str, int]]:

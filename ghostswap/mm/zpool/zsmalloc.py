@@ -152,6 +152,15 @@ class Pool:
 
     :param chain_size: and the others as for :func:`~ghostswap.mm.zpool.size_class.size_classes`.
     :ivar pages: pages that the pool holds, ``zs_get_total_pages()``.
+
+    >>> pool = Pool()
+    >>> handles = [pool.malloc(1500) for _ in range(9)]
+    >>> pool.pages
+    6
+    >>> for handle in handles[:8]:
+    ...     pool.free(handle)
+    >>> pool.pages
+    3
     """
 
     def __init__(
