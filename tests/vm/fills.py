@@ -136,13 +136,11 @@ def compare(kernel: str, said: dict[str, Answers], memtotal: int) -> Iterator[An
     for asked, jobs in (("zswap fill", fills(kernel)), ("zswap limit", limits(kernel))):
         for fill in jobs:
             job = said.get(f"zswap-{fill.name}", Answers())
-            pages = measured(kernel, "zswap", fill.comp, fill.corpus)
-            if pages is not None and "after" in job:
+            if "after" in job and (pages := measured(kernel, "zswap", fill.comp, fill.corpus)):
                 yield from _zswap(kernel, asked, fill, pages, job, memtotal)
     for comp, corpus in product(codecs.names(), CORPORA):
         job = said.get(f"zram-{corpus}-{comp}", Answers())
-        pages = measured(kernel, "zram", comp, corpus)
-        if pages is not None and "mm_stat" in job:
+        if "mm_stat" in job and (pages := measured(kernel, "zram", comp, corpus)):
             yield from _zram(kernel, f"{corpus}-{comp}", pages, job)
 
 
@@ -189,8 +187,7 @@ def _zram(kernel: str, name: str, pages: tuple[array[int], bool], job: Answers) 
     expected = stored.outcome().zram
     yield from counters(kernel, _asked("zram fill", exact), name, expected, found, exact=exact)
     view = for_zram(kernels.get(kernel), lengths, zeromap=False)
+    asked = _asked("zram length", exact)
     for number, (ours, theirs) in enumerate(zip(view, job.numbers("lens"), strict=True)):
         length = 0 if ours == SAME else ours
-        yield Answer(
-            kernel, _asked("zram length", exact), f"{name} {number}", length, theirs, exact
-        )
+        yield Answer(kernel, asked, f"{name} {number}", length, theirs, exact)
