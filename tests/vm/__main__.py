@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,39 +25,35 @@ def main(args: Sequence[str] | None = None) -> int:
     """0: as predicted, or skipped; 1: something was not as predicted, or a guest did not finish."""
     options = _parser().parse_args(args)
     answers: list[Answer] = []
-    broken = False
+    is_whole = True
     for kernel in options.kernels or images.SOURCES:
         try:
             tools("qemu-system-x86_64", "gcc", "mke2fs")
-            image, busybox = images.get(kernel), images.busybox()
-            started = time.monotonic()
-            output = _asked(image, busybox, options.only, each=options.record)
+            said = _asked(images.get(kernel), options)
         except Unavailable as reason:
-            print(f"{kernel}: skipped: {reason}", file=sys.stderr)
+            _note(f"{kernel}: skipped: {reason}")
             continue
-        except subprocess.TimeoutExpired:
-            print(f"{kernel}: the guest did not come to its end", file=sys.stderr)
-            broken = True
-            continue
-        seconds = time.monotonic() - started
-        if options.keep is not None:
-            (options.keep / f"{kernel}.txt").write_text(output)
-        said = parse(output)
-        release = " ".join(said[""].words.get("release", [["no release"]])[0])
-        print(f"{kernel}: {release}, {seconds:.0f} s in the guest", file=sys.stderr)
         for job, what in said.items():
             for words in what.words.get("failed", []):
-                print(f"{kernel}: {job}: {' '.join(words)}", file=sys.stderr)
+                _note(f"{kernel}: {job}: {' '.join(words)}")
         if "done" not in said:
-            print(f"{kernel}: the guest did not come to its end", file=sys.stderr)
-            broken = True
-        answers += _compared(kernel, image, said, record_them=options.record)
+            last = [*said][-1]
+            _note(f"{kernel}: the guest did not come to its end, but to {last or 'no question'}")
+            is_whole = False
+            if last:
+                del said[last]
+        if "memtotal" in said[""]:
+            answers += _compared(images.get(kernel), said, record_them=options.record)
     wrong = [answer for answer in answers if not answer.near]
     for answer in wrong[: options.show]:
-        print(answer, file=sys.stderr)
+        _note(str(answer))
     if answers:
         print(table.text(answers), end="")
-    return 1 if broken or wrong else 0
+    return 0 if is_whole and not wrong else 1
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,27 +73,36 @@ def _kernel(name: str) -> str:
     return name
 
 
-def _asked(image: Image, busybox: bytes, only: Sequence[str] | None, *, each: bool) -> str:
-    wanted = only or SUBJECTS
-    script, files = "", {}
+def _asked(image: Image, options: argparse.Namespace) -> dict[str, Answers]:
+    """What *image* said, as far as it came.
+
+    :raises Unavailable: where it cannot be booted.
+    """
+    wanted, script, files = options.only or SUBJECTS, "", {}
     if "swapon" in wanted:
         script += areas.script()
         files["cases"] = areas.packed(areas.cases(has_loop=image.has_loop))
     if "fills" in wanted:
-        script += fills.script(image.kernel, each=each)
+        script += fills.script(image.kernel, each=options.record)
         files |= {name: corpus() for name, corpus in CORPORA.items()}
     if "replays" in wanted:
         script += replays.script(image.kernel)
         files |= replays.files()
+    busybox, started = images.busybox(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ghostswap-vmtest-") as directory:
-        return boot(image, busybox, script, files, Path(directory))
+        output = boot(image, busybox, script, files, Path(directory))
+    seconds = time.monotonic() - started
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+        (options.keep / f"{image.kernel}.txt").write_text(output)
+    said = parse(output)
+    release = said[""].words.get("release", [["no answer"]])[0]
+    _note(f"{image.kernel}: {' '.join(release)}, {seconds:.0f} s in the guest")
+    return said
 
 
-def _compared(
-    kernel: str, image: Image, said: dict[str, Answers], *, record_them: bool
-) -> list[Answer]:
-    if "memtotal" not in said[""]:
-        return []
+def _compared(image: Image, said: dict[str, Answers], *, record_them: bool) -> list[Answer]:
+    kernel = image.kernel
     memtotal = said[""].number("memtotal") * 1024
     rows = []
     if "swapon" in said:
@@ -110,7 +114,7 @@ def _compared(
             "limit.json.xz": record.limit_rows(kernel, said, memtotal),
         }
         for name, new in recorded.items():
-            print(f"{kernel}: {record.add(CASES / name, new)} rows to {name}", file=sys.stderr)
+            _note(f"{kernel}: {record.add(CASES / name, new)} rows to {name}")
     return [
         *areas.compare(kernel, rows, memtotal),
         *fills.compare(kernel, said, memtotal),
@@ -119,4 +123,7 @@ def _compared(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
