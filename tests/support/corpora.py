@@ -26,13 +26,10 @@ def ladder() -> bytes:
 
 @functools.cache
 def mixed() -> bytes:
-    """1,024 pages by turns: zeros, one word over and over, text, and what does not compress."""
+    """256 pages of zeros, 256 of one word each, 256 of text, and 256 that do not compress."""
     rng = random.Random("mixed")
-    words = (rng.randbytes(8) * 512 for _ in range(256))
-    return b"".join(
-        bytes(4096) + word + text()[4096 * number :][:4096] + rng.randbytes(4096)
-        for number, word in enumerate(words)
-    )
+    words = b"".join(rng.randbytes(8) * 512 for _ in range(256))
+    return bytes(256 * 4096) + words + text()[: 256 * 4096] + rng.randbytes(256 * 4096)
 
 
 #: By the name that recorded rows give in their key ``corpus``.
