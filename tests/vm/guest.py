@@ -24,7 +24,7 @@ MEMORY, FILES, SWAP = 256, 256, 96
 PATIENCE = 1800
 
 #: Before the script: everything mounted, and what makes a kernel repeat itself. zswap is set up,
-#: for before that it takes any name for a compressor.
+#: for before that it takes any name for a compressor. NVMe drives come late, and in any order.
 _INIT = """\
 #!/bin/busybox sh
 /bin/busybox mkdir -p /sbin /usr/bin
@@ -38,7 +38,12 @@ mount -t cgroup2 cgroup /cgroup
 mount -t tmpfs tmp /tmp
 for module in {modules}; do insmod /modules/$module; done
 rm -rf /modules
-mount -t ext4 /dev/{files} /mnt
+files=/dev/{disks[0]} swap=/dev/{disks[1]}
+until [ -b $files ] && [ -b $swap ]; do sleep 0.1; done
+if ! mount -t ext4 $files /mnt; then
+	mount -t ext4 $swap /mnt
+	swap=$files
+fi
 echo "+memory" > /cgroup/cgroup.subtree_control
 echo 0 > /proc/sys/vm/page-cluster
 echo never > /sys/kernel/mm/transparent_hugepage/enabled
@@ -46,7 +51,6 @@ echo 0 > /sys/kernel/mm/lru_gen/enabled
 echo Y > /sys/module/zswap/parameters/enabled
 echo "@release $(uname -r)"
 echo "@memtotal $(awk '/MemTotal/ {{print $2}}' /proc/meminfo)"
-swap=/dev/{swap}
 {script}
 echo "@job done"
 poweroff -f
@@ -171,9 +175,8 @@ def _disk(directory: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def _initrd(directory: Path, image: Image, busybox: bytes, script: str) -> Path:
-    files, swap = ("nvme0n1", "nvme1n1") if image.nvme else ("vda", "vdb")
-    modules = " ".join(image.modules)
-    init = _INIT.format(modules=modules, files=files, swap=swap, script=script)
+    disks = ("nvme0n1", "nvme1n1") if image.nvme else ("vda", "vdb")
+    init = _INIT.format(modules=" ".join(image.modules), disks=disks, script=script)
     programs = {"bin/busybox": busybox, "bin/helper": compiled(directory), "init": init.encode()}
     archive = {name: (0o755, data) for name, data in programs.items()}
     archive |= {f"modules/{name}": (0o644, data) for name, data in image.modules.items()}

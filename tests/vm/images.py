@@ -248,7 +248,7 @@ class Apt:
         done = subprocess.run([*call, *args], cwd=cwd, capture_output=True, text=True, check=False)
         failed = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W: Failed"))]
         if done.returncode or failed:
-            said = failed[0] if failed else f"status {done.returncode}"
+            said = failed[0][3:] if failed else f"status {done.returncode}"
             raise Unavailable(f"{program} {args[0]} from {self.mirror}: {said}")
         return done.stdout
 
