@@ -39,7 +39,7 @@ mount -t tmpfs tmp /tmp
 for module in {modules}; do insmod /modules/$module; done
 rm -rf /modules
 files=/dev/{disks[0]} swap=/dev/{disks[1]}
-until [ -b $files ] && [ -b $swap ]; do sleep 0.1; done
+for try in $(seq 100); do [ -b $files ] && [ -b $swap ] && break; sleep 0.1; done
 if ! mount -t ext4 $files /mnt; then
 	mount -t ext4 $swap /mnt
 	swap=$files
