@@ -26,6 +26,7 @@ COMMANDS = {
     "validate": "Say which kernels would take a swap area, and why not.",
     "status": "Show swap on this host as it is now, and what is wrong with it.",
     "simulate": "Store memory once, in zswap, zram or another design.",
+    "profile": "Write down what memory compresses to, to take along.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
     "capture": "Watch which memory a process touches, over time.",
     "compare": "Set designs side by side, for one memory and one workload.",
