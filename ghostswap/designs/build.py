@@ -49,6 +49,7 @@ class Parameters:
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
     :ivar cpus: that take slots in turn.
     :ivar seed: of whatever addresses decide in the kernel.
+    :ivar one_zpool: zswap has one pool, whatever its kernel has.
     :ivar zram_disksize: in bytes; as *size* where ``None``.
     :ivar zram_mem_limit: in bytes, 0 for none.
     :ivar zram_backing_dev: bytes of zram's backing device, 0 for none.
@@ -71,6 +72,7 @@ class Parameters:
     zram_backing_dev: int = 0
     zram_writeback_limit: int | None = None
     zram_is_device: bool = False
+    one_zpool: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def build(
 def _zswap(
     design: Design, kernel: Kernel, contents: Contents, places: Places, parameters: Parameters
 ) -> Zswap:
+    if parameters.one_zpool:
+        kernel = replace(kernel, zswap=replace(kernel.zswap, nr_zpools=1))
     return Zswap(
         kernel,
         parameters.ram,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A zram device without the bytes: its blocks, its limits and its counters.
 
-Modelled: drivers/block/zram/zram_drv.c, Linux 6.1 to 6.18.
+Modelled: drivers/block/zram/zram_drv.c, Linux 6.1 to 7.3; recompression by its source alone.
 """
 
 from __future__ import annotations

@@ -12,8 +12,7 @@ from types import MappingProxyType
 from ghostswap import codecs, kernels
 from ghostswap.designs import table as designs
 from ghostswap.scenario import kinds
-from ghostswap.scenario.key import NAME, Key, Run
-from ghostswap.scenario.kinds import Path
+from ghostswap.scenario.key import Key, Run
 
 #: ``PMD_ORDER``: the largest folio of anonymous memory.
 _PMD_ORDER = 9
@@ -388,26 +387,3 @@ KEYS = _rows(
         Key("group.NAME.parent", kinds.TEXT, "Name of the group above it."),
     )
 )
-
-
-def inside(table: str) -> dict[str, Key]:
-    """The keys right inside of *table*, by their last names; of the host itself where ``""``."""
-    prefix = f"{table}." if table else ""
-    return {
-        rest: key
-        for name, key in KEYS.items()
-        if name.startswith(prefix) and "." not in (rest := name[len(prefix) :])
-    }
-
-
-def of_group() -> dict[str, Key]:
-    """The keys of a group."""
-    return inside(f"group.{NAME}")
-
-
-def at(path: Path) -> Key | None:
-    """The key that stands at *path* of a document; ``None`` where none does."""
-    words = [part for part in path if isinstance(part, str)]
-    if words[0] == "group" and len(words) == 3:
-        words[1] = NAME
-    return KEYS.get(".".join(words))

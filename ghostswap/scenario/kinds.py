@@ -239,7 +239,7 @@ SOURCE = Kind(
 TRACE = Kind(
     "TRACE",
     _spec,
-    words=("zipf:", "uniform", "scan", "loop:", "hot:", "u32:", "csv:", "oracle:"),
+    words=("zipf:", "uniform", "scan", "loop:", "hot:", "u32:", "csv:", "oracle:", "trace:"),
     paths=True,
     joined=True,
 )

@@ -17,8 +17,8 @@ from ghostswap.scenario.areas import open_areas
 from ghostswap.scenario.document import Check, Document
 from ghostswap.scenario.groups import read_groups
 from ghostswap.scenario.key import Key, Run
-from ghostswap.scenario.keys import at, inside
 from ghostswap.scenario.kinds import Path
+from ghostswap.scenario.lookup import at, inside
 from ghostswap.study.host import Area, Host, default_policy
 
 #: What to say of a key that does not go with a run.

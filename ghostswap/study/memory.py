@@ -11,14 +11,17 @@ from itertools import chain
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
-from ghostswap.codecs.measure import Measure, measure
+from ghostswap.codecs.measure import measure
 from ghostswap.designs import table
 from ghostswap.designs.table import Design
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
+from ghostswap.pages.profiles.source import ProfileSource
+from ghostswap.pages.sampled import SampledSource
 from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
+from ghostswap.study.samples.estimators import Stratum
 from ghostswap.units import printable
 
 #: Shows how far something has come: what it is, steps in all if that is known -> what to call with
@@ -26,11 +29,18 @@ from ghostswap.units import printable
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 #: A group and a key of it -> a context in which errors say where the user wrote that.
 At = Callable[[Group, str], AbstractContextManager[object]]
+#: A source -> what is to be measured of it, see :func:`ghostswap.pages.sampled.sample`.
+Sample = Callable[[Source], Source]
 
 
 def quiet(what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
     """The :data:`Progress` that shows nothing."""
     return nullcontext(lambda steps: None)  # noqa: ARG005
+
+
+def whole(source: Source) -> Source:
+    """The :data:`Sample` that is all of it."""
+    return source
 
 
 def nowhere(group: Group, key: str) -> AbstractContextManager[object]:  # noqa: ARG001
@@ -78,21 +88,28 @@ class Measured:
     :ivar zswap: of each group that has a source, as zswap's compressor has it; so *zram*.
     :ivar seconds: by algorithm that zram recompresses with, all groups' pages.
     :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
+    :ivar strata: of each source, by its spec, what was drawn, one after the other.
     """
 
     sources: Mapping[str, Source]
     zswap: list[array[int]]
     zram: list[array[int]]
     error: str
+    strata: Mapping[str, tuple[Stratum, ...]]
     seconds: list[array[int]] = field(default_factory=list)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether there is memory that was not measured."""
+        return any(not one.is_whole for strata in self.strata.values() for one in strata)
 
     def of(self, design: Design) -> list[array[int]]:
         """What *design* goes by."""
         return self.zram if design.is_zram else self.zswap
 
-    def of_source(self, host: Host, spec: str) -> array[int]:
-        """The measures of one source of *host*."""
-        return self.zswap[[group.source for group in host.working].index(spec)]
+    def pages_of(self, spec: str) -> int:
+        """The pages of a source; of a sample, as many as it stands for."""
+        return round(sum(one.weight * one.kept for one in self.strata[spec]))
 
 
 def measure_host(
@@ -101,12 +118,14 @@ def measure_host(
     jobs: int | None,
     progress: Progress = quiet,
     at: At = nowhere,
+    sample: Sample = whole,
 ) -> Measured:
     """Compress the memory of all groups, each source once, as *designs* need it.
 
+    :param sample: how much of each.
     :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
-    return measure_hosts((host,), designs, jobs, progress, at)[0]
+    return measure_hosts((host,), designs, jobs, progress, at, sample)[0]
 
 
 def measure_hosts(
@@ -115,6 +134,7 @@ def measure_hosts(
     jobs: int | None,
     progress: Progress = quiet,
     at: At = nowhere,
+    sample: Sample = whole,
 ) -> list[Measured]:
     """The same for each of *hosts*, whose compressors and kernels differ, and not their memory.
 
@@ -131,8 +151,7 @@ def measure_hosts(
     ]
     by = (*(of.of for of in wanted), *seconds)
     number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
-    all_of_them = _Several(tuple(number))
-    sources, found = _read(host, all_of_them, jobs, progress, at)
+    sources, found, strata = _read(host, Several(tuple(number)), jobs, progress, at, sample)
     specs = [group.source or "" for group in host.working]
 
     def by_group(codec: Codec) -> list[array[int]]:
@@ -141,34 +160,56 @@ def measure_hosts(
     measured = []
     for of, others in zip(wanted, seconds, strict=True):
         zswap, zram = by_group(of.of[of.zswap]), by_group(of.of[of.zram])
-        errors = (of.error, *(codec.error for codec in others))
+        used = (of.of[0], *others)
+        errors = [error for source in sources.values() for error in _errors(source, used)]
         again = [array("H", chain.from_iterable(by_group(codec))) for codec in others]
-        measured.append(Measured(sources, zswap, zram, next(filter(None, errors), ""), again))
+        error = next(filter(None, errors), "")
+        measured.append(Measured(sources, zswap, zram, error, strata, again))
     return measured
 
 
 def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Measured:
     """The same, but only counted: what every page measures as is left at 0."""
-    sources, found = _read(host, _Several((_Uncompressed(),), "reading"), 1, progress, at)
+    nothing = Several((_Uncompressed(),), "reading")
+    sources, found, strata = _read(host, nothing, 1, progress, at, whole)
     pages = [found[group.source or ""][0] for group in host.working]
-    return Measured(sources, pages, pages, "")
+    return Measured(sources, pages, pages, "", strata)
 
 
 def _read(
-    host: Host, codecs: _Several, jobs: int | None, progress: Progress, at: At
-) -> tuple[dict[str, Source], dict[str, list[array[int]]]]:
-    """The sources of all groups, closed again, and what their pages measure as by each codec."""
+    host: Host, codecs: Several, jobs: int | None, progress: Progress, at: At, sample: Sample
+) -> tuple[dict[str, Source], dict[str, list[array[int]]], dict[str, tuple[Stratum, ...]]]:
+    """The sources of all groups, closed again, what their pages measure as by each codec."""
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
+    strata: dict[str, tuple[Stratum, ...]] = {}
     for group in host.working:
         spec = group.source or ""
         if spec in sources:
             continue
-        with at(group, "source"), open_source(spec) as source:
-            found[spec] = codecs.measure_all(source, jobs, progress)
-            sources[spec] = source
+        with at(group, "source"), open_source(spec) as opened:
+            sources[spec] = source = sample(opened)
+            if isinstance(source, ProfileSource):
+                found[spec], strata[spec] = codecs.look_up(source, whole=sample is whole)
+            else:
+                found[spec] = codecs.measure_all(source, jobs, progress)
+                strata[spec] = (stratum_of(source, len(found[spec][0])),)
             check_pages(source, len(found[spec][0]))
-    return sources, found
+    return sources, found, strata
+
+
+def _errors(source: Source, codecs: Iterable[Codec]) -> list[str]:
+    """How far what *source* measures as may be from the kernel's, by each of *codecs*."""
+    if isinstance(source, ProfileSource):
+        return [source.error(codec.key) for codec in codecs]
+    return [codec.error for codec in codecs]
+
+
+def stratum_of(source: Source, kept: int) -> Stratum:
+    """What was drawn of *source*, of which *kept* pages were measured."""
+    if isinstance(source, SampledSource):
+        return Stratum(source.population, source.drawn, kept)
+    return Stratum(kept, kept, kept)
 
 
 def check_pages(source: Source, pages: int) -> None:
@@ -195,19 +236,43 @@ def check_pages(source: Source, pages: int) -> None:
 class _Uncompressed:
     """Stands for a codec where pages need but be counted."""
 
+    key = ""
+
     def measure(self, buffer: memoryview) -> array[int]:
         return array("H", bytes(len(buffer) // PAGE_SIZE * 2))
 
 
 @dataclass(frozen=True, slots=True)
-class _Several:
+class Several:
     """Several codecs, side by side over the same pages.
 
     :ivar doing: what a progress bar says.
     """
 
-    of: tuple[Measure, ...]
+    of: tuple[Codec | _Uncompressed, ...]
     doing: str = "compressing"
+
+    def look_up(
+        self, source: ProfileSource, *, whole: bool
+    ) -> tuple[list[array[int]], tuple[Stratum, ...]]:
+        """What a profile has of each codec.
+
+        :param whole: a sample will not do.
+        :raises UsageError: where it is one then, or does not have a codec.
+        """
+        groups = source.groups()
+        strata = tuple(Stratum(group.population, group.drawn, group.kept) for group in groups)
+        if whole and not all(one.is_whole for one in strata):
+            raise UsageError(
+                f"{printable(source.name)}: a sample, and all pages are wanted here",
+                "make a profile with --sample 100%, or simulate with one group",
+            )
+        parts = [array("H") for _ in self.of]
+        for part, codec in zip(parts, self.of, strict=True):
+            column = source.column(codec.key) if codec.key else 0
+            for group in groups:
+                part.extend(group.measures[column])
+        return parts, strata
 
     def measure(self, buffer: memoryview) -> array[int]:
         """All pages by the first, then all by the second."""

@@ -15,8 +15,9 @@ from ghostswap.cli.terminal.options import F, Worth
 from ghostswap.errors import UsageError
 from ghostswap.here import mem_total
 from ghostswap.scenario.key import NAME, Key, Run
-from ghostswap.scenario.keys import KEYS, at
+from ghostswap.scenario.keys import KEYS
 from ghostswap.scenario.kinds import Kind
+from ghostswap.scenario.lookup import at
 
 if TYPE_CHECKING:
     from ghostswap.scenario.document import Document

@@ -16,7 +16,7 @@ from ghostswap.cli.reports.outcome import (
     print_skipped,
 )
 from ghostswap.cli.reports.outcome_json import host_json, lengths_json, outcome_json
-from ghostswap.cli.reports.result import timing
+from ghostswap.cli.reports.result import sample_words, timing
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.designs import table as designs
@@ -35,6 +35,8 @@ _WHO_PAYS = (
     " with zram more pages stay and fewer fault, and its pool is taken from all others;"
     " --cgroup 1 counts neither"
 )
+#: Rows that are called otherwise in JSON than the totals that they are.
+_TOTALS = {"written_bytes": "disk.written_bytes", "stuck_pages": "held.stuck"}
 #: What a sweep shows of each design.
 _SWEPT = ("freed_bytes", "pgmajfault", "swap_ins_disk", "never_written_bytes", "kept_pages")
 #: Of who ran out of memory, and so has no numbers worth a comparison.
@@ -145,7 +147,15 @@ class Comparison:
     def _how_near(self) -> list[tuple[str, str]]:
         """How far figures are the kernel's; of each kernel, where that differs."""
         if self.contest.touches is None:
-            facts = [[lengths_fact(measured.error)] for measured in self.contest.measured]
+            facts = [
+                [
+                    lengths_fact(measured.error, is_sample=measured.is_sample),
+                    *(("sample", f"estimate: {one}") for one in sample_words(outcome, host)),
+                ]
+                for host, measured, outcome in zip(
+                    self.hosts, self.contest.measured, self._outcomes(), strict=False
+                )
+            ]
         else:
             pairs = zip(self.hosts, self.contest.measured, strict=True)
             facts = [host_facts(host, measured.error) for host, measured in pairs]
@@ -161,7 +171,9 @@ class Comparison:
         """Reasons why the kernel would not show the same numbers."""
         if self.contest.touches is not None:
             return tuple(dict.fromkeys(why for host in self.hosts for why in timing(host)))
-        return tuple(dict.fromkeys(why for outcome in self._outcomes() for why in outcome.why))
+        found = self._outcomes()
+        why = (*(why for one in found for why in one.why), *sample_words(found[0], self._host))
+        return tuple(dict.fromkeys(why))
 
     def _killed(self) -> list[tuple[str, str]]:
         """Who ran out of memory, and why."""
@@ -199,7 +211,9 @@ class Comparison:
             cells = [
                 ""
                 if contender.is_killed
-                else cell(row, row.value(contender), size) + (_BEST if number in top else " ")
+                else cell(row, row.value(contender), size)
+                + _interval(row, contender.outcome, size)
+                + (_BEST if number in top else " ")
                 for number, contender in enumerate(contenders)
             ]
             if any(row.value(one) for one in contenders if not one.is_killed):
@@ -226,7 +240,9 @@ class Comparison:
                     (
                         value,
                         *(
-                            _KILLED if c.is_killed else cell(row, row.value(c), size)
+                            _KILLED
+                            if c.is_killed
+                            else cell(row, row.value(c), size) + _interval(row, c.outcome, size)
                             for c in contenders
                         ),
                     )
@@ -250,6 +266,15 @@ def _bands(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[in
             start, used = number, 0
         used += width
     return [*bands, (start, len(names))]
+
+
+def _interval(row: Row, outcome: Outcome, size: Callable[[int], str]) -> str:
+    """Where *row*'s value is, where it is estimated from a sample."""
+    name = _TOTALS.get(row.key, row.key)
+    if name not in outcome.intervals:
+        return ""
+    low, high = (cell(row, edge, size) for edge in outcome.intervals[name])
+    return f" ({low} to {high})"
 
 
 def _is_limited(group: Group) -> bool:

@@ -32,6 +32,7 @@ from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.page_tables import PageTables
 from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing
 
+_USED = REFERENCED | WORKINGSET
 _INDEX_MASK = 0xFFFF
 _REFS_SHIFT = 17
 _SEQ_SHIFT = _REFS_SHIFT + LRU_REFS_WIDTH
@@ -65,7 +66,7 @@ class Eviction:
         self._backing = backing
         # What a page of the oldest generation must have for it to be sorted into another.
         self._may_go_on = (
-            0 if rules.promotes_at_once else REFERENCED | WORKINGSET,
+            0 if rules.promotes_at_once else _USED,
             WRITEBACK if rules.moves_on_written else 0,
         )
 
@@ -156,9 +157,8 @@ class Eviction:
             return True
         if not self._at_once:
             tier = generations.tier(page)
-            is_workingset = folios.flags[page] & WORKINGSET != 0
             # The workingset being lazily promoted is not counted.
-            is_lazy = folios.refs(page) + is_workingset == (1 << LRU_REFS_WIDTH) + 1
+            is_lazy = folios.flags[page] & _USED == _USED and folios.marks[page] & REFS == REFS
             if tier > tier_idx or is_lazy:
                 generations.protected[tier] += not is_lazy
                 generations.promote(page)

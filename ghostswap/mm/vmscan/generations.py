@@ -32,6 +32,16 @@ REFS = 3 << REFS_SHIFT  # LRU_REFS_MASK
 OFF = -1
 
 _KEPT = EVICTED | UNMAPPED
+_USED = REFERENCED | WORKINGSET
+
+
+def tier_of(refs: int) -> int:
+    """``order_base_2()``"""
+    return (refs - 1).bit_length() if refs > 1 else 0
+
+
+#: By LRU_REFS of a page that is PG_referenced besides.
+_TIERS = tuple(tier_of(refs + 1) for refs in range(1 << LRU_REFS_WIDTH))
 
 
 class Folios:
@@ -207,14 +217,12 @@ class Generations:
 
     def tier(self, page: int) -> int:
         """``lru_tier_from_refs()``"""
-        if self._folios.flags[page] & WORKINGSET:
+        flags = self._folios.flags[page]
+        if not flags & _USED:
+            return 0
+        if flags & WORKINGSET:
             return self._rules.workingset_tier
-        return self.tier_of(self._folios.refs(page))
-
-    @staticmethod
-    def tier_of(refs: int) -> int:
-        """``order_base_2()``"""
-        return (refs - 1).bit_length() if refs > 1 else 0
+        return _TIERS[(self._folios.marks[page] & REFS) >> REFS_SHIFT]
 
     def get_tier_idx(self) -> int:
         """``get_tier_idx()``: the last tier whose pages may be evicted."""
