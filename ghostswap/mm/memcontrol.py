@@ -9,7 +9,7 @@ from ghostswap.mm.swap.swap_info import ALL_TIERS
 from ghostswap.page import PAGE_SIZE
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Cgroup:
     """As much of ``struct mem_cgroup`` (include/linux/memcontrol.h) as swap uses.
 

@@ -44,7 +44,7 @@ class SwapArea:
         return self.rotational and self.type != "ghost"
 
 
-@dataclass(slots=True)
+@dataclass
 class SwapInfo:
     """``struct swap_info_struct`` (include/linux/swap.h, Linux 6.12) as far as slots go.
 
@@ -95,7 +95,8 @@ class SwapInfo:
 
     def has_room(self, count: int = 1) -> bool:
         """Whether *count* more slots are free."""
-        return self.pages is None or self.inuse_pages + count <= self.pages
+        most = self.pages
+        return most is None or self.inuse_pages + count <= most
 
 
 @dataclass(slots=True)
