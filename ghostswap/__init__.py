@@ -1,4 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A workbench for Linux swap: areas on disk, memory in pages, and what the kernel does."""
+"""A workbench for Linux swap: areas on disk, memory in pages, and what the kernel does.
+
+Scripts find ``inspect``, ``judge``, ``measure``, ``simulate`` and ``replay`` here, and ``Host``,
+``Group`` and ``Area`` to describe a machine with; see :mod:`ghostswap.api`. All else is the
+house's own and may change.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ghostswap.api import Area, Group, Host, inspect, judge, measure, replay, simulate
 
 __version__ = "0.1.0"
+__all__ = ["Area", "Group", "Host", "inspect", "judge", "measure", "replay", "simulate"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Only then: start-up is felt.
+    return getattr(import_module("ghostswap.api"), name)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sizes and UUIDs as people write and read them, and text made safe for a terminal."""
+"""Sizes, limits and UUIDs as people write them, and text made safe for terminals and shells."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from ghostswap.errors import UsageError
 
@@ -47,6 +48,36 @@ def parse_size(text: str) -> int:
     return number * unit + (int(digits) * unit // 10 ** len(digits) if digits else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A limit of memory in bytes, of which the kernel takes its part."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A limit in page frames that are all the process's own, as simulators of caches count."""
+
+    count: int
+
+
+#: What a process may have.
+Limit = Bytes | Frames
+
+
+def parse_limit(text: str) -> Limit:
+    """Read ``512M``, a size with its unit, or ``1000``, a plain number of page frames.
+
+    :raises UsageError: where *text* is neither, or nothing at all.
+    """
+    are_frames = re.fullmatch("[0-9]{1,18}", text)
+    limit = Frames(int(text)) if are_frames else Bytes(parse_size(text))
+    if not limit.count:
+        raise UsageError("a process needs some memory", "write 512M, or page frames as 1000")
+    return limit
+
+
 def format_size(size: int) -> str:
     """Write *size* bytes with the largest binary unit and one decimal, as mkswap prints it.
 
@@ -63,6 +94,19 @@ def format_size(size: int) -> str:
     tenths = (rest * 1000 // (1 << 10 * exponent) + 50) // 100
     whole, tenths = (whole + 1, 0) if tenths == 10 else (whole, tenths)
     return f"{whole}{f'.{tenths}' if tenths else ''} {_SUFFIXES[exponent - 1]}iB"
+
+
+def exact_size(size: int) -> str:
+    """Write *size* bytes for an option that takes a size, with the largest suffix that is exact.
+
+    >>> exact_size(64 << 30), exact_size(40960), exact_size(1000)
+    ('64G', '40K', '1000')
+    """
+    exponent = 0
+    while size and size % 1024 == 0 and exponent < len(_SUFFIXES):
+        size //= 1024
+        exponent += 1
+    return f"{size}{_SUFFIXES[exponent - 1] if exponent else ''}"
 
 
 def format_uuid(raw: bytes) -> str:
@@ -82,3 +126,25 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def shell_word(path: str) -> str:
+    r"""A path as it must stand in a command line, to be shown: nothing in it is an option or odd.
+
+    Where it holds what cannot be shown, it takes a shell that knows ``$'...'``, as most do.
+
+    >>> shell_word("-swap file"), shell_word("a\x1b")
+    ("'./-swap file'", "$'a\\x1b'")
+    """
+    import shlex  # which most commands do without
+
+    if path.startswith("-"):
+        path = f"./{path}"
+    if path.isprintable():
+        return shlex.quote(path)
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if c.isprintable() else _bytes(c) for c in escaped) + "'"
+
+
+def _bytes(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -59,12 +60,14 @@ def run(tmp_path: Path) -> Run:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the commands that tests run keep what Python compiles, also where nothing may be written
-    beside the modules: else each compiles all of ghostswap anew.
-    """
+    """Let the commands that tests run be as a person's are."""
+    # They obey Ctrl-C, as jobs of a background shell do not.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # They find themselves compiled by Python, else each does all of that anew.
     if sys.dont_write_bytecode:
         cache = tempfile.mkdtemp(prefix="ghostswap-pycache-")
-        config.add_cleanup(lambda: shutil.rmtree(cache))
+        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
         os.environ["PYTHONPYCACHEPREFIX"] = cache
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

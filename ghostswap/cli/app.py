@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from ghostswap import __version__
+from ghostswap.cli.terminal.help import Formatter
 from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.units import printable
@@ -22,8 +23,11 @@ COMMANDS = {
     "label": "Print or change the label and UUID of a swap area.",
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
-    "simulate": "Store real memory in an emulated zswap or zram and report.",
-    "compare": "Run one workload through several designs, side by side.",
+    "simulate": "Store memory once, in zswap, zram or another design.",
+    "replay": "Touch memory under a limit, so that pages go and come back.",
+    "compare": "Set designs side by side, for one memory and one workload.",
+    "measure": "Ask the running kernel, and set the model beside it (root).",
+    "verify": "Bring every page back and compare it.",
     "examples": "Put a claim about ghost swapfiles and virtual swap to the test.",
     "overhead": "Print what swap takes in memory for itself, by design and use.",
     "completion": "Print the completion script of a shell.",
@@ -56,7 +60,13 @@ class _Commands(click.Group):
             return None
         command = import_module(f"ghostswap.cli.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
+        command.short_help = COMMANDS[cmd_name]
         return command
+
+    def get_help(self, ctx: click.Context) -> str:
+        formatter = Formatter()
+        self.format_help(ctx, formatter)
+        return formatter.getvalue().rstrip("\n")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

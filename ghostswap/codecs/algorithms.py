@@ -273,6 +273,7 @@ ZSTD_ERROR = {
     ("1.4.10", "1.5.7"): _off(7, 5666, 22, "1.42"),
     **{("1.5.2", here): "" for here in _LIKE_1_5_2},
     ("1.5.2", "1.5.7"): _off(80, 5852, 16, "1.07"),
+    ("1.5.7", "1.5.7"): "",
 }
 
 #: The extra of ghostswap that installs a zstd with the lengths of a kernel's.

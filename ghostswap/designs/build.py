@@ -104,7 +104,8 @@ def build(
     """
     design.check(asked)
     kernel, number = design.kernel(asked), len(contents.measured)
-    on = _areas(design, areas, number, parameters, in_order=in_order)
+    default_prio = kernel.swap.default_prio
+    on = _areas(design, areas, number, parameters, default_prio, in_order=in_order)
     # A dynamic ghost makes its clusters as they are needed; nothing is known of their order.
     swap: SwapSpace
     if in_order or design.device is not None:
@@ -178,16 +179,22 @@ def _areas(
     areas: Sequence[SwapArea],
     pages: int,
     parameters: Parameters,
+    default_prio: int | None,
     *,
     in_order: bool,
 ) -> list[SwapArea]:
-    """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own."""
+    """Those of *areas* that *design* can use, behind one that it imagines if it lacks its own.
+
+    :param default_prio: as in the kernel's :class:`~ghostswap.kernels.rules.SwapRules`.
+    """
     of_use = [area for area in areas if design.can_use(area)]
     if design.is_zram:
-        return [*_with_slots(_zram_area(pages, parameters, in_order=in_order)), *of_use]
+        is_endless = in_order and not of_use
+        return [*_with_slots(_zram_area(pages, parameters, is_endless=is_endless)), *of_use]
     if design.area is None or parameters.size == 0 or not design.lacks_area(of_use):
         return of_use
-    above = max((area.prio + 1 for area in of_use if area.prio is not None), default=None)
+    given = [default_prio if area.prio is None else area.prio for area in of_use]
+    above = max((prio + 1 for prio in given if prio is not None), default=None)
     if design.device is not None:
         device = parameters.size or max(pages * PAGE_SIZE, design.per_ram * parameters.ram)
         size = -(-device // (SWAPFILE_CLUSTER * PAGE_SIZE)) * SWAPFILE_CLUSTER
@@ -203,13 +210,13 @@ def _areas(
     return [*_with_slots(imagined), *of_use]
 
 
-def _zram_area(pages: int, parameters: Parameters, *, in_order: bool) -> SwapArea:
+def _zram_area(pages: int, parameters: Parameters, *, is_endless: bool) -> SwapArea:
     sizes = (parameters.zram_disksize, parameters.size)
     disksize = next((size for size in sizes if size is not None), None)
     if disksize is not None:
         slots: int | None = disksize // PAGE_SIZE - 1
     else:
-        slots = None if in_order else pages
+        slots = None if is_endless else pages
     return SwapArea("zram0", "zram", slots, ZRAM_PRIO)
 
 

@@ -64,3 +64,15 @@ def nearest(release: str) -> tuple[Kernel, bool]:
     fitting = [kernel for kernel in known if _number(kernel.name) <= wanted]
     chosen = fitting[-1] if fitting else known[0]
     return chosen, _number(chosen.name) == wanted
+
+
+def running(release: str) -> tuple[Kernel, bool]:
+    """The kernel that stands for the running one in a simulation or a judgement.
+
+    :param release: ``uname -r``.
+    :return: :func:`nearest`, or the newest there is for a *release* older than all that are known.
+    """
+    chosen, known = nearest(release)
+    if known or _number(chosen.name) < _number(release):
+        return chosen, known
+    return get(RELEASES[-1]), False

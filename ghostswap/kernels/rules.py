@@ -28,7 +28,8 @@ class Check(Enum):
     AREA_SIZE = "last_page against the size"
     BAD_PAGES_ON_FILE = "bad pages of a file"
     BAD_PAGE_COUNT = "nr_badpages"
-    MEMORY = "memory for the slots' maps"
+    SWAP_MAP = "memory for swap_map, which is one piece"  # up to 7.0
+    MEMORY = "memory for all that slots take"
     BAD_PAGE_ENTRIES = "the entries of the bad page list"
     ACTIVATION = "what the file system finds"
     ANYTHING_LEFT = "whether a page is left"
@@ -215,6 +216,7 @@ class VmscanRules:
     :ivar flush_every: faults from one flush to the next, 0 where statistics are always fresh. With
         that the model comes nearest to what the kernel did where it was asked: 6.12 on a slow
         machine, 6.18 on one where a fault took 10 us.
+    :ivar shrinker_flushes: zswap's shrinker has them flushed each time that it counts (up to 7.2).
     :ivar partial_walks: reclaim goes no further through the groups than it needs to, the next one
         goes on from there, and only one that brought nothing goes through all (6.10).
     :ivar kernel_pages: pages that the kernel takes for a process beside the tables that map its
@@ -224,6 +226,7 @@ class VmscanRules:
     pagevec_size: int
     flushes_late: bool
     flush_every: int
+    shrinker_flushes: bool
     partial_walks: bool
     kernel_pages: int
 
@@ -288,6 +291,10 @@ class MetadataRules:
     def slot_bytes(self) -> Fraction:
         """Memory that swapon(2) allocates for each slot, used or not."""
         return sum((field.slot_bytes for field in self.slot_maps), Fraction())
+
+    def slots_memory(self, slots: int) -> int:
+        """Bytes that it allocates for so many slots, the header's own included."""
+        return int(slots * self.slot_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ KERNEL = Kernel(
             Check.AREA_SIZE,
             Check.BAD_PAGES_ON_FILE,
             Check.BAD_PAGE_COUNT,
+            Check.SWAP_MAP,
             Check.MEMORY,
             Check.BAD_PAGE_ENTRIES,
             Check.ACTIVATION,
@@ -118,7 +119,12 @@ KERNEL = Kernel(
     zram=ZramRules(writeback_step=None, attributes=("max_comp_streams",)),
     zstd=ZstdRules(version="1.4.10", zswap_hint=0, zram_hint=0),
     vmscan=VmscanRules(
-        pagevec_size=15, flushes_late=False, flush_every=0, partial_walks=False, kernel_pages=26
+        pagevec_size=15,
+        flushes_late=False,
+        flush_every=0,
+        shrinker_flushes=True,
+        partial_walks=False,
+        kernel_pages=26,
     ),
     metadata=MetadataRules(
         # frontswap went with 6.6

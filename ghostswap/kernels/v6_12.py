@@ -12,7 +12,7 @@ from ghostswap.kernels.rules import Allocator, Check, Field, Per, Reclaim
 _6_6 = v6_6.KERNEL
 _PARAMETERS = ("accept_threshold_percent", "compressor", "enabled", "max_pool_percent")
 _DEBUGFS = (name for name in _6_6.zswap.debugfs if name != "same_filled_pages")
-_LATE = (Check.MEMORY, Check.BAD_PAGE_ENTRIES)
+_LATE = (Check.SWAP_MAP, Check.MEMORY, Check.BAD_PAGE_ENTRIES)
 
 ZEROMAP = Field("zeromap", Fraction(1, 8), Per.SLOT)
 

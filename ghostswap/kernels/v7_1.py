@@ -15,7 +15,7 @@ from ghostswap.kernels import v6_1, v6_12, v7_0
 from ghostswap.kernels.rules import Check, Field, Per
 
 _7_0 = v7_0.KERNEL
-_COUNTED = (Check.BAD_PAGE_ENTRIES, Check.ANYTHING_LEFT)
+_OLD = (Check.SWAP_MAP, Check.BAD_PAGE_ENTRIES, Check.ANYTHING_LEFT)
 
 
 def cluster_info(size: int, *, published: bool = True) -> Field:
@@ -30,7 +30,7 @@ KERNEL = replace(
     swapon=replace(
         _7_0.swapon,
         checks=(
-            *(check for check in v6_12.KERNEL.swapon.checks if check not in _COUNTED),
+            *(check for check in v6_12.KERNEL.swapon.checks if check not in _OLD),
             Check.BAD_SLOTS,
         ),
     ),

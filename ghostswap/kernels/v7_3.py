@@ -14,5 +14,6 @@ KERNEL = replace(
     name="7.3",
     source="7.3.4: swapon, zswap, zram and replays recorded",
     zswap=replace(_7_2.zswap, writeback_step=32),
+    vmscan=replace(_7_2.vmscan, shrinker_flushes=False),
     vmstat=(*_7_2.vmstat, "nrswpin", "nrswpout"),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``ghostswap simulate --against-kernel``: the prediction beside the running kernel's counters."""
+"""The same pages through the running kernel and through its model: counters beside counters."""
 
 from __future__ import annotations
 
@@ -7,33 +7,48 @@ import hashlib
 import mmap
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-import click
-
-from ghostswap import codecs, kernels, signals
-from ghostswap.cli.reports.report import SCHEMA, lengths_fact, print_skipped, source_json
-from ghostswap.cli.terminal import show
-from ghostswap.cli.terminal.options import mem_total
-from ghostswap.cli.terminal.talk import emit_json, note
+from ghostswap import codecs, signals
 from ghostswap.codecs.measure import CHUNK_PAGES
 from ghostswap.errors import GhostswapError, UsageError
+from ghostswap.here import mem_available, mem_total
+from ghostswap.kernels.rules import Kernel
 from ghostswap.live.undo import kernel_lock, undoing
 from ghostswap.live.zram import live_zram
 from ghostswap.live.zswap import check_zswap, live_zswap, parameter
-from ghostswap.mm.swap.in_order import SwapInfo, SwapSpace
-from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.source import Source
 from ghostswap.study.fill import Fill
-from ghostswap.study.zram_fill import ZramFill
+from ghostswap.study.host import Group, Host
+from ghostswap.study.memory import check_pages
+from ghostswap.study.outcome import Outcome
 from ghostswap.units import format_size
 
-#: The options that make sense here; what the others say, the running kernel says.
-_OPTIONS = {"against_kernel", "spec", "design", "compressor", "mem_limit", "scratch", "as_json"}
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to measure.
+
+    :ivar spec: of the source.
+    :ivar design: ``zswap`` or ``zram``.
+    :ivar kernel: whose model stands beside the running one.
+    :ivar compressor: ``None`` for zswap's own, or zram's lz4.
+    :ivar mem_limit: zram's, in bytes; 0 for none.
+    :ivar scratch: directory for the scratch area; ``None`` for that for temporary files.
+    """
+
+    spec: str
+    design: str
+    kernel: Kernel
+    compressor: str | None = None
+    mem_limit: int = 0
+    scratch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,121 +78,33 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
+        """Whether the model said what the kernel did, and nothing was lost."""
         return self.intact and all(
             self.predicted[name] == self.measured[name] for name in self.names
         )
 
-    def emit_json(self) -> None:
-        emit_json(
-            {
-                "schema": SCHEMA,
-                "kernel": self.kernel,
-                "release": self.release,
-                "design": self.design,
-                "compressor": self.codec.name,
-                "lengths": "exact" if self.codec.exact else "estimate",
-                "lengths_error": self.codec.error or None,
-                "source": source_json(self.source, self.pages),
-                "counters": [
-                    {
-                        "name": name,
-                        "predicted": self.predicted[name],
-                        "measured": self.measured[name],
-                        "equal": self.predicted[name] == self.measured[name],
-                    }
-                    for name in self.names
-                ],
-                "pages_intact": self.intact,
-                "pages_refused": self.refused,
-                "equal": self.equal,
-            }
-        )
 
-    def print(self) -> None:
-        show.heading(
-            f"{self.source.name}: {self.pages} pages through {self.design} of Linux"
-            f" {self.release} with {self.codec.name}, beside the model of {self.kernel}"
-        )
-        rows = [(name, self.predicted[name], self.measured[name]) for name in self.names]
-        show.table(
-            ("counter", "predicted", "measured", ""),
-            [
-                (name, str(ours), str(its), "equal" if ours == its else "different")
-                for name, ours, its in rows
-            ],
-            right=("predicted", "measured"),
-        )
-        equal = sum(ours == its for _, ours, its in rows)
-        back = "came back as they were" if self.intact else "came back otherwise"
-        if self.refused:
-            back = f"{self.pages - self.refused} {back}, {self.refused} were refused"
-        show.facts(
-            [
-                ("counters", f"{equal} of {len(rows)} equal"),
-                ("pages", back),
-                lengths_fact(self.codec.error),
-            ]
-        )
-        print_skipped(self.source)
+def compare(task: Task, waiting: Callable[[], None]) -> Comparison:
+    """Give the pages of a source to the model and to the running kernel; all is undone then.
 
-
-def check_options(context: click.Context, swapfiles: Sequence[str]) -> None:
-    """Refuse what the running kernel decides itself.
-
-    :raises UsageError: naming the option.
-    :raises GhostswapError: without root's rights.
+    :param waiting: called before waiting for whoever has the kernel's swap.
+    :raises GhostswapError: where the kernel has not what is to be measured.
+    :raises TargetError: where the system refuses something.
+    :raises UsageError: where it compresses otherwise than the task says.
     """
-    for param in context.command.params:
-        given = context.get_parameter_source(param.name or "")
-        allowed = _OPTIONS | {"swapfiles"}
-        if given == click.core.ParameterSource.COMMANDLINE and param.name not in allowed:
-            raise UsageError(
-                f"{param.opts[-1]} and --against-kernel contradict each other",
-                "the running kernel is as it is",
-            )
-    if swapfiles:
-        raise UsageError(
-            "--against-kernel makes a swap area of its own", f"leave {swapfiles[0]} out"
-        )
-    if context.params["mem_limit"] is not None and context.params["design"] != "zram":
-        raise UsageError("--mem-limit is zram's", "add --design zram")
-    if context.params["scratch"] is not None and context.params["design"] == "zram":
-        raise UsageError("--scratch is zswap's: zram needs no swap area", "leave it out")
-    if context.params["design"] == "ghost":
-        raise UsageError("no running kernel has ghost swapfiles", "--design classic, or zram")
-    if os.geteuid() != 0:
-        raise GhostswapError("--against-kernel needs root", "run it with sudo")
-
-
-def compare(
-    spec: str, design: str, compressor: str | None, mem_limit: int, scratch: str | None
-) -> Comparison:
-    """Give the pages of the source *spec* to the model and to the running kernel.
-
-    :param compressor: ``None`` for zswap's own, or zram's lz4.
-    :param scratch: directory for the scratch area; by default that for temporary files.
-    """
-    release = os.uname().release
-    nearest, known = kernels.nearest(release)
-    if not known:
-        note(f"no rules for Linux {release}; taking those of {nearest.name}")
-    kernel = kernels.get(nearest.name)
-    with (
-        kernel_lock(lambda: note("another process has the kernel's swap; waiting")),
-        _one_cpu(),
-        undoing() as undo,
-        open_source(spec) as source,
-    ):
-        if design == "zram":
-            codec = codecs.get(compressor or "lz4", kernel.name, "zram")
+    with kernel_lock(waiting), _one_cpu(), undoing() as undo, open_source(task.spec) as source:
+        kernel = task.kernel.name
+        if task.design == "zram":
+            codec = codecs.get(task.compressor or "lz4", kernel, "zram")
             chunks = _load(source, undo)
-            answer = _zram(kernel, codec, chunks, mem_limit, undo)
+            answer = _zram(task, codec, chunks, undo)
         else:
-            codec = codecs.get(_zswap_compressor(compressor), kernel.name)
+            codec = codecs.get(_zswap_compressor(task.compressor), kernel)
             chunks = _load(source, undo)
-            answer = _zswap(kernel, codec, chunks, scratch, undo)
+            answer = _zswap(task, codec, chunks, undo)
         pages = sum(chunk.pages for chunk in chunks)
-        return Comparison(release, kernel.name, design, codec, source, pages, *answer)
+        release = os.uname().release
+        return Comparison(release, kernel, task.design, codec, source, pages, *answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +127,7 @@ def _load(source: Source, undo: ExitStack) -> list[_Chunk]:
     :raises GhostswapError: where they are more than half of what is free, for the kernel needs
         as much again where nothing compresses.
     """
-    fits = _mem_available() // 2 // PAGE_SIZE
+    fits = mem_available() // 2 // PAGE_SIZE
     if source.pages is not None and source.pages > fits:
         raise _too_large(source.pages, fits)
     chunks: list[_Chunk] = []
@@ -212,6 +139,7 @@ def _load(source: Source, undo: ExitStack) -> list[_Chunk]:
         with memoryview(memory) as view:
             filled = source.readinto(view)
         if not filled:
+            check_pages(source, loaded)
             return chunks
         loaded += filled // PAGE_SIZE
         if loaded > fits:
@@ -236,12 +164,6 @@ def _too_large(pages: int, fits: int) -> GhostswapError:
     )
 
 
-def _mem_available() -> int:
-    with open("/proc/meminfo", encoding="ascii") as file:
-        fields = dict(line.split(":") for line in file)
-    return int(fields["MemAvailable"].split()[0]) * 1024
-
-
 def _zswap_compressor(wanted: str | None) -> str:
     """The compressor that zswap has now.
 
@@ -261,24 +183,22 @@ def _zswap_compressor(wanted: str | None) -> str:
 _Answer = tuple[Mapping[str, int], Mapping[str, int], bool, int]
 
 
-def _zswap(
-    kernel: kernels.Kernel,
-    codec: codecs.Codec,
-    chunks: list[_Chunk],
-    scratch: str | None,
-    undo: ExitStack,
-) -> _Answer:
+def _zswap(task: Task, codec: codecs.Codec, chunks: list[_Chunk], undo: ExitStack) -> _Answer:
     pages = sum(chunk.pages for chunk in chunks)
     with signals.held():
-        zswap = undo.enter_context(live_zswap(pages, scratch or tempfile.gettempdir()))
+        zswap = undo.enter_context(live_zswap(pages, task.scratch or tempfile.gettempdir()))
         for chunk in chunks:  # before swapoff, which then has nothing to bring back
             undo.callback(_close, chunk.memory)
-    swap = SwapSpace([SwapInfo("(scratch)", "full")])
-    percents = (zswap.max_pool_percent, zswap.accept_threshold_percent)
-    fill = Fill(Zswap(kernel, mem_total(), swap, *percents, zpool="zsmalloc"), swap)
-    for chunk in chunks:
-        with chunk.view() as view:
-            fill.swap_out(codec.lengths(view))
+    host = Host(
+        ram=mem_total(),
+        max_pool_percent=zswap.max_pool_percent,
+        accept_threshold_percent=zswap.accept_threshold_percent,
+        zpool="zsmalloc",
+        groups=(Group("process", source=task.spec),),
+        kernel=task.kernel.name,
+        design="classic",
+    )
+    measures = _measure(codec, chunks)
     if left := zswap.page_out([chunk.memory for chunk in chunks]):
         raise GhostswapError(
             f"{left} pages would not leave memory, so nothing can be compared", "try again"
@@ -288,31 +208,44 @@ def _zswap(
     for chunk in chunks:
         with chunk.view() as view:
             intact = intact and _digest(view) == chunk.digest
-    fill.finish()
-    result = fill.result()
-    return {**result.zswap, **result.vmstat}, measured, intact, 0
+    outcome = _predict(host, measures, [SwapArea("(scratch)", "full")])
+    return {**outcome.zswap, **outcome.vmstat}, measured, intact, 0
 
 
-def _zram(
-    kernel: kernels.Kernel,
-    codec: codecs.Codec,
-    chunks: list[_Chunk],
-    mem_limit: int,
-    undo: ExitStack,
-) -> _Answer:
+def _zram(task: Task, codec: codecs.Codec, chunks: list[_Chunk], undo: ExitStack) -> _Answer:
     pages = sum(chunk.pages for chunk in chunks)
     with signals.held():
-        device = undo.enter_context(live_zram(codec.name, max(pages, 1), mem_limit))
-    fill = ZramFill(kernel, mem_limit)
+        device = undo.enter_context(live_zram(codec.name, max(pages, 1), task.mem_limit))
+    host = Host(
+        ram=mem_total(),
+        zram_mem_limit=task.mem_limit,
+        zram_is_device=True,
+        groups=(Group("process", source=task.spec),),
+        kernel=task.kernel.name,
+        design="zram",
+    )
     with ExitStack() as views:
         pieces = [views.enter_context(chunk.view()) for chunk in chunks]
-        for piece in pieces:
-            fill.swap_out(codec.lengths(piece))
-        refused = device.fill(pieces, singly=mem_limit > 0)
+        refused = device.fill(pieces, singly=task.mem_limit > 0)
         measured = device.counters()
         intact = device.holds(pieces, refused)
-    result = fill.result()
-    return result.zram, measured, intact, len(refused)
+    outcome = _predict(host, _measure(codec, chunks), [])
+    return outcome.zram, measured, intact, len(refused)
+
+
+def _measure(codec: codecs.Codec, chunks: list[_Chunk]) -> array[int]:
+    measures = array("H")
+    for chunk in chunks:
+        with chunk.view() as view:
+            measures += codec.measure(view)
+    return measures
+
+
+def _predict(host: Host, measures: array[int], areas: list[SwapArea]) -> Outcome:
+    """What the model says; once, as the kernel did it once."""
+    fill = Fill(host, [measures], areas)
+    fill.run()
+    return fill.outcome()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ghostswap.pages.source import Source
 
 #: What the spec of memory that is made up starts with.
 SYNTHETIC = "synthetic:"
+_WORDS = ("-", "mine", "host")
 _CGROUP = "cgroup:"
 _AREA = "swap:"
 
@@ -55,7 +56,7 @@ def open_source(spec: str) -> Source:
         from ghostswap.pages.synthetic import SyntheticSource
 
         return SyntheticSource(spec)
-    path = spec.removeprefix(_AREA)
+    prefix, path = split_spec(spec)
     if not path:
         raise UsageError(
             "a source of memory cannot be empty",
@@ -63,7 +64,15 @@ def open_source(spec: str) -> Source:
         )
     from ghostswap.pages.dumps.telling import open_file
 
-    return open_file(path, is_area=path != spec)
+    return open_file(path, is_area=prefix == _AREA)
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """What is before the path that *spec* has, and the path; all and ``""`` where it has none."""
+    if spec in _WORDS or spec.startswith(("pid:", _CGROUP, SYNTHETIC)):
+        return spec, ""
+    path = spec.removeprefix(_AREA)
+    return spec.removesuffix(path) if path else spec, path
 
 
 def open_sources(specs: Sequence[str]) -> Source:

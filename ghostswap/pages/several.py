@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from ghostswap.errors import TargetError
-from ghostswap.pages.source import MISSING, Account, Source, Why
+from ghostswap.pages.source import Account, Source, Why
 
 
 class SeveralSources:
     """The pages of *sources*, which are closed with it; each is read to its end before the next.
 
-    One that fails is left where it stood, unless there was nothing else.
+    One that fails is left where it stood.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
@@ -21,7 +21,6 @@ class SeveralSources:
         self._sources = sources
         self._rest = list(reversed(sources))
         self._failures = Account("")
-        self._first_error: TargetError | None = None
 
     @property
     def pages(self) -> int | None:
@@ -45,19 +44,13 @@ class SeveralSources:
             try:
                 got = self._rest[-1].readinto(buffer[filled:])
             except TargetError as error:
-                self._fail(error)
+                reason = f"{error.path}: {error.reason}"
+                self._failures.leave(Why.UNREADABLE, 0, reason, error.hint, what="source")
                 got = 0
             filled += got
             if not got:
                 self._rest.pop()
-        if not filled and self._first_error and not self.account.read:
-            raise self._first_error
         return filled
-
-    def _fail(self, error: TargetError) -> None:
-        self._first_error = self._first_error or error
-        if not any(left.why in MISSING for left in self._rest[-1].account.left):
-            self._failures.leave(Why.UNREADABLE, 0, error.reason, error.hint, what="source")
 
     def __enter__(self) -> SeveralSources:
         return self

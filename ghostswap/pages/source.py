@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from ghostswap.errors import TargetError
-
 
 class Why(StrEnum):
     """Why pages were not handed out; the values are keys of JSON and stay what they are."""
@@ -158,15 +156,6 @@ class Account:
             f"{pages} page{'s' * (pages > 1)} in doubt: {why}" for why, pages in self.doubts.items()
         ]
         return [left.words for left in self.left] + doubts
-
-    def refuse_nothing(self, name: str) -> None:
-        """See that *name*, now read to its end, gave anything.
-
-        :raises TargetError: where all that should have been read was not.
-        """
-        missing = next((left for left in self.left if left.why in MISSING), None)
-        if missing and not self.read:
-            raise TargetError(name, missing.reason, missing.cure)
 
     def absorb(self, other: Account) -> None:
         """Add what *other* has."""

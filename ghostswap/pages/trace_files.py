@@ -122,6 +122,9 @@ class _TraceFile:
             except OSError as error:
                 raise TargetError.from_os(self._label, error, "cannot read") from error
 
+    def _empty(self) -> TargetError:
+        return TargetError(self._label, "has no touches", "give a trace that has some")
+
     def _beyond(self, where: str, page: int, group: int, pages: Sequence[int]) -> TargetError:
         whose = "the memory" if len(pages) == 1 else f"the memory of group {group}"
         has = f"pages 0 to {pages[group] - 1}" if pages[group] else "no pages"
@@ -183,6 +186,8 @@ class RecordTrace(_TraceFile):
         self.touches: int | None = None
         if not self._is_pipe:
             records = self._count(os.stat(path).st_size)
+            if not records:
+                raise self._empty()
             self.touches = min(records, choices.touches or records)
 
     def _count(self, size: int, before: int = 0) -> int:
@@ -218,6 +223,8 @@ class RecordTrace(_TraceFile):
                 done += count
                 if done == most:
                     break
+        if not done:
+            raise self._empty()
 
 
 class CsvTrace(_TraceFile):
@@ -231,7 +238,10 @@ class CsvTrace(_TraceFile):
         mark = start_marking(self._choices)
         with self._run() as fd:
             rows = islice(self._rows(fd, pages), self._choices.touches)
-            for group, run in groupby(rows, itemgetter(0)):
+            first = next(rows, None)
+            if first is None:
+                raise self._empty()
+            for group, run in groupby(chain((first,), rows), itemgetter(0)):
                 while part := list(islice(run, CHUNK_TOUCHES)):
                     numbers = array("I", [page for _, page, _ in part])
                     writes = [write for _, _, write in part if write is not None]
@@ -244,7 +254,7 @@ class CsvTrace(_TraceFile):
             fields = line.lower().split(b",")
             if not columns:
                 names = [field.strip() for field in fields]
-                is_header = len({*names} & {*_CSV_COLUMNS}) == len(names) and b"page" in names
+                is_header = self._is_header(names)
                 columns = names if is_header else _CSV_COLUMNS[: len(names)]
                 of_page, of_write, of_group = (
                     columns.index(name) if name in columns else -1 for name in _CSV_COLUMNS
@@ -269,6 +279,21 @@ class CsvTrace(_TraceFile):
             if page >= pages[group]:
                 raise self._beyond(f"line {number}", page, group, pages)
             yield group, page, write
+
+    def _is_header(self, names: Sequence[bytes]) -> bool:
+        """Whether a first line names columns; it does if it has the word page.
+
+        :raises TargetError: naming a column that is not known, or stands there twice.
+        """
+        if b"page" not in names:
+            return False
+        for name in names:
+            if name not in _CSV_COLUMNS or names.count(name) > 1:
+                text = printable(name[:_CSV_SHOWN].decode(errors="backslashreplace"))
+                what = "twice" if name in _CSV_COLUMNS else "which is not known"
+                wrong = f'the first line names the column "{text}", {what}'
+                raise TargetError(self._label, wrong, _CSV_HINT)
+        return True
 
     def _no_touch(self, number: int, line: bytes) -> TargetError:
         text = printable(line.strip()[:_CSV_SHOWN].decode(errors="backslashreplace"))

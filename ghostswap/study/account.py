@@ -38,9 +38,11 @@ def outcome(
     backend, zswap, zram, areas = parts.backend, parts.zswap, parts.zram, parts.swap.areas
     held = backend.held(is_mapped)
     disk_areas = [area for area in areas if area.type == "full"]
-    backing = machine.host.zram_backing_dev if zram is not None else 0
+    # A backing device that nobody gave a size is as large as what is written to it.
+    written_back = 0 if zram is None else zram.bd_stat.bd_writes * PAGE_SIZE
+    backing = 0 if zram is None else machine.host.zram_backing_dev or written_back
     files = (area for area in areas if area.path != machine.design.device)
-    ever_written = sum(area.written_pages for area in disk_areas) * PAGE_SIZE
+    ever_written = sum(area.written_pages for area in disk_areas) * PAGE_SIZE + written_back
     slots = parts.swap.slots()
     is_known = not machine.design.is_virtual and None not in slots
     clusters = sum(stat.used for stat in slots if stat)
@@ -62,7 +64,7 @@ def outcome(
         metadata=_metadata(machine, parts, held),
         allocated_bytes=_metadata(machine, parts, held, clusters).total_bytes if is_known else None,
         reserved_bytes=sum(area.reserved_bytes for area in files) + backing,
-        written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE,
+        written_bytes=sum(area.writes for area in disk_areas) * PAGE_SIZE + written_back,
         never_written_bytes=(
             sum(area.reserved_bytes for area in disk_areas) + backing - ever_written
         ),

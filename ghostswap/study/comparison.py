@@ -82,7 +82,7 @@ def _moved(count: Callable[[Cost], int]) -> Callable[[Contender], float | None]:
 
 ROWS = (
     Row("freed_bytes", "memory freed, net", "bytes", 1, lambda c: c.outcome.freed_bytes),
-    Row("pgmajfault", "major faults", "count", -1, lambda c: c.outcome.vmstat["pgmajfault"]),
+    Row("pgmajfault", "major faults", "count", -1, lambda c: c.outcome.vmstat.get("pgmajfault", 0)),
     Row("swap_ins_zero", "  from the zeromap", "count", 0, lambda c: c.swap_ins("zero")),
     Row("swap_ins_zswap", "  from zswap", "count", 0, lambda c: c.swap_ins("zswap")),
     Row("swap_ins_zram", "  from zram", "count", 0, lambda c: c.swap_ins("zram")),

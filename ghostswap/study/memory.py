@@ -13,9 +13,9 @@ from ghostswap.codecs import Codec
 from ghostswap.codecs.measure import Measure, measure
 from ghostswap.designs import table
 from ghostswap.designs.table import Design
-from ghostswap.errors import UsageError
+from ghostswap.errors import TargetError, UsageError
 from ghostswap.pages import open_source
-from ghostswap.pages.source import Source
+from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
 from ghostswap.units import printable
 
@@ -127,10 +127,7 @@ def measure_by_all(
         with at(group, "source"), open_source(spec) as source:
             found[spec] = all_of_them.measure_all(source, jobs, progress)
             sources[spec] = source
-            if not found[spec][0]:
-                raise UsageError(
-                    f"{printable(spec)}: no memory to work with", "give a source that has pages"
-                )
+            check_pages(source, len(found[spec][0]))
     specs = [group.source or "" for group in host.working]
     measured: dict[str, Measured] = {}
     first = 0
@@ -142,6 +139,27 @@ def measure_by_all(
         measured[name] = Measured(sources, zswap, zram, wanted.error)
         first += len(wanted.of)
     return measured
+
+
+def check_pages(source: Source, pages: int) -> None:
+    """Refuse a *source* that gave no pages.
+
+    :raises UsageError: where it is empty.
+    :raises TargetError: where none of it could be read, with what cures most of that.
+    """
+    if pages:
+        return
+    left = [one for one in source.account.left if one.why in MISSING]
+    if not left:
+        raise UsageError(
+            f"{printable(source.name)}: no memory to work with", "give a source that has pages"
+        )
+    most = max(left, key=lambda one: (bool(one.cure), one.pages))
+    raise TargetError(
+        source.name,
+        f"nothing of it could be read: {most.words.removesuffix(f' ({most.cure})')}",
+        most.cure or "give another source, such as a file, or synthetic:16384:text",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from ghostswap import kernels
-from ghostswap.area.target.target import Target
+from ghostswap.area.header.explain import inspect
+from ghostswap.area.header.header import SWAPSPACE2
+from ghostswap.area.target.target import Target, in_use, lock, open_target
 from ghostswap.codecs import Codec
+from ghostswap.codecs.measure import CHUNK_PAGES
 from ghostswap.designs import table
-from ghostswap.errors import GhostswapError, TargetError
+from ghostswap.errors import GhostswapError, TargetError, UsageError
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.page import PAGE_SIZE, SAME, WORD
+from ghostswap.pages import open_source
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Host
+from ghostswap.study.memory import Codecs, Measured, Progress, check_pages, quiet
 
 
 class Difference(GhostswapError):
@@ -246,3 +252,62 @@ class RoundTrip:
         if path in self._disks:
             self._disks[path].write(offset, page)
             self._on_disk[path, offset] = number, digest(page)
+
+
+@contextmanager
+def open_disks(areas: Sequence[SwapArea], *, force: bool) -> Iterator[Mapping[str, Disk]]:
+    """The full ones of *areas* by their paths, open for writing; imagined ones have no disk.
+
+    :raises UsageError: without *force*, for whatever is in them is lost.
+    :raises TargetError: where one is in use, or no longer what *areas* say.
+    """
+    disks = {}
+    with ExitStack() as stack:
+        for area in areas:
+            if area.type != "full" or area.is_imagined:
+                continue
+            if not force:
+                raise UsageError(
+                    f"what is in {area.path} would be overwritten", "--force says that it may be"
+                )
+            target = stack.enter_context(open_target(area.path, write=True))
+            if user := in_use(target):
+                raise TargetError(area.path, user)
+            lock(target, "nonblock", lambda: None)
+            found = inspect(target)
+            header = found.header
+            now = (header.magic, header.page_size, found.type, header.usable_pages)
+            if now != (SWAPSPACE2, PAGE_SIZE, area.type, area.pages):
+                raise TargetError(area.path, "was changed since it was looked at", "try again")
+            disks[area.path] = Disk(target)
+        yield disks
+
+
+def verify(
+    host: Host, areas: Sequence[SwapArea], *, force: bool, progress: Progress = quiet
+) -> tuple[Measured, Verified]:
+    """Store the memory of *host*'s one process with its bytes, bring all back and compare.
+
+    :param force: overwrite what is in full *areas*.
+    :return: what its pages measured as, and how many came back from where.
+    :raises Difference: for the first page that comes back as another.
+    :raises UsageError: without *force* where there is something to overwrite.
+    """
+    if host.folio_order:
+        raise UsageError("pages are verified one by one", "leave folio_order out")
+    codecs = Codecs.wanted(host.compressor, host.kernel, (host.design,))
+    (group,) = host.working
+    spec, (codec,) = group.source or "", codecs.of
+    measured = array("H")
+    buffer = memoryview(bytearray(CHUNK_PAGES * PAGE_SIZE))
+    with open_disks(areas, force=force) as disks, open_source(spec) as source:
+        trip = RoundTrip(host, codec, areas, disks)
+        with progress("compressing", source.pages) as advance:
+            while filled := source.readinto(buffer):
+                pages = codec.measure(buffer[:filled])
+                trip.swap_out(buffer[:filled], pages)
+                measured += pages
+                advance(len(pages))
+        check_pages(source, len(measured))
+        verified = trip.finish()
+    return Measured({spec: source}, [measured], [measured], codecs.error), verified

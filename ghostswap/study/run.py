@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Studies run from end to end: traces opened, runs repeated where the kernel has chance in it."""
+"""Studies from end to end: memory measured, traces opened, runs repeated where chance has it."""
 
 from __future__ import annotations
 
 import os
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ghostswap.study.band import Timing
 from ghostswap.study.comparison import Contender, inversion
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Group, Host
-from ghostswap.study.memory import At, Measured, Progress, nowhere, quiet
+from ghostswap.study.memory import At, Measured, Progress, measure_by_all, nowhere, quiet
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
 from ghostswap.workers import each
@@ -90,14 +90,71 @@ def replay_band(
 
 
 def contend(
-    host: Host, measured: Measured, areas: Sequence[SwapArea], last: array[int]
+    host: Host, measured: Measured, areas: Sequence[SwapArea], last: array[int] | None
 ) -> Contender:
     """*host*'s design among others.
 
-    :param last: of :func:`last_touches`.
+    :param last: of :func:`last_touches`; ``None`` for memory that is stored once.
     """
+    if last is None:
+        _, outcome = store(host, measured, areas)
+        return Contender(outcome, None)
     done = replay(host, measured, areas)
     return Contender(done.outcome(), inversion(last, done.disk_pages()))
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Hosts that differ in one value, each in several designs.
+
+    :ivar measured: the memory of the first of them.
+    :ivar touches: how many the traces have, whoever came through them; ``None`` where memory was
+        stored once.
+    :ivar rows: a host's contenders, in the order of the designs.
+    """
+
+    measured: Measured
+    touches: int | None
+    rows: tuple[tuple[Contender, ...], ...]
+
+
+def compare(
+    hosts: Sequence[Host],
+    designs: Sequence[str],
+    areas: Sequence[SwapArea],
+    *,
+    with_work: bool,
+    jobs: int | None = None,
+    progress: Progress = quiet,
+    at: At = nowhere,
+) -> Contest:
+    """Try all *designs* on each of *hosts*, whose memory is the same.
+
+    :param with_work: replay their traces under their limits; else memory is stored once.
+    :raises UsageError: where a trace comes through a pipe, which one design could read only.
+    """
+    host = hosts[0]
+    jobs = jobs or len(os.sched_getaffinity(0))
+    if with_work:
+        refuse_pipes(host, "of the designs")
+    compressors = dict.fromkeys(host.compressor for host in hosts)
+    measured = measure_by_all(host, compressors, designs, jobs, progress, at)
+    some = measured[host.compressor]
+    last = last_touches(host, some, at) if with_work else None
+    runs = [replace(other, design=design) for other in hosts for design in designs]
+
+    def run(one: Host) -> Contender:
+        return contend(one, measured[one.compressor], areas, last)
+
+    found: list[Contender] = []
+    with progress("designs", len(runs)) as advance:
+        for contender in each(run, runs, jobs):
+            found.append(contender)
+            advance(1)
+    step = len(designs)
+    rows = (tuple(found[first : first + step]) for first in range(0, len(found), step))
+    touches = None if last is None else max(last) + 1  # counted from 0
+    return Contest(some, touches, tuple(rows))
 
 
 class Traces:
@@ -146,11 +203,11 @@ class _Placed:
             yield from self._trace.chunks(pages)
 
 
-def last_touches(host: Host, measured: Measured) -> array[int]:
+def last_touches(host: Host, measured: Measured, at: At = nowhere) -> array[int]:
     """By page of all groups, when it was touched last; see :mod:`ghostswap.study.comparison`."""
     counts = [len(own) for own in measured.zswap]
     firsts = [0, *accumulate(counts)]
-    return comparison.last_touches(sum(counts), firsts, Traces(host, measured).chunks())
+    return comparison.last_touches(sum(counts), firsts, Traces(host, measured, at).chunks())
 
 
 def refuse_pipes(host: Host, readers: str) -> None:

@@ -32,7 +32,8 @@ COMPLETIONS = {"bash": "ghostswap", "zsh": "_ghostswap", "fish": "ghostswap.fish
 def options_of(name: str) -> list[str]:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    return [option for param in command.params for option in param.opts if option[0] == "-"]
+    params = [param for param in command.params if not getattr(param, "hidden", False)]
+    return [option for param in params for option in param.opts if option[0] == "-"]
 
 
 @pytest.mark.parametrize("args", [("--version",), ("-V",)])
@@ -78,30 +79,10 @@ def test_each_command_has_help_that_names_every_option(run: Run, name: str) -> N
     assert COMMANDS[name] in run("--help").stdout.replace("\n", " ")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_man_page_names_every_command_and_option(name: str) -> None:
-    overview = (ROOT / "man" / "ghostswap.1").read_text()
-    assert f".Xr ghostswap-{name} 1" in overview
-    page = (ROOT / "man" / f"ghostswap-{name}.1").read_text()
-    items = [line for line in page.splitlines() if line.startswith(".It Fl")]
-    documented = {f"-{flag}" for line in items for flag in re.findall(r"Fl (\S+)", line)}
-    for option in options_of(name):
-        assert option in documented, f"{name} {option}"
-
-
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
-@pytest.mark.parametrize("page", sorted((ROOT / "man").glob("*.1")), ids=lambda page: page.name)
-def test_man_pages_are_clean(page: Path) -> None:
-    done = subprocess.run(
-        ["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (0, "")
-
-
 @pytest.mark.parametrize("shell", COMPLETIONS)
 def test_completion_files_are_what_the_command_prints(run: Run, shell: str) -> None:
     installed = (ROOT / "completions" / shell / COMPLETIONS[shell]).read_text()
-    assert completion.render(shell) == installed, "run 'make completions'"
+    assert completion.render(cli, shell) == installed, "run 'make completions'"
     assert run("completion", shell).stdout == installed
 
 

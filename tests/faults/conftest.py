@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import pytest
-from support.strace import Strace, obey_interrupts
+from support.strace import Strace
 
 
 @pytest.fixture(scope="session")
 def strace(tmp_path_factory: pytest.TempPathFactory) -> Strace:
     """The command line under strace; skips where that cannot be had."""
-    obey_interrupts()
     strace = Strace(tmp_path_factory.mktemp("strace"))
     # Compile all that will be needed, so that from now on the same call is always the same.
     file, ghost = (str(strace.cache / name) for name in ("file", "ghost"))

@@ -16,30 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.children import PRELUDE
 
 from ghostswap.errors import GhostswapError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Source
 
 NOBODY = 65534
-
-#: What every child can use: anonymous memory that reserves nothing, and a pause that lasts until
-#: a line comes from the test.
-PRELUDE = """
-import ctypes, mmap, sys
-libc = ctypes.CDLL(None, use_errno=True)
-MAP_NORESERVE, MAP_HUGETLB = 0x4000, 0x40000
-def anonymous(pages, flags=MAP_NORESERVE):
-    return mmap.mmap(-1, pages * 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | flags)
-def address(memory):
-    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
-def fill(memory, numbers, text=b"ghost"):
-    for number in numbers:
-        memory[number * 4096 : (number + 1) * 4096] = (b"%s%08d" % (text, number)).ljust(4096, b".")
-def pause():
-    print(flush=True)
-    sys.stdin.readline()
-"""
 
 
 def await_pause(child: subprocess.Popen[str]) -> None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Protects how often pages come back: replays under cgroup v2 limits that real kernels recorded.
 
-6.1 repeats itself. 6.12 goes by statistics that are up to two seconds old, so it does not, unless
-something has them flushed: reading memory.stat, a memory.zswap.max, zswap's shrinker. Elsewhere
-one of the moments of the flush that are tried must come near. Near is within 3 % of a recorded run,
-or inside the spread of all.
+6.1 repeats itself. Later ones go by statistics that are up to two seconds old, so they do not,
+unless something has them flushed: reading memory.stat, a memory.zswap.max, up to 7.2 zswap's
+shrinker. Elsewhere one of the moments of the flush that are tried must come near. Near is within
+3 % of a recorded run, or inside the spread of all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from conftest import load_case
 
+from ghostswap import kernels
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Group, Host
@@ -137,7 +138,7 @@ def is_repeatable(row: dict[str, Any]) -> bool:
         row["kernel"] == "6.1"
         or job["trace"] == "scan"
         or "poll" in job
-        or "shr" in job
+        or ("shr" in job and kernels.get(row["kernel"]).vmscan.shrinker_flushes)
         or job.get("zmax", "0") != "0"
     )
 
@@ -148,7 +149,9 @@ def test_a_group_without_a_way_out_is_killed_when_it_was(row: dict[str, Any]) ->
     for run in row["runs"]:
         assert ours.phase == run["phase"]
         if row["job"].get("area") != "equal":  # there 2,048 here and 1,614 there: it gave up sooner
-            assert ours.swapped == run["zswpout"] + run["pswpout"]
+            # The lengths are zstd 1.5.2's: where they fill a limit, 1.5.7's fill one page more.
+            by_lengths = "zmax" in row["job"] and kernels.get(row["kernel"]).zstd.version == "1.5.7"
+            assert run["zswpout"] + run["pswpout"] - ours.swapped in range(1 + by_lengths)
 
 
 def is_unseen(row: dict[str, Any]) -> bool:

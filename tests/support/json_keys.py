@@ -17,9 +17,9 @@ def keys_of(value: Any) -> set[str]:
     return set()
 
 
-def documented(page: Path) -> set[str]:
-    """All words that stand as variables in the section on JSON of a man page."""
-    section = page.read_text().partition(".Ss JSON\n")[2].partition(".Sh ")[0]
+def documented(page: Path, title: str = "JSON") -> set[str]:
+    """All words that stand as variables in the section *title* of a man page."""
+    section = re.split(r"^\.S[hs] ", page.read_text().partition(f".Ss {title}\n")[2], flags=re.M)[0]
     lines = re.findall(r"^\.(?:It )?Va (.+)$", section, re.MULTILINE)
     words = {word for line in lines for word in re.findall(r"[a-z_0-9.]{2,}", line)}
     return words - {"memory.stat"}

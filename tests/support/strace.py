@@ -164,9 +164,3 @@ def _done(process: subprocess.Popen[str], log: Path) -> Done:
 def names(faults: Collection[str]) -> set[str]:
     """The system calls that suffer *faults*."""
     return {fault.removeprefix("inject=").partition(":")[0] for fault in faults}
-
-
-def obey_interrupts() -> None:
-    """Let what is started from here obey Ctrl-C, as jobs of a background shell do not."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)

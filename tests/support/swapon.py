@@ -19,7 +19,7 @@ import pytest
 
 from ghostswap import kernels
 from ghostswap.area.header.header import NATIVE, Header
-from ghostswap.area.judge.rules import Machine
+from ghostswap.area.judge.area import Machine
 from ghostswap.area.judge.subject import Judges, judge_paths
 from ghostswap.area.target import target
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``resume=`` and ``resume_offset=``: how a kernel that boots finds an image in this area.
 
-``resume_offset`` is the page of the device on which the area's header lies: what FIEMAP tells of
-the file's first byte, or on btrfs, where FIEMAP tells of its own address space, what the chunk
+There is such a place only where the kernel switches the area on, and where it outlasts a power
+cut. ``resume_offset`` is the page of the device on which the area's header lies: what FIEMAP tells
+of the file's first byte, or on btrfs, where FIEMAP tells of its own address space, what the chunk
 tree makes of it. Documentation/power/swsusp-and-swap-files.rst, Linux 6.18.
 """
 
@@ -11,15 +12,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ghostswap import extents
-from ghostswap.area.header import header
 from ghostswap.area.header.explain import Inspection
+from ghostswap.area.target import blockdev
 from ghostswap.area.target.target import Target
 from ghostswap.errors import TargetError
 from ghostswap.extents import ExtentFlag
-from ghostswap.units import format_uuid
+from ghostswap.units import format_size, format_uuid
 
 #: File systems whose FIEMAP speaks of bytes on the device that they are mounted from.
 _PLAIN = ("ext2", "ext3", "ext4", "xfs")
@@ -36,17 +38,34 @@ _NOWHERE = (
 _FS_IOC_GETFSUUID = 0x80111500  # since Linux 6.9
 
 
+class Note(NamedTuple):
+    """Something that stands against resuming from a place, a clause.
+
+    :ivar text: with a ``{}`` for each of *sizes*, if there are any.
+    :ivar sizes: in bytes.
+    """
+
+    text: str
+    sizes: tuple[int, ...] = ()
+
+    def told(self, size: Callable[[int], str] = format_size) -> str:
+        """In words, with sizes as *size* writes them."""
+        return self.text.format(*map(size, self.sizes)) if self.sizes else self.text
+
+
 class Resume(NamedTuple):
     """Where the area is, for the kernel command line; or why it has no place there.
 
     :ivar device: ``UUID=...`` or a path; ``None`` where there is nothing to resume from.
     :ivar offset: ``resume_offset``, in pages of the area's page size; 0 for a whole device.
     :ivar reason: why there is none, ``""`` where there is.
+    :ivar notes: what stands against it all the same.
     """
 
     device: str | None = None
     offset: int | None = None
     reason: str = ""
+    notes: tuple[Note, ...] = ()
 
     @property
     def line(self) -> str | None:
@@ -61,38 +80,108 @@ class _NoPlaceError(Exception):
     """The area has no resume_offset; the message says why."""
 
 
-def find(target: Target, found: Inspection, summary: extents.Summary | None) -> Resume:
+def find(target: Target, found: Inspection, refused: str = "", ram: int | None = None) -> Resume:
     """How to resume from the area *found* in *target*.
 
-    :param summary: of its extents, where the file system tells.
+    :param refused: why the kernel does not switch it on, ``""`` where it does.
+    :param ram: bytes of the machine's memory; ``None`` where nobody knows.
     :raises TargetError: where the file system refuses to tell.
     """
-    head = found.header
     if found.type == "ghost" and found.kind == "file":
         return Resume(
             reason="a ghost has no data pages: there is no place on disk to write an image to"
         )
-    if head.version != 1 or head.magic not in header.SIGNATURES:
-        return Resume(reason="no kernel of today switches this area on")
-    if found.type != "full":
-        return Resume(reason="the area is shorter than declared: no kernel switches it on")
-    if found.partition is not None or (target.kind == "block" and not found.offset):
-        path = os.path.abspath(target.path)
-        other = f"PARTUUID={found.partition.uuid}" if found.partition else path
-        return Resume(f"UUID={head.uuid}" if head.uuid else other, 0)
-    if found.offset:
+    if found.offset and found.partition is None:
         return Resume(reason="swapon(2) takes no offset: it wants a device or file of its own")
-    if summary is not None and summary.holes:
-        return Resume(reason="the file has holes: no kernel switches it on")
+    if refused:
+        return Resume(reason=f"the kernel does not switch it on: {refused}")
+    info = os.fstat(target.fd)
+    number = info.st_rdev if target.kind == "block" else info.st_dev
+    # An image of a disk lies where it lies; the disk will be elsewhere.
+    memory = None if found.partition and target.kind == "file" else blockdev.memory_under(number)
+    if memory is not None:
+        return Resume(reason=f"{memory} is in memory, and gone when the power is off")
+    place = _in_file(target, found) if _is_file(target, found) else _on_device(target, found)
+    if place.device is None:
+        return place
+    notes = (*_too_small(found.usable_size, ram), *_elsewhere(place, number))
+    return place._replace(notes=notes)
+
+
+def _is_file(target: Target, found: Inspection) -> bool:
+    return target.kind == "file" and found.partition is None
+
+
+def _on_device(target: Target, found: Inspection) -> Resume:
+    uuid = found.header.uuid
+    path = os.path.abspath(target.path)
+    other = f"PARTUUID={found.partition.uuid}" if found.partition else path
+    return Resume(f"UUID={uuid}" if uuid else other, 0)
+
+
+def _in_file(target: Target, found: Inspection) -> Resume:
+    page_size = found.header.page_size
     try:
         place, device = _place(target)
     except _NoPlaceError as error:
         return Resume(reason=str(error))
     except OSError as error:
         raise TargetError.from_os(target.path, error, "cannot find its place on disk") from error
-    if place % head.page_size:
+    if place % page_size:
         return Resume(reason=f"it lies at byte {place} of the device, inside a page")
-    return Resume(device, place // head.page_size)
+    return Resume(device, place // page_size)
+
+
+def _too_small(size: int, ram: int | None) -> Iterator[Note]:
+    """What may not fit into an area of *size* usable bytes."""
+    limit = _number("/sys/power/image_size")
+    if limit is not None and size < limit:
+        text = "it has {}, and an image may take {} (/sys/power/image_size): there may be no room"
+        yield Note(text, (size, limit))
+    elif ram is not None and size < ram:
+        text = "it has {}, less than the {} of memory: no larger image can be written to it"
+        yield Note(text, (size, ram))
+
+
+def _elsewhere(ours: Resume, number: int) -> Iterator[Note]:
+    """Whether the running kernel looks for an image at another place.
+
+    :param number: of the device of *ours*, where its name is nobody's yet.
+    """
+    theirs = _asked_for()
+    if theirs is None or theirs.device is None or ours.device is None:
+        return
+    here, there = blockdev.named_by(ours.device) or number, blockdev.named_by(theirs.device)
+    same = theirs.device == ours.device or there == here
+    if not same or (theirs.offset or 0) != (ours.offset or 0):
+        yield Note(f"this kernel looks for one elsewhere: {theirs.line}")
+
+
+def _asked_for() -> Resume | None:
+    """Where the running kernel looks: by its command line, else by what was written to it since."""
+    words = (_text("/proc/cmdline") or "").split()
+    asked = (word for word in words if word.startswith(("resume=", "resume_offset=")))
+    given = dict(word.split("=", 1) for word in asked)
+    if "noresume" in words:
+        return None
+    if "resume" in given:
+        offset = given.get("resume_offset", "0")
+        return Resume(given["resume"], int(offset) if offset.isdecimal() else 0)
+    device = _text("/sys/power/resume")
+    if device is None or device == "0:0":
+        return None
+    return Resume(device, _number("/sys/power/resume_offset") or 0)
+
+
+def _number(path: str) -> int | None:
+    text = _text(path)
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _text(path: str) -> str | None:
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.read().strip()
+    return None
 
 
 def _place(target: Target) -> tuple[int, str]:
@@ -131,5 +220,4 @@ def _file_system(target: Target) -> str:
         for entry in os.scandir("/dev/disk/by-uuid"):
             if entry.stat().st_rdev == number:
                 return f"UUID={entry.name}"
-    place = os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
-    return f"/dev/{os.path.basename(place).replace('!', '/')}"
+    return blockdev.name(number)

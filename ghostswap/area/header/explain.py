@@ -132,7 +132,7 @@ class Inspection:
             case "orig_sig":
                 return _magic(raw), "the signature that resuming puts back"
             case "magic" | "sig":
-                return _magic(raw), SIGNATURES.get(raw, "no known signature")
+                return _magic(raw), _meaning(raw)
             case _ if image is not None:
                 return _explain_image(name, raw, head, image)
         raise ValueError(name)
@@ -165,7 +165,7 @@ def inspect(target: Target, offset: int = 0, partition: Partition | None = None)
     if partition is not None:
         offset = partition.start
     if offset and offset >= target.size:
-        raise TargetError(target.path, f"offset {offset} is not in it: it has {target.size} bytes")
+        raise outside(target, offset)
     size = target.size - offset
     if partition is not None:
         size = min(size, partition.size)
@@ -191,6 +191,11 @@ def inspect(target: Target, offset: int = 0, partition: Partition | None = None)
         hibernation=hibernation,
         partition=partition,
     )
+
+
+def outside(target: Target, offset: int) -> TargetError:
+    """The error for an *offset* behind the end."""
+    return TargetError(target.path, f"offset {offset} is not in it: it has {target.size} bytes")
 
 
 def _header(target: Target, start: bytes) -> Header:
@@ -259,7 +264,7 @@ def _state(found: Inspection, size: Callable[[int], str]) -> str:
     if found.hibernation is not None:
         return f"swap area that holds a hibernation image, {found.hibernation.signature}"
     if head.magic != SWAPSPACE2:
-        return f"{SIGNATURES[head.magic]}: no kernel of today takes it"
+        return f"{_meaning(head.magic)}: no kernel of today takes it"
     declared, there = size(head.declared_size), size(found.size)
     match found.type:
         case "ghost":
@@ -278,4 +283,10 @@ def _zeros(raw: bytes) -> str:
 
 
 def _magic(raw: bytes) -> str:
-    return raw.rstrip(b"\0").decode("latin-1")
+    text = raw.rstrip(b"\0").decode("latin-1")
+    return text if text.isascii() and text.isprintable() else raw.hex(" ")
+
+
+def _meaning(magic: bytes) -> str:
+    known = header.signature_of(magic)
+    return "no known signature" if known is None else SIGNATURES[known]

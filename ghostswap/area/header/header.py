@@ -24,7 +24,10 @@ MAX_HEADER = PAGE_SIZES[-1]
 SWAPSPACE2 = b"SWAPSPACE2"
 SWAP_SPACE = b"SWAP-SPACE"
 
-#: What may stand in place of the magic, and what that says of the area.
+#: What TuxOnIce writes in place of the magic, or over the first bytes of an area.
+TUXONICE = layout.TUXONICE.ljust(MAGIC_SIZE, b"\0")
+
+#: What may stand in place of the magic, and what that says of the area; see :func:`signature_of`.
 SIGNATURES = {
     SWAPSPACE2: "swap area, version 1",
     SWAP_SPACE: "swap area, version 0 (before Linux 2.1.117)",
@@ -32,6 +35,7 @@ SIGNATURES = {
     b"S2SUSPEND\0": "swap area that holds a hibernation image (userspace)",
     b"ULSUSPEND\0": "swap area that holds a hibernation image (uswsusp)",
     b"LINHIB0001": "swap area that holds a hibernation image",
+    TUXONICE: "swap area that holds a hibernation image (TuxOnIce)",
 }
 
 #: The native byte order, which mkswap writes unless told otherwise.
@@ -75,6 +79,11 @@ class Header:
     bootbits: bytes = bytes(1024)
     padding: bytes = bytes(117 * 4)
     badpages_raw: bytes = b""
+
+    @property
+    def signature(self) -> bytes | None:
+        """Which of :data:`SIGNATURES` stands in place of the magic."""
+        return signature_of(self.magic)
 
     @property
     def max_badpages(self) -> int:
@@ -157,10 +166,20 @@ def parse_as(page: bytes, page_size: int, native: ByteOrder = NATIVE) -> Header:
     return Header(page_size=page_size, byte_order=order, **values)
 
 
+def signature_of(magic: bytes) -> bytes | None:
+    """Which of :data:`SIGNATURES` these ten bytes are.
+
+    As swapon(8) and libblkid read them, who compare the letters and not the NUL behind.
+    """
+    if len(magic) < MAGIC_SIZE or magic in SIGNATURES:
+        return magic if magic in SIGNATURES else None
+    return next((known for known in SIGNATURES if magic.startswith(known.rstrip(b"\0"))), None)
+
+
 def find_page_size(start: bytes) -> int | None:
     """The page size whose magic position holds a known signature; the smallest wins."""
     for size in PAGE_SIZES:
-        if start[size - MAGIC_SIZE : size] in SIGNATURES:
+        if signature_of(start[size - MAGIC_SIZE : size]) is not None:
             return size
     return None
 

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What blkid, wipefs, swaplabel, swapon -L and file(1) see of an area, and why not.
 
+libblkid is asked itself, where it is here: it knows of everything else that the area may hold.
 Modelled: libblkid/src/superblocks/swap.c, util-linux 2.38 to 2.43; Magdir/linux of file 5.44.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ghostswap.area.header import header
 from ghostswap.area.header.explain import Inspection
 from ghostswap.area.header.header import (
     PAGE_SIZES,
-    SIGNATURES,
     SWAP_SPACE,
     SWAPSPACE2,
     Header,
     parse_as,
 )
 from ghostswap.area.header.layout import MAGIC_SIZE, TUXONICE
+from ghostswap.area.target import blkid
+from ghostswap.area.target.blkid import Believed
+from ghostswap.area.target.target import Target
 
 #: libblkid never looks for swap in anything smaller: 10 pages of 4 KiB.
 FLOOR = 40960
@@ -27,13 +32,15 @@ TINY = 1440 * 1024
 
 #: Words 32 and 33 of the padding: only where they are zero does libblkid believe label and UUID.
 _TRUST = slice(32 * 4, 34 * 4)
-_SUSPENDED = tuple(magic for magic in SIGNATURES if magic not in (SWAPSPACE2, SWAP_SPACE))
+#: Of TuxOnIce libblkid knows what stands at an area's start, not what stands at its page's end.
+_SUSPENDED = (b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0", b"LINHIB0001")
 #: What file(1) adds, if the swap signature stands before the image's.
 _IMAGES = {
     b"S1SUSPEND\0": "SWSUSP1 image",
     b"S2SUSPEND\0": "SWSUSP2 image",
     b"ULSUSPEND\0": "uswsusp image",
     b"LINHIB0001": "compressed hibernate image",
+    header.TUXONICE: "tuxonice image",
 }
 
 
@@ -81,25 +88,42 @@ def erasable(start: bytes, size: int) -> list[Match]:
     return every
 
 
-def views(found: Inspection) -> list[View]:
-    """What each tool sees."""
+def views(target: Target, found: Inspection) -> list[View]:
+    """What each tool sees of the area *found* in *target*."""
     if found.offset and found.partition is None:
         says = "looks at the start of the target only"
         here = f"{says}; blkid --probe --offset {found.offset} looks here"
         tools = ("wipefs", "swaplabel", "swapon -L, -U", "file")
         return [View("blkid", False, here), *(View(tool, False, says) for tool in tools)]
-    seen = matches(found.start, found.size)
-    believed = seen[:1] if found.size <= TINY else seen
     blind, hidden = _why_not(found), _why_no_names(found.header)
+    believed, places = _asked(target, found)
     return [
-        _blkid(believed, blind, hidden),
-        View(
-            "wipefs", bool(seen), ", ".join(map(_place, erasable(found.start, found.size))) or blind
-        ),
-        _swaplabel(seen, blind, hidden),
+        _blkid(believed, places, blind, hidden),
+        View("wipefs", bool(places), ", ".join(places) or blind),
+        _swaplabel(matches(found.start, found.size), blind, hidden),
         _swapon(found, believed, blind or hidden),
         _file(found),
     ]
+
+
+def _asked(target: Target, found: Inspection) -> tuple[Believed, list[str]]:
+    """What libblkid says: what it takes the area for, and every signature in it.
+
+    Where it is not here, or cannot read the target, what it would say of swap alone.
+    """
+    try:
+        listed = blkid.signatures(target.fd, found.offset, found.size)
+        places = [f"{old.type} at {old.offset - found.offset:#x}" for old in listed]
+        return blkid.believed(target.fd, found.offset, found.size), places
+    except OSError:
+        seen = matches(found.start, found.size)
+        places = [
+            f"{match.tags['TYPE'].decode()} at {match.offset:#x}"
+            for match in erasable(found.start, found.size)
+        ]
+        if len(seen) > 1 and found.size > TINY:
+            return Believed({}, ambivalent=True), places
+        return Believed(seen[0].tags if seen else {}), places
 
 
 def _plain(start: bytes) -> Match | None:
@@ -149,14 +173,15 @@ def _names(head: Header) -> Iterator[tuple[str, bytes]]:
         yield "UUID", head.uuid.encode()
 
 
-def _blkid(seen: list[Match], blind: str, hidden: str) -> View:
-    if len(seen) > 1:
-        return View(
-            "blkid", False, "ambivalent: two signatures, " + " and ".join(map(_place, seen))
-        )
-    if not seen:
+def _blkid(believed: Believed, places: list[str], blind: str, hidden: str) -> View:
+    if believed.ambivalent:
+        return View("blkid", False, f"ambivalent: {' and '.join(places)}")
+    kind = believed.tags.get("TYPE")
+    if kind is None and (blind or "PTTYPE" not in believed.tags):
         return View("blkid", False, blind)
-    tags = " ".join(f'{name}="{_text(value)}"' for name, value in seen[0].tags.items())
+    tags = " ".join(f'{name}="{_text(value)}"' for name, value in believed.tags.items())
+    if kind not in (b"swap", b"swsuspend"):
+        return View("blkid", False, f"takes it for something else: {tags}")
     return View("blkid", True, f"{tags} ({hidden})" if hidden else tags)
 
 
@@ -171,11 +196,16 @@ def _swaplabel(seen: list[Match], blind: str, hidden: str) -> View:
     return View("swaplabel", True, ", ".join(names) or nothing)
 
 
-def _swapon(found: Inspection, seen: list[Match], blind: str) -> View:
+def _swapon(found: Inspection, believed: Believed, blind: str) -> View:
     tool = "swapon -L, -U"
     if found.kind == "file" and found.partition is None:
         return View(tool, False, "looks for block devices only: give it the path")
-    names = [name for name in ("LABEL", "UUID") if seen and len(seen) == 1 and name in seen[0].tags]
+    if believed.ambivalent:
+        return View(tool, False, "finds nothing: more than one thing could be meant")
+    kind = believed.tags.get("TYPE", b"swap")
+    if kind not in (b"swap", b"swsuspend"):
+        return View(tool, False, f"finds {_text(kind)} in place of it")
+    names = [name for name in ("LABEL", "UUID") if name in believed.tags]
     if not names:
         return View(tool, False, blind or "finds no label and no UUID")
     return View(tool, True, "by " + " and ".join(names))
@@ -183,7 +213,7 @@ def _swapon(found: Inspection, seen: list[Match], blind: str) -> View:
 
 def _file(found: Inspection) -> View:
     head = found.header
-    magic, tail = head.magic, ""
+    magic, tail = head.signature, ""
     if magic in _IMAGES:
         end = head.page_size - MAGIC_SIZE
         if found.page[end - MAGIC_SIZE : end] != SWAPSPACE2:
@@ -198,7 +228,7 @@ def _file(found: Inspection) -> View:
         f", {head.byte_order} endian, version 1, size {head.last_page} pages,"
         f" {head.nr_badpages} bad pages"
     )
-    label = f"LABEL={head.label}" if head.label else "no label"
+    label = f"LABEL={_octal(head.sws_volume)}" if head.sws_volume[0] else "no label"
     uuid = head.uuid or "00000000-0000-0000-0000-000000000000"
     return View(
         "file",
@@ -227,8 +257,10 @@ def _why_no_names(head: Header) -> str:
     return ""
 
 
-def _place(match: Match) -> str:
-    return f"{match.tags['TYPE'].decode()} at {match.offset:#x}"
+def _octal(label: bytes) -> str:
+    r"""A label as file(1) prints it: its first line, and ``\033`` for what is no ASCII text."""
+    line = re.split(b"[\0\r\n]", label, maxsplit=1)[0]
+    return "".join(chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}" for byte in line)
 
 
 def _text(value: bytes) -> str:

@@ -14,7 +14,7 @@ from enum import IntFlag
 from typing import Any
 
 from ghostswap.area.header import layout
-from ghostswap.area.header.header import Field, Header
+from ghostswap.area.header.header import TUXONICE, Field, Header
 
 #: Who writes a signature, and whether its header is the kernel's, uswsusp's, or not known.
 _WRITERS = {
@@ -22,7 +22,10 @@ _WRITERS = {
     b"LINHIB0001": ("the kernel, in some releases of 2.6", layout.swsusp_header),
     b"ULSUSPEND\0": ("uswsusp, s2disk", layout.uswsusp_header),
     b"S2SUSPEND\0": ("an old software suspend", None),
+    TUXONICE: ("TuxOnIce, a kernel patch", None),
 }
+#: What an unpatched kernel compares with, its NUL included (``HIBERNATE_SIG``).
+_HIBERNATE_SIG = b"S1SUSPEND\0"
 
 
 class Flag(IntFlag):
@@ -41,7 +44,8 @@ class Hibernation:
 
     Everything that its writer does not keep there is ``None``.
 
-    :ivar signature: in place of the swap signature; of TuxOnIce, in front of the area.
+    :ivar signature: in place of the swap signature; of TuxOnIce, perhaps in front of the area.
+    :ivar resumable: an unpatched kernel knows the image by itself.
     :ivar orig_sig: the swap signature that resuming puts back.
     :ivar image_offset: where the image starts, in bytes from the start of the *device* that
         holds the area (not of a swap file).
@@ -57,21 +61,18 @@ class Hibernation:
     flags: Flag | None = None
     crc32: int | None = None
     hw_sig: int | None = None
-
-    @property
-    def resumable(self) -> bool:
-        """Whether an unpatched kernel knows the image by itself."""
-        return self.signature == "S1SUSPEND"
+    resumable: bool = False
 
 
 def find(start: bytes, header: Header) -> Hibernation | None:
     """The hibernation image that an area speaks of, given its *start* and its *header*."""
     if start.startswith(layout.TUXONICE):
-        return Hibernation("TuxOnIce", "TuxOnIce, a kernel patch", header.magic)
-    if header.magic not in _WRITERS:
+        return Hibernation("TuxOnIce", _WRITERS[TUXONICE][0], header.magic)
+    magic = header.signature
+    if magic is None or magic not in _WRITERS:
         return None
-    signature = header.magic.rstrip(b"\0").decode("ascii")
-    writer, struct = _WRITERS[header.magic]
+    signature = "TuxOnIce" if magic == TUXONICE else magic.rstrip(b"\0").decode("ascii")
+    writer, struct = _WRITERS[magic]
     if struct is None:
         return Hibernation(signature, writer, None)
     parts = struct(header.byte_order)
@@ -88,12 +89,13 @@ def find(start: bytes, header: Header) -> Hibernation | None:
         flags,
         found.crc32 if flags & Flag.CRC32_MODE else None,
         found.hw_sig if flags & Flag.HW_SIG else None,
+        header.magic == _HIBERNATE_SIG,
     )
 
 
 def fields(header: Header) -> Iterator[Field]:
     """The fields at the end of a suspended area's page, with their offsets in the area."""
-    struct = _WRITERS.get(header.magic, ("", None))[1]
+    struct = _WRITERS.get(header.signature or b"", ("", None))[1]
     if struct is None:
         return
     parts = struct(header.byte_order)
@@ -112,7 +114,7 @@ def flag_names(flags: Flag) -> list[str]:
 
 def consequences(found: Hibernation, header: Header) -> dict[str, str]:
     """What each way to go on does to the image and to the area."""
-    if found.signature == "TuxOnIce":
+    if found.signature == "TuxOnIce" and header.signature != TUXONICE:
         return {
             "resume": "only a kernel with the TuxOnIce patch resumes; others see no image",
             "swapon": "does not see the image: switches the area on and overwrites it, and"
@@ -127,6 +129,8 @@ def consequences(found: Hibernation, header: Header) -> dict[str, str]:
         )
         if found.hw_sig is not None:
             resume += f"; it is refused where the firmware's signature is not {found.hw_sig:#x}"
+    elif header.signature == _HIBERNATE_SIG:
+        resume = "no kernel knows S1SUSPEND without its NUL: it sees no image"
     else:
         resume = f"no kernel of today knows {found.signature}: only its writer resumes"
     if header.page_size == 32768:  # swap_get_header() skips this size

@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ghostswap.area.header import suspend
-from ghostswap.area.header.header import PAGE_SIZES, SIGNATURES, Header, find_page_size, parse_as
+from ghostswap.area.header import identity, suspend
+from ghostswap.area.header.header import PAGE_SIZES, SIGNATURES, SWAP_SPACE, Header, signature_of
 from ghostswap.area.header.layout import MAGIC_SIZE
-from ghostswap.area.judge.rules import Area, Machine, Verdict
+from ghostswap.area.judge import cures
+from ghostswap.area.judge.area import Area, Machine
+from ghostswap.area.judge.refusal import cure
+from ghostswap.area.judge.rules import Verdict
 from ghostswap.area.target import target
+from ghostswap.area.target.blkid import Signature
 from ghostswap.area.target.target import Target
 from ghostswap.kernels.rules import Kernel
 from ghostswap.units import format_size, printable
@@ -29,12 +34,20 @@ class Danger:
     :ivar name: for programs, such as ``bad-pages-underflow``.
     :ivar what: what is there.
     :ivar danger: what may come of it.
+    :ivar advice: what to do about it.
+    :ivar command: for a shell, where that does it; ``""`` where no command does.
     """
 
     name: str
     what: str
     danger: str
-    cure: str
+    advice: str
+    command: str = ""
+
+    @property
+    def cure(self) -> str:
+        """The advice with the command."""
+        return cure(self.advice, self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +67,7 @@ class Seen:
     header: Header | None = field(init=False)
 
     def __post_init__(self) -> None:
-        found: Header | None = self.machine.parse(self.area.start)
-        if found is not None and found.magic not in SIGNATURES:
-            size = find_page_size(self.area.start)
-            found = None if size is None else parse_as(self.area.start, size)
-        object.__setattr__(self, "header", found)
+        object.__setattr__(self, "header", self.machine.find(self.area.start))
 
     @property
     def accepted(self) -> bool:
@@ -92,7 +101,8 @@ def duplicate_uuid(area: Area, head: Header, first: str) -> Danger:
         "duplicate-uuid",
         f"its UUID {head.uuid} is that of {printable(first)} as well",
         "by UUID, fstab, swapon -U and resume= find either of them",
-        f"give it one of its own: ghostswap label --uuid random {area.shell_path}",
+        "give it one of its own",
+        cures.label(area, "--uuid random"),
     )
 
 
@@ -105,7 +115,8 @@ def _underflow(seen: Seen, head: Header) -> Iterator[Danger]:
         f"it lists {head.nr_badpages} bad pages and has {head.last_page}: some are listed twice",
         f"the count of its usable pages falls below zero, and the kernel takes it for"
         f" {format_size(pages * seen.machine.page_size)} of swap that is not there",
-        _remake(seen, "--keep "),
+        "remake the header",
+        cures.remake(seen.area, seen.machine, head),
     )
 
 
@@ -113,7 +124,7 @@ def _memory(seen: Seen, head: Header) -> Iterator[Danger]:
     slots = head.last_page + 1
     judged = zip(seen.kernels, seen.verdicts, strict=True)
     needed = max(
-        (int(slots * k.metadata.slot_bytes) for k, verdict in judged if verdict.accepted), default=0
+        (k.metadata.slots_memory(slots) for k, verdict in judged if verdict.accepted), default=0
     )
     if needed <= seen.machine.ram // _MEMORY_SHARE:
         return
@@ -135,22 +146,46 @@ def _hibernation(seen: Seen, head: Header) -> Iterator[Danger]:
         f"it holds a hibernation image, or what is left of one: {image.signature}",
         "resuming from an image older than the last boot destroys mounted file systems, and"
         " using the area as swap destroys the image",
-        f"resume from it, or discard it: {_remake(seen, '--keep ')}",
+        "resume from it, or discard it",
+        cures.remake(seen.area, seen.machine, head),
     )
 
 
 def _second_signature(seen: Seen, head: Header) -> Iterator[Danger]:
     for size in PAGE_SIZES:
-        magic = seen.area.start[size - MAGIC_SIZE : size]
-        if size != head.page_size and magic in SIGNATURES:
+        magic = signature_of(seen.area.start[size - MAGIC_SIZE : size])
+        if size != head.page_size and magic is not None:
             yield Danger(
                 "second-signature",
                 f"beside the signature for pages of {format_size(head.page_size)} there is one for"
                 f" {format_size(size)}: {SIGNATURES[magic]}",
                 "tools that look for other page sizes first, such as blkid, and kernels with such"
                 " pages take the area for something else",
-                f"have it wiped: {_remake(seen, '--keep ')}",
+                "have it wiped",
+                cures.remake(seen.area, seen.machine, head),
             )
+    others = seen.area.holds.signatures
+    if others:
+        places = (f"{old.type} (byte {old.offset - seen.area.offset})" for old in others)
+        yield Danger(
+            "second-signature",
+            f"it also holds {' and '.join(places)}",
+            "blkid names that in place of swap, or nothing, and so swapon -L, swapon -U and fstab"
+            " do not find the area",
+            *_wipe(seen, head, others),
+        )
+
+
+def _wipe(seen: Seen, head: Header, others: Sequence[Signature]) -> tuple[str, str]:
+    """How to be rid of other signatures: (advice, command)."""
+    uuid = next(field for field in head.fields() if field.name == "sws_uuid")
+    places = [old.offset - seen.area.offset - uuid.offset for old in others]
+    are_uuid = [0 <= place < uuid.size for place in places]
+    # A new header would keep what the UUID is taken for.
+    steps = [cures.label(seen.area, "--uuid random")] if any(are_uuid) else []
+    if not all(are_uuid):
+        steps.append(cures.remake(seen.area, seen.machine, head))
+    return "have them gone", " && ".join(filter(None, steps))
 
 
 def _ghost(seen: Seen, head: Header) -> Iterator[Danger]:
@@ -194,13 +229,15 @@ def _lost_pages(seen: Seen, head: Header) -> Iterator[Danger]:
 
 def _duplicate_bad_pages(seen: Seen, head: Header) -> Iterator[Danger]:
     twice = len(head.badpages) - len(set(head.badpages))
-    if not twice or head.nr_badpages > head.last_page:
+    if not seen.accepted or not twice or head.nr_badpages > head.last_page:
         return
     yield Danger(
         "duplicate-bad-pages",
         f"{twice} of its {head.nr_badpages} bad pages are listed more than once",
-        f"each entry takes a page off: {twice} good pages are not counted",
-        _remake(seen, "--keep --bad-pages LIST "),
+        f"each entry takes a page off: {twice} good pages are not counted, and from Linux 7.1 on"
+        " the area is refused",
+        "list them once",
+        cures.remake(seen.area, seen.machine, head),
     )
 
 
@@ -211,11 +248,19 @@ def _longer(seen: Seen, head: Header) -> Iterator[Danger]:
             "longer-than-declared",
             f"{format_size(spare * head.page_size)} lie behind what the header declares",
             "they are never used",
-            f"declare them: {_remake(seen, '--keep ')}",
+            "declare them",
+            cures.remake(seen.area, seen.machine, head),
         )
 
 
+def has_names(head: Header) -> bool:
+    """Whether label and UUID are what they seem, and can be changed."""
+    return head.version == 1 and head.last_page > 0 and head.signature != SWAP_SPACE
+
+
 def _label(seen: Seen, head: Header) -> Iterator[Danger]:
+    if not has_names(head):
+        return
     text, end, _ = head.sws_volume.partition(b"\0")
     faults = []
     if not end:
@@ -230,8 +275,15 @@ def _label(seen: Seen, head: Header) -> Iterator[Danger]:
             "label",
             f'its label "{printable(head.label)}" {" and ".join(faults)}',
             "tools print, cut or escape it each in their own way, and may not find the area by it",
-            f"give it another: ghostswap label --label LABEL {seen.area.shell_path}",
+            "give it one that tools can show",
+            cures.label(seen.area, f"--label={shlex.quote(_showable(head.label))}"),
         )
+
+
+def _showable(label: str) -> str:
+    """What of a label every tool shows."""
+    shown = "".join(character for character in label if character.isprintable())
+    return identity.encode_label(shown)[0].decode().strip()
 
 
 def _byte_order(seen: Seen, head: Header) -> Iterator[Danger]:
@@ -241,7 +293,8 @@ def _byte_order(seen: Seen, head: Header) -> Iterator[Danger]:
             f"its numbers are {head.byte_order} endian, the machine's are not",
             "none to swapping, the kernel turns them round; a hibernated machine of the other order"
             " would not know its image",
-            f"none needed; in the machine's own order: {_remake(seen, '--keep ')}",
+            "none needed; in the machine's own order",
+            cures.remake(seen.area, seen.machine, head),
         )
 
 
@@ -284,7 +337,8 @@ def _unasked(seen: Seen, itself: Target) -> Iterator[Danger]:
             "read-only-device",
             "the device is read-only, which swapon(2) does not ask",
             "every page written to it fails and stays in memory",
-            f"let it be written: blockdev --setrw {seen.area.shell_path}",
+            "",
+            f"blockdev --setrw {seen.area.shell_path}",
         )
     user = target.in_use(itself)
     if user is not None:
@@ -304,6 +358,7 @@ def _careless(seen: Seen, itself: Target) -> Iterator[Danger]:
             "insecure-mode",
             f"its permissions are {itself.mode:04o}",
             "others may read what processes hold in memory, or change it",
+            "",
             f"chmod {proposed:04o} {seen.area.shell_path}",
         )
     if itself.kind == "file" and itself.uid != 0:
@@ -311,6 +366,7 @@ def _careless(seen: Seen, itself: Target) -> Iterator[Danger]:
             "insecure-owner",
             f"it belongs to user {itself.uid}",
             "that user may read what processes hold in memory, or change it",
+            "",
             f"chown 0:0 {seen.area.shell_path}",
         )
 
@@ -323,8 +379,3 @@ def _is_read_only(fd: int) -> bool:
             return file.read().strip() == "1"
     except OSError:
         return False
-
-
-def _remake(seen: Seen, options: str) -> str:
-    """How to write the header anew for what is there."""
-    return f"ghostswap mkswap {options}{seen.area.shell_path}"

@@ -10,27 +10,50 @@ and ``is not committed``, for swapon(2) syncs the file before it looks.
 from __future__ import annotations
 
 import os
-import shlex
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ghostswap import extents
+from ghostswap.area.header.bounds import MIN_PAGES
 from ghostswap.area.judge import natures
 from ghostswap.area.judge.refusal import Refusal
 from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
-from ghostswap.area.target.target import Target
+from ghostswap.area.target.target import Target, shell_path
 from ghostswap.extents import Extent, ExtentFlag
-from ghostswap.mounts import device_name
+from ghostswap.mounts import device_name, mount_of
+from ghostswap.units import shell_word
 
-_ELSEWHERE = "put the area on ext4, xfs or btrfs, or on a block device of its own"
-_ALLOCATE = "allocate them: fallocate --length {size} {name}"
-_REMAKE = "make it anew: rm {name} && ghostswap mkswap --file --size {size} {name}"
-_ONE_PIECE = "make it anew where there is room in one piece, on blocks as large as a page"
-_COPY = (
-    "give it blocks of its own: cp --reflink=never --sparse=never --preserve=all {name} {name}.new"
-    " && mv {name}.new {name}"
+#: What to do about blocks that form no page.
+ONE_PIECE = "make it anew where there is room in one piece, on blocks as large as a page"
+
+
+class _Cure(NamedTuple):
+    """What cures a file.
+
+    :ivar command: with ``{name}`` and ``{mount}``, paths for a shell, and ``{size}`` in bytes;
+        ``""`` where no command does.
+    :ivar makes_area: it makes the area anew, its header included.
+    """
+
+    advice: str
+    command: str = ""
+    makes_area: bool = False
+
+
+_ELSEWHERE = _Cure("put the area on ext4, xfs or btrfs, or on a block device of its own")
+_ONE_PIECE = _Cure(ONE_PIECE)
+_ALLOCATE = _Cure("allocate them", "fallocate --length {size} {name}")
+_REMAKE = _Cure(
+    "make it anew", "rm {name} && ghostswap mkswap --file --size {size} {name}", makes_area=True
 )
+_COPY = _Cure(
+    "give it blocks of its own",
+    "cp --reflink=never --sparse=never --preserve=all {name} {name}.new && mv {name}.new {name}",
+)
+_SINGLE = _Cure("keep one copy of all data", "btrfs balance start -dconvert=single {mount}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +63,20 @@ class Fault:
     :ivar log: the kernel's line, with ``{path}`` as the kernel prints it and ``{device}``;
         ``None`` where it says nothing.
     :ivar reason: ``""`` where it lies in the nature of the file system.
-    :ivar cure: with ``{name}``, the path for a shell, and ``{size}`` in bytes.
     """
 
     log: str | None
     reason: str
-    cure: str
+    cure: _Cure
 
     def of(self, target: Target) -> Refusal:
-        """The refusal of *target*."""
+        """The refusal of *target*, without a command."""
         reason = self.reason
         if not reason:
             refuses = natures.of(target.fstype).refuses or _UNFIT
             reason = f"{target.fstype} cannot hold swap: {refuses}"
         log = self.log and self.log.format(path=_d_path(target.fd), device=device_name(target.fd))
-        name = shlex.quote(target.path)
-        return Refusal(reason, self.cure.format(name=name, size=target.size), log)
+        return Refusal(reason, self.cure.advice, log)
 
 
 _UNFIT = "it does not tell the kernel where a file's blocks are"
@@ -70,7 +91,7 @@ _BMAP_HOLE = Fault("swapon: swapfile has holes", _HOLES, _ALLOCATE)
 _IOMAP_HOLE = Fault("swapon: file {path} has unallocated extents", _HOLES, _ALLOCATE)
 
 
-def _btrfs(what: str, reason: str, cure: str = _REMAKE) -> Fault:
+def _btrfs(what: str, reason: str, cure: _Cure = _REMAKE) -> Fault:
     return Fault(f"BTRFS warning (device {{device}}): swapfile must {what}", reason, cure)
 
 
@@ -137,13 +158,12 @@ BTRFS = Activation(
         _btrfs(
             "have single data profile",
             "btrfs keeps more than one copy of the file's data, or stripes it",
-            "keep one copy of all data (btrfs balance start -dconvert=single MOUNTPOINT), or"
-            f" {_ELSEWHERE}",
+            _SINGLE,
         ),
         _btrfs(
             "be on one device",
             "the file lies on several devices of its btrfs",
-            "make it anew where one device has room for all of it",
+            _Cure("make it anew where one device has room for all of it"),
         ),
     ),
 )
@@ -214,33 +234,83 @@ def activate(
     :param rules: by default those of its file system.
     """
     rules = rules or activation_of(target)
-    fault = rules.never or _inode_fault(target.fd, rules)
-    if fault is not None:
-        return Mapped(fault.of(target))
+    if rules.never is not None:
+        return Mapped(rules.never.of(target))
+    pages = PageCount(page_size)
+    spread = rules.spread and _Spread(target.fd, *rules.spread)
     end = target.size - target.size % page_size
     if not rules.whole_file:
         end = min(end, declared)
     found = extents.extents(target.fd)
+    faults = dict.fromkeys(_faults(target, rules, found, end, pages, spread))
+    if faults:
+        return Mapped(
+            _refusal(target, list(faults), MIN_PAGES * page_size), known=found is not None
+        )
     if found is None:
-        too_few = rules.by_blocks and target.allocated < target.size
-        return Mapped(rules.hole.of(target) if too_few else None, known=False)
-    pages = PageCount(page_size)
-    spread = rules.spread and _Spread(target.fd, *rules.spread)
-    position = 0
-    for extent in extents.clip(found, 0, end):
-        fault = rules.hole if extent.logical > position else _extent_fault(extent, rules)
-        if fault is None and spread is not None:
-            fault = spread.fault(extent)
-        if fault is not None:
-            return Mapped(fault.of(target))
-        pages.add(extent)
-        position = extent.end
-    if position < end:
-        return Mapped(rules.hole.of(target))
-    if not rules.by_page:
+        return Mapped(known=False)
+    if not rules.by_page or not end:  # of less than a page nobody looks for pages
         return Mapped()
     known = spread is None or spread.known
     return Mapped(None if pages.total else rules.no_page.of(target), pages.total, known)
+
+
+def _faults(
+    target: Target,
+    rules: Activation,
+    found: Iterable[Extent] | None,
+    end: int,
+    pages: PageCount,
+    spread: _Spread | None,
+) -> Iterator[Fault]:
+    """All that is wrong with a file up to *end*, what the kernel sees first before the rest.
+
+    :param pages: counts those of a file that is good.
+    """
+    flags = inode_flags(target.fd) if rules.inode else InodeFlag(0)
+    for flag, want, fault in rules.inode:
+        if bool(flags & flag) != want:
+            yield fault
+    if found is None:
+        if rules.by_blocks and target.allocated < target.size:
+            yield rules.hole
+        return
+    position = 0
+    for extent in extents.clip(found, 0, end):
+        if extent.logical > position:
+            yield rules.hole
+        for kinds, fault in rules.flags:
+            if extent.flags & kinds:
+                yield fault
+        if spread is not None:
+            yield from spread.faults(extent)
+        pages.add(extent)
+        position = extent.end
+    if position < end:
+        yield rules.hole
+
+
+def _refusal(target: Target, faults: Sequence[Fault], least: int) -> Refusal:
+    """The refusal for the first of *faults*, with a cure for all of them.
+
+    :param least: bytes of the smallest area.
+    """
+    decides = faults[0].of(target)
+    steps = list(dict.fromkeys(fault.cure for fault in faults))
+    for step in steps:
+        if not step.command:
+            return replace(decides, advice=step.advice)
+    makes_area = any(step.makes_area for step in steps)
+    if makes_area:  # of a file that goes away the blocks do not matter
+        steps = [step for step in steps if step not in (_ALLOCATE, _COPY)]
+    mount = mount_of(target.fd)
+    names = {
+        "name": shell_path(target.path),
+        "mount": shell_word(mount.point if mount else ""),
+        "size": max(target.size, least),
+    }
+    command = " && ".join(step.command.format(**names) for step in steps)
+    return replace(decides, advice=steps[0].advice, command=command, makes_area=makes_area)
 
 
 class PageCount:
@@ -283,27 +353,17 @@ class _Spread:
             self._chunks = []
         self.known = bool(self._chunks)
 
-    def fault(self, extent: Extent) -> Fault | None:
+    def faults(self, extent: Extent) -> Iterator[Fault]:
         start, end = extent.physical, extent.physical + extent.length
         first = max(bisect_right(self._chunks, start, key=lambda chunk: chunk.logical) - 1, 0)
         for chunk in self._chunks[first:]:  # FIEMAP joins extents across chunks
             if chunk.logical >= end:
                 break
             if chunk.profile != "single":
-                return self._profile
-            if self._devid not in (None, chunk.devid):
-                return self._device
+                yield self._profile
+            elif self._devid not in (None, chunk.devid):
+                yield self._device
             self._devid = chunk.devid
-        return None
-
-
-def _inode_fault(fd: int, rules: Activation) -> Fault | None:
-    flags = inode_flags(fd) if rules.inode else InodeFlag(0)
-    return next((fault for flag, want, fault in rules.inode if bool(flags & flag) != want), None)
-
-
-def _extent_fault(extent: Extent, rules: Activation) -> Fault | None:
-    return next((fault for flags, fault in rules.flags if extent.flags & flags), None)
 
 
 def _d_path(fd: int) -> str:

@@ -10,11 +10,26 @@ from dataclasses import dataclass
 class Refusal:
     """Why a check refuses.
 
-    :ivar errno: what swapon(2) sets, ``None`` where the caller does not live to see it.
+    :ivar advice: what to do about it, a clause.
     :ivar log: the line in the kernel log, ``None`` where the kernel says nothing.
+    :ivar errno: what swapon(2) sets, ``None`` where the caller does not live to see it.
+    :ivar command: for a shell, where that does it; ``""`` where no command does.
+    :ivar makes_area: the command makes the whole area anew, its header included.
     """
 
     reason: str
-    cure: str
+    advice: str
     log: str | None = None
     errno: str | None = "EINVAL"
+    command: str = ""
+    makes_area: bool = False
+
+    @property
+    def cure(self) -> str:
+        """The advice with the command."""
+        return cure(self.advice, self.command)
+
+
+def cure(advice: str, command: str) -> str:
+    """What to do, in one line: the advice and the command, those that there are."""
+    return ": ".join(filter(None, (advice, command)))

@@ -20,9 +20,9 @@ from ghostswap.area.header.identity import parse_uuid
 from ghostswap.area.header.layout import ByteOrder
 from ghostswap.area.make import landing, newfile, overwrite, survey
 from ghostswap.area.make.overwrite import Patch
-from ghostswap.area.make.probe import Signature
 from ghostswap.area.make.survey import Progress
 from ghostswap.area.target import target
+from ghostswap.area.target.blkid import Signature
 from ghostswap.area.target.target import LockMode, Target
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.units import format_size
@@ -66,8 +66,14 @@ class Request:
     lock: LockMode = "yes"
 
     @property
+    def action(self) -> Action:
+        return "ghost" if self.ghost else "file" if self.file else "format"
+
+    @property
     def declared(self) -> int | None:
         """Bytes that were asked for as the area's size. Nothing, or BLOCKS 0: all there is."""
+        if self.ghost and self.size is not None:
+            return self.size
         return self.blocks * 1024 if self.blocks else None
 
 
@@ -152,7 +158,7 @@ def _check_request(request: Request) -> None:
         raise UsageError("--ghost and --file exclude each other", "a ghost holds no data pages")
     if request.ghost and request.size is not None and request.blocks is not None:
         raise UsageError("a ghost has one size: give --size or BLOCKS, not both")
-    if request.ghost and request.size is None and request.declared is None:
+    if request.ghost and request.declared is None:
         raise UsageError("--ghost needs --size: the size that the header declares")
     if request.ghost and (request.offset or request.check):
         option = "--offset" if request.offset else "--check"
@@ -194,26 +200,22 @@ def _resolve(request: Request) -> str:
 
 
 def _new(request: Request, path: str, directory: int) -> Job:
-    size = request.size if request.size is not None else request.declared
-    if not (request.file or request.ghost):
+    if request.action == "format":
         raise TargetError(
             path,
             "cannot open: No such file or directory",
             "--size SIZE makes a ghost swapfile here, --file --size SIZE a full one",
         )
-    if size is None or (request.file and request.size is None):
+    size = request.page_size if request.ghost else request.size
+    if size is None:
         raise UsageError(f"{path} does not exist, so its --size is needed")
     if request.keep:
         raise TargetError(path, "does not exist, so there is nothing to --keep")
-    if request.ghost:
-        header = _header(request, size, request.bad_pages)
-        landing.check(path, directory, request.page_size, ghost=True, force=request.force)
-        return Job(path, "ghost", header, directory=directory, file_size=request.page_size)
-    header = _header(request, _at_most(request, size), request.bad_pages)
-    landing.check(path, directory, size, ghost=False, force=request.force)
+    header = _header(request, _declared(request, size), request.bad_pages)
+    landing.check(path, directory, size, ghost=request.ghost, force=request.force)
     return Job(
         path,
-        "file",
+        request.action,
         header,
         request.offset,
         directory=directory,
@@ -223,17 +225,17 @@ def _new(request: Request, path: str, directory: int) -> Job:
 
 
 def _overwrite(request: Request, existing: Target, progress: Progress | None) -> Job:
-    action: Action = "ghost" if request.ghost else "file" if request.file else "format"
+    action = request.action
     if existing.kind == "block" and action != "format":
         raise TargetError(existing.path, f"is a block device, and --{action} makes a file")
     size = _new_size(request, existing)
     found = survey.survey(existing, request.offset, force=request.force, damaged=request.check)
     warnings = list(found.warnings)
-    if request.ghost:
-        declared = request.size if request.size is not None else request.declared
-    else:
-        declared = _at_most(request, existing.size if size is None else size, warnings)
-    assert declared is not None
+    declared = _declared(request, existing.size if size is None else size)
+    most = MAX_PAGES * request.page_size
+    if declared > most and not request.ghost:
+        warnings.append(f"warning: truncating swap area to {most // 1024} KiB")
+        declared = most
     _check_least(request, declared)
     bad = set(request.bad_pages)
     if request.check and existing.kind == "file":
@@ -293,8 +295,10 @@ def _new_size(request: Request, existing: Target) -> int | None:
     return size
 
 
-def _at_most(request: Request, there: int, warnings: list[str] | None = None) -> int:
-    """Bytes that the area declares of those that are there, behind the offset."""
+def _declared(request: Request, there: int) -> int:
+    """Bytes that the header declares, in a target that has *there*; of a ghost, any number."""
+    if request.ghost:
+        return request.declared or 0
     if request.offset > there:
         raise TargetError(request.path, f"--offset {request.offset} lies behind its end at {there}")
     room = there - request.offset
@@ -307,10 +311,6 @@ def _at_most(request: Request, there: int, warnings: list[str] | None = None) ->
             f"size {declared // 1024} KiB is larger than device size {room // 1024} KiB",
             "--force declares it all the same",
         )
-    most = MAX_PAGES * request.page_size
-    if declared > most and warnings is not None:
-        warnings.append(f"warning: truncating swap area to {most // 1024} KiB")
-        return most
     return declared
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ghostswap import extents
 from ghostswap.area.header import header
 from ghostswap.area.header.header import Header
-from ghostswap.area.make import probe
-from ghostswap.area.make.probe import Signature
+from ghostswap.area.target import blkid
+from ghostswap.area.target.blkid import Signature
 from ghostswap.area.target.target import Target
 from ghostswap.errors import TargetError
 from ghostswap.extents import ExtentFlag
@@ -53,7 +53,7 @@ def survey(target: Target, offset: int, *, force: bool, damaged: bool = False) -
     size = target.size - offset
     if size < _BOOTBITS:
         return Survey((), bytes(_BOOTBITS), ())
-    if not probe.available():
+    if not blkid.available():
         if not force and not _is_zero(target, offset):
             raise TargetError(
                 target.path,
@@ -65,8 +65,8 @@ def survey(target: Target, offset: int, *, force: bool, damaged: bool = False) -
     found: list[Signature] = []
     warnings = []
     try:
-        table = probe.partition_table(target.fd) if not offset and not force else None
-        found.extend(probe.signatures(target.fd, offset, size))
+        table = blkid.partition_table(target.fd) if not offset and not force else None
+        found.extend(blkid.signatures(target.fd, offset, size))
     except OSError as error:
         target.check_size()  # a file that has been cut cannot be read either
         said = f"cannot look for old signatures: {os.strerror(error.errno or 0)}"
@@ -90,14 +90,16 @@ def survey(target: Target, offset: int, *, force: bool, damaged: bool = False) -
 def header_of(target: Target, offset: int) -> Header:
     """The swap header that is there now, of whatever page size.
 
-    :raises TargetError: where there is none.
+    :raises TargetError: where there is none, or one that has neither UUID nor label.
     """
+    hint = "there is no UUID or label to keep"
     try:
-        return header.parse(target.read(offset, header.MAX_HEADER))
+        found = header.parse(target.read(offset, header.MAX_HEADER))
     except header.NotSwapError as error:
-        raise TargetError(
-            target.path, error.message, "there is no UUID or label to keep"
-        ) from error
+        raise TargetError(target.path, error.message, hint) from error
+    if found.signature == header.SWAP_SPACE:
+        raise TargetError(target.path, "is a swap area of version 0", hint)
+    return found
 
 
 def objections(target: Target) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ from typing import Literal
 from ghostswap.errors import TargetError
 from ghostswap.filetypes import check_type
 from ghostswap.mounts import fstype, mounted_at, unescape
+from ghostswap.units import shell_word
 
 Kind = Literal["file", "block"]
 
@@ -145,6 +146,11 @@ def _examine(path: str, fd: int) -> Target:
         gid=info.st_gid,
         fstype="" if block else fstype(fd),
     )
+
+
+def shell_path(path: str) -> str:
+    """A target's path as it must stand in a command line: of a file itself, not of a link to it."""
+    return shell_word(os.path.realpath(path) if os.path.islink(path) else path)
 
 
 def close(fd: int) -> None:

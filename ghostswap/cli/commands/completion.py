@@ -38,9 +38,14 @@ class _Shape:
     operands: tuple[str, ...]
 
 
-@click.command("completion", cls=Command)
+@click.command(
+    "completion",
+    cls=Command,
+    examples=("ghostswap completion bash",),
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@click.pass_context
+def command(context: click.Context, /, shell: str) -> None:
     """Print the completion script of SHELL.
 
     \b
@@ -48,27 +53,28 @@ def command(shell: str) -> None:
     zsh:   ghostswap completion zsh > a directory of $fpath, as _ghostswap
     fish:  ghostswap completion fish > ~/.config/fish/completions/ghostswap.fish
     """
-    click.echo(render(shell), nl=False)
+    root = context.find_root().command
+    assert isinstance(root, click.Group)
+    click.echo(render(root, shell), nl=False)
 
 
-def render(shell: str) -> str:
-    """The completion script of *shell*, from the commands as they are."""
+def render(root: click.Group, shell: str) -> str:
+    """The completion script of *shell* for the commands of *root*."""
     renderers: dict[str, Callable[[list[_Shape]], str]] = {
         "bash": _bash,
         "zsh": _zsh,
         "fish": _fish,
     }
-    return renderers[shell](_shapes())
+    return renderers[shell](_shapes(root))
 
 
-def _shapes() -> list[_Shape]:
-    from ghostswap.cli.app import COMMANDS, cli
-
-    context = click.Context(cli, **cli.context_settings)
+def _shapes(root: click.Group) -> list[_Shape]:
+    context = click.Context(root, **root.context_settings)
     shapes = []
-    for name, text in COMMANDS.items():
-        found = cli.get_command(context, name)
+    for name in root.list_commands(context):
+        found = root.get_command(context, name)
         assert found is not None
+        text = found.short_help or ""
         params = found.get_params(click.Context(found, parent=context))
         options = tuple(_option(param) for param in params if isinstance(param, click.Option))
         operands = next((_words(p) for p in params if isinstance(p, click.Argument)), ())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ghostswap.cli.terminal.args import Command
-from ghostswap.cli.terminal.options import Size, bytes_option, json_option
+from ghostswap.cli.terminal.args import Command, Option
+from ghostswap.cli.terminal.options import bytes_option, json_option, offset_option
 from ghostswap.cli.terminal.talk import complain, emit_json
 from ghostswap.errors import TargetError, UsageError
 
@@ -18,20 +18,45 @@ if TYPE_CHECKING:
     from ghostswap.area.target.target import Target
 
 
-@click.command("inspect", cls=Command)
-@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--offset",
-    type=Size(),
-    default=0,
-    metavar="SIZE",
-    help="Where in TARGET the header is, in bytes.",
+@click.command(
+    "inspect",
+    cls=Command,
+    examples=(
+        "ghostswap inspect /swapfile",
+        "ghostswap inspect --scan disk.img",
+    ),
 )
-@click.option("--scan", is_flag=True, help="Find the areas in the partitions of a disk image.")
-@click.option("--data", is_flag=True, help="Read all data pages and tell how many are not zero.")
-@click.option("--extents", "list_extents", is_flag=True, help="List where a file lies on disk.")
-@click.option("--hexdump", is_flag=True, help="Show the header's page byte for byte as well.")
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@offset_option
+@click.option(
+    "--scan",
+    cls=Option,
+    section="Target",
+    is_flag=True,
+    help="Find the areas in the partitions of a disk image.",
+)
+@click.option(
+    "--data",
+    cls=Option,
+    section="Output",
+    is_flag=True,
+    help="Read all data pages and tell how many are not zero.",
+)
+@click.option(
+    "--extents",
+    "list_extents",
+    cls=Option,
+    section="Output",
+    is_flag=True,
+    help="List where a file lies on disk.",
+)
+@click.option(
+    "--hexdump",
+    cls=Option,
+    section="Output",
+    is_flag=True,
+    help="Show the header's page byte for byte as well.",
+)
 @bytes_option
 @json_option
 def command(

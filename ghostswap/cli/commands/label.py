@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ghostswap import __version__
-from ghostswap.cli.terminal.args import Command
+from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import (
-    BARE_LOCK,
-    Size,
     Words,
     json_option,
     lock_option,
     note_waiting,
+    offset_option,
 )
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.units import printable
@@ -27,26 +26,33 @@ if TYPE_CHECKING:
     from ghostswap.area.target.target import LockMode, Target
 
 
-@click.command("label", cls=Command, bare=BARE_LOCK)
+@click.command(
+    "label",
+    cls=Command,
+    examples=(
+        "ghostswap label /swapfile",
+        "ghostswap label --label spare --uuid random /swapfile",
+    ),
+)
 @click.argument("target")
 @click.option(
-    "-L", "--label", metavar="LABEL", help='Name the area; 15 bytes are kept; "" for none.'
+    "-L",
+    "--label",
+    cls=Option,
+    section="Area",
+    metavar="LABEL",
+    help='Name the area; 15 bytes are kept; "" for none.',
 )
 @click.option(
     "-U",
     "--uuid",
+    cls=Option,
+    section="Area",
     type=Words("clear", "random", "time"),
     metavar="UUID",
     help="Give it this UUID, or clear it, or make a random one or one of the time.",
 )
-@click.option(
-    "-o",
-    "--offset",
-    type=Size(),
-    default=0,
-    metavar="SIZE",
-    help="Where in TARGET the area begins, in bytes.",
-)
+@offset_option
 @lock_option
 @json_option
 @click.version_option(__version__, "-V", "--version", message="ghostswap label %(version)s")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ghostswap import __version__
-from ghostswap.cli.terminal.args import Command
+from ghostswap import __version__, here
+from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import (
-    BARE_LOCK,
     Size,
     Words,
     json_option,
     lock_option,
     note_waiting,
-    system_page_size,
 )
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
@@ -31,8 +30,14 @@ if TYPE_CHECKING:
 
 GHOST_NOTE = (
     "no released kernel takes a ghost swapfile yet (swapon: Invalid argument); one with the ghost"
-    " swapfile RFC of November 2025 does. 'ghostswap validate' says which and why."
+    " swapfile RFC of November 2025 does. 'ghostswap validate' says which and why. An area that"
+    " works today: {today}"
 )
+_NEXT = (
+    "Next: swapon TARGET; at every boot by a line of /etc/fstab, 'TARGET none swap defaults 0 0'."
+    " 'man ghostswap-mkswap' has a unit for systemd."
+)
+SLOTS_NOTE = "its {slots} slots take {size} of memory once it is on, used or not"
 #: More bad pages than any header can list, and few enough to write a range out.
 _MOST_BAD_PAGES = 1 << 20
 
@@ -53,68 +58,150 @@ class _Decimal(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
-@click.command("mkswap", cls=Command, bare=BARE_LOCK)
+@click.command(
+    "mkswap",
+    cls=Command,
+    examples=(
+        "ghostswap mkswap --file --size 4G /swapfile",
+        "ghostswap mkswap --size 64G swap.ghost",
+    ),
+    epilog=_NEXT,
+)
 @click.argument("target")
 @click.argument("blocks", type=_Decimal(), required=False)
 @click.option(
     "-s",
     "--size",
+    cls=Option,
+    section="Area",
     type=Size(),
     metavar="SIZE",
     help="What the area declares: for a new TARGET without --file, a ghost of that size.",
 )
-@click.option("--ghost", is_flag=True, help="Make a ghost swapfile: the header's page, no data.")
-@click.option("-F", "--file", is_flag=True, help="Make a full file of --size, every block on disk.")
-@click.option("-L", "--label", metavar="LABEL", help="Name the area; 15 bytes are kept.")
+@click.option(
+    "--ghost",
+    cls=Option,
+    section="Area",
+    is_flag=True,
+    help="Make a ghost swapfile: the header's page, no data.",
+)
+@click.option(
+    "-F",
+    "--file",
+    cls=Option,
+    section="Area",
+    is_flag=True,
+    help="Make a full file of --size, every block on disk.",
+)
+@click.option(
+    "-L",
+    "--label",
+    cls=Option,
+    section="Area",
+    metavar="LABEL",
+    help="Name the area; 15 bytes are kept.",
+)
 @click.option(
     "-U",
     "--uuid",
+    cls=Option,
+    section="Area",
     type=Words("clear", "random", "time"),
     metavar="UUID",
-    help="A UUID, or clear, random or time; by default random.",
+    show_default="random",
+    help="A UUID, or clear, random or time.",
 )
-@click.option("--keep", is_flag=True, help="Keep UUID and label of the area that is there.")
+@click.option(
+    "--keep",
+    cls=Option,
+    section="Area",
+    is_flag=True,
+    help="Keep UUID and label of the area that is there.",
+)
 @click.option(
     "-p",
     "--pagesize",
+    cls=Option,
+    section="Area",
     type=_Decimal(),
     default=0,
+    show_default="this machine's",
     metavar="BYTES",
-    help="Page size of the kernel that will use the area; by default this one's.",
+    help="Page size of the kernel that will use the area.",
 )
 @click.option(
     "-e",
     "--endianness",
+    cls=Option,
+    section="Area",
     type=click.Choice(["native", "little", "big"]),
     default="native",
-    help="Byte order of the header; by default native.",
+    metavar="ORDER",
+    help="Byte order of the header: native, little or big.",
 )
 @click.option(
     "-o",
     "--offset",
+    cls=Option,
+    section="Target",
     type=_Decimal(),
     default=0,
     metavar="BYTES",
     help="Where in TARGET the area begins; what lies before it stays as it is.",
 )
-@click.option("-c", "--check", is_flag=True, help="Read every page of a device for bad ones first.")
 @click.option(
-    "--bad-pages", metavar="LIST", help="Pages never to use, such as 5,7-9; kernels want a device."
+    "-c",
+    "--check",
+    cls=Option,
+    section="Target",
+    is_flag=True,
+    help="Read every page of a device for bad ones first.",
+)
+@click.option(
+    "--bad-pages",
+    cls=Option,
+    section="Area",
+    metavar="LIST",
+    help="Pages never to use, such as 5,7-9; kernels want a device.",
 )
 @click.option(
     "-f",
     "--force",
+    cls=Option,
+    section="Target",
     is_flag=True,
     help="Do what could lose data: make a ghost of an existing file, cut one with --file, follow a"
     " symbolic link, declare more BLOCKS than there are, drop a partition table.",
 )
 @lock_option
 @click.option(
-    "-n", "--dry-run", is_flag=True, help="Say what would be written and wiped, and stop."
+    "-n",
+    "--dry-run",
+    cls=Option,
+    section="Target",
+    is_flag=True,
+    help="Say what would be written and wiped, and stop.",
 )
-@click.option("-v", "--swapversion", type=_Decimal(), default=1, metavar="1", help="Only 1 exists.")
-@click.option("--verbose", is_flag=True, help="List the holes and extents that are warned about.")
-@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@click.option(
+    "-v",
+    "--swapversion",
+    cls=Option,
+    section="Area",
+    type=_Decimal(),
+    default=1,
+    metavar="1",
+    help="Only 1 exists.",
+)
+@click.option(
+    "--verbose",
+    cls=Option,
+    section="Output",
+    is_flag=True,
+    help="List the holes and extents that are warned about.",
+)
+@click.option(
+    "-q", "--quiet", cls=Option, section="Output", is_flag=True, help="Print errors only."
+)
 @json_option
 @click.version_option(__version__, "-V", "--version", message="ghostswap mkswap %(version)s")
 def command(
@@ -153,7 +240,7 @@ def command(
         raise UsageError(f"swapspace version {swapversion} is not supported", "only 1 is")
     if options["check"] and quiet:
         raise UsageError("--check and --quiet exclude each other")
-    system = system_page_size()
+    system = here.page_size()
     page_size = pagesize or system
     if page_size != system:
         warnings.append(
@@ -183,7 +270,10 @@ def command(
     elif not quiet:
         _print_lines(job, labelled=label is not None or bool(job.header.label))
     if job.action == "ghost" and not quiet:
-        note(GHOST_NOTE)
+        note(
+            SLOTS_NOTE.format(slots=job.header.last_page + 1, size=format_size(_slots_memory(job)))
+        )
+        note(GHOST_NOTE.format(today=_full_area(job, made=not dry_run)))
 
 
 @contextmanager
@@ -232,6 +322,28 @@ def _print_lines(job: Job, labelled: bool) -> None:
     click.echo(f"{label}, UUID={format_uuid(header.sws_uuid)}")
 
 
+def _slots_memory(job: Job) -> int:
+    """Bytes that the running kernel takes for the area's slots."""
+    from ghostswap.kernels import nearest
+
+    kernel, _ = nearest(os.uname().release)
+    return kernel.metadata.slots_memory(job.header.last_page + 1)
+
+
+def _full_area(job: Job, made: bool) -> str:
+    """The command that makes a full area in place of a ghost, with its names if it was *made*."""
+    from ghostswap.area.judge import cures
+    from ghostswap.area.judge.area import Area, Machine
+
+    head = job.header
+    area = Area(head.build(), head.page_size, path=job.path)
+    machine = Machine(0, head.page_size, head.byte_order)
+    size = head.declared_size
+    if made:
+        return cures.remake(area, machine, head, size=size)
+    return cures.mkswap(area, machine, size=size)
+
+
 def _print_plan(job: Job) -> None:
     """What would be done, in the order of doing it."""
     from ghostswap.cli.terminal import show
@@ -266,6 +378,7 @@ def _json(job: Job) -> dict[str, Any]:
         "sws_uuid": format_uuid(header.sws_uuid),
         "sws_volume": header.label,
         "size": header.usable_pages * header.page_size,
+        "slots_memory": _slots_memory(job) if job.action == "ghost" else None,
         "wipes": [
             {"type": wipe.type, "offset": wipe.offset, "magic": wipe.magic.hex()}
             for wipe in job.wipes

@@ -3,64 +3,87 @@
 
 from __future__ import annotations
 
-import os
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ghostswap.cli.terminal.args import Command
-from ghostswap.cli.terminal.options import (
-    Size,
-    Words,
-    json_option,
-    mem_total,
-    ram_option,
-    system_page_size,
-)
-from ghostswap.cli.terminal.talk import emit_json, note
-from ghostswap.errors import EMPTY
-from ghostswap.kernels import KERNELS, RELEASES, nearest
+from ghostswap.cli.options.running import running_kernel
+from ghostswap.cli.terminal.args import Command, Option
+from ghostswap.cli.terminal.options import Size, Words, json_option, offset_option, ram_option
+from ghostswap.cli.terminal.talk import emit_json
+from ghostswap.errors import EMPTY, UsageError
+from ghostswap.here import mem_total, page_size
+from ghostswap.kernels import KERNELS, RELEASES
 
 if TYPE_CHECKING:
     from ghostswap.area.header.layout import ByteOrder
-    from ghostswap.area.judge.rules import Machine
-    from ghostswap.area.judge.subject import AreaKind, Judgement
+    from ghostswap.area.judge.area import Machine
+    from ghostswap.area.judge.subject import AreaKind, Judgement, Places
     from ghostswap.kernels.rules import Kernel
 
 
-@click.command("validate", cls=Command)
+@click.command(
+    "validate",
+    cls=Command,
+    examples=(
+        "ghostswap validate /swapfile",
+        "ghostswap validate --kernel all swap.ghost",
+    ),
+)
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option(
     "-k",
     "--kernel",
     "kernels",
+    cls=Option,
+    section="Machine",
     type=Words(*KERNELS, "all"),
     metavar="NAME[,NAME]",
     multiple=True,
-    help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all;"
-    " by default the running one.",
+    help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all.",
+    show_default="the running one",
+)
+@offset_option
+@click.option(
+    "--scan",
+    cls=Option,
+    section="Target",
+    is_flag=True,
+    help="Judge the areas in the partitions of a disk image.",
 )
 @click.option(
     "--as",
     "kind",
+    cls=Option,
+    section="Target",
     type=click.Choice(["file", "block", "tmpfs"]),
-    help="What TARGET stands for, where it is an image of something else.",
+    metavar="KIND",
+    help="file, block or tmpfs: what TARGET stands for, where it is an image of something else.",
 )
 @click.option(
     "--pagesize",
+    cls=Option,
+    section="Machine",
     type=Size(),
     metavar="SIZE",
-    help="Page size of the judging kernel, 4K to 64K; by default this one's.",
+    show_default="this machine's",
+    help="Page size of the judging kernel, 4K to 64K.",
 )
 @click.option(
     "--endianness",
+    cls=Option,
+    section="Machine",
     type=click.Choice(["native", "little", "big"]),
     default="native",
-    help="Byte order of the judging kernel; by default this one's.",
+    metavar="ORDER",
+    help="Byte order of the judging kernel: native, little or big.",
 )
 @click.option(
     "--flags",
+    cls=Option,
+    section="Machine",
     default="0",
     metavar="N",
     help="Flags that swapon(2) is called with, a number.",
@@ -70,6 +93,8 @@ if TYPE_CHECKING:
 def command(
     targets: tuple[str, ...],
     kernels: tuple[str, ...],
+    offset: int,
+    scan: bool,
     kind: AreaKind | None,
     pagesize: int | None,
     endianness: Literal["native"] | ByteOrder,
@@ -84,16 +109,23 @@ def command(
     all chosen kernels take all targets, else 1. Nothing is switched on or changed.
     """
     from ghostswap.area.header.header import NATIVE
-    from ghostswap.area.judge.rules import Machine
+    from ghostswap.area.judge.area import Machine
     from ghostswap.area.judge.subject import Judges, judge_paths
 
+    if scan and offset:
+        raise UsageError("--scan finds the offsets itself", "leave --offset out, or --scan")
+    if (scan or offset) and kind not in (None, "block"):
+        raise UsageError(
+            f"a part of TARGET does not stand for a {kind}", "leave --as out: it is a block device"
+        )
     chosen = _choose(kernels)
     machine = Machine(
         ram=mem_total() if ram is None else ram,
         page_size=_page_size(pagesize),
         byte_order=NATIVE if endianness == "native" else endianness,
     )
-    judgements = judge_paths(targets, Judges(chosen, machine, kind, _number(flags)))
+    judges = Judges(chosen, machine, kind, _number(flags))
+    judgements = judge_paths(targets, judges, _places(offset, scan))
     if as_json:
         emit_json({"targets": [_json(judgement) for judgement in judgements]})
     else:
@@ -103,14 +135,17 @@ def command(
     return 0 if accepted else 1
 
 
+def _places(offset: int, scan: bool) -> Places:
+    """Where in each target to look."""
+    from ghostswap.area.disk import scan as disk
+
+    return disk.places if scan else partial(disk.at, offset)
+
+
 def _choose(names: tuple[str, ...]) -> list[Kernel]:
     wanted = dict.fromkeys(name.strip() for group in names for name in group.split(","))
     if not wanted:
-        release = os.uname().release
-        kernel, known = nearest(release)
-        if not known:
-            note(f"Linux {release} is judged by the rules of {kernel.name}")
-        return [kernel]
+        return [running_kernel()]
     for name in wanted:
         if name not in (*KERNELS, "all"):
             known_names = ", ".join(KERNELS)
@@ -127,7 +162,7 @@ def _page_size(asked: int | None) -> int:
     if asked is not None and asked not in PAGE_SIZES:
         known = ", ".join(map(str, PAGE_SIZES))
         raise click.BadParameter(f"{asked} is none of {known}", param_hint="'--pagesize'")
-    return asked or system_page_size()
+    return asked or page_size()
 
 
 def _number(text: str) -> int:
@@ -138,10 +173,13 @@ def _number(text: str) -> int:
 
 
 def _print(judgement: Judgement, machine: Machine) -> None:
+    from ghostswap.cli.reports.area_report import title
     from ghostswap.cli.terminal import show
     from ghostswap.units import format_size
 
-    show.heading(judgement.path or EMPTY)
+    place = judgement.place
+    at = f", from byte {place.offset} on" if place.offset and place.partition is None else ""
+    show.heading(f"{title(judgement.path or EMPTY, place.partition)}{at}")
     rows: list[tuple[str, str]] = []
     for (pages, refusal), group in groupby(judgement.verdicts, lambda v: (v.pages, v.refusal)):
         kernels = ", ".join(verdict.kernel for verdict in group)
@@ -163,8 +201,12 @@ def _print(judgement: Judgement, machine: Machine) -> None:
 
 
 def _json(judgement: Judgement) -> dict[str, Any]:
+    from ghostswap.cli.reports.area_report import partition_json
+
     return {
         "path": judgement.path,
+        "offset": judgement.place.offset,
+        "partition": partition_json(judgement.place.partition),
         "verdicts": [
             {
                 "kernel": verdict.kernel,

@@ -3,22 +3,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ghostswap import extents
+from ghostswap import extents, kernels
 from ghostswap.area.disk import resume
 from ghostswap.area.header import probers
 from ghostswap.area.header.explain import Inspection, describe
+from ghostswap.area.judge.area import Machine
+from ghostswap.area.judge.subject import Judges, at_boot
 from ghostswap.area.target.target import ActiveSwap, Target, active_swap
-from ghostswap.errors import TargetError
+from ghostswap.errors import TargetError, UsageError
+from ghostswap.here import mem_total, page_size
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
     from ghostswap.area.header.contents import Contents
     from ghostswap.area.header.suspend import Hibernation
+    from ghostswap.area.target.partition import Partition
+    from ghostswap.kernels.rules import Kernel
 
 #: Of a long field the table shows this many bytes; --hexdump shows them all.
 _SHOWN = 16
@@ -31,12 +38,15 @@ class AreaReport:
     """An area with all that is known of it.
 
     :ivar active: its row in /proc/swaps.
+    :ivar slots_memory: bytes that the slots of a ghost take in the running kernel; ``None`` for
+        other areas.
     :ivar summary: of its extents; ``None`` on a device, and where the file system does not tell.
     :ivar contents: of its data pages, if they were to be read.
     """
 
     found: Inspection
     active: ActiveSwap | None
+    slots_memory: int | None
     summary: extents.Summary | None
     resume: resume.Resume
     views: list[probers.View]
@@ -51,7 +61,7 @@ class AreaReport:
 
         size: Callable[[int], str] = (lambda number: f"{number} bytes") if raw else format_size
         found = self.found
-        show.heading(_title(found))
+        show.heading(title(found.path, found.partition))
         show.facts([*describe(found, size), *self._facts(size)])
         if found.hibernation is not None:
             show.heading("hibernation image")
@@ -93,7 +103,11 @@ class AreaReport:
             yield "active", "no"
         if self.summary is not None:
             yield "extents", _summed(self.summary, size)
+        if self.slots_memory is not None:
+            yield "slots", f"take {size(self.slots_memory)} of memory once it is on, used or not"
         yield "resume", self.resume.line or f"none: {self.resume.reason}"
+        for note in self.resume.notes:
+            yield "  but", note.told(size)
         if self.contents is not None:
             yield "data pages", self._filled(self.contents, size)
 
@@ -133,7 +147,7 @@ class AreaReport:
             "type": found.type,
             "fstype": found.fstype or None,
             "offset": found.offset,
-            "partition": asdict(found.partition) if found.partition else None,
+            "partition": partition_json(found.partition),
             "page_size": head.page_size,
             "byte_order": head.byte_order,
             "declared_size": head.declared_size,
@@ -172,12 +186,14 @@ class AreaReport:
                 "used": self.active.used * 1024,
                 "priority": self.active.priority,
             },
+            "slots_memory": self.slots_memory,
             "extents": summary,
             "resume": {
                 "device": where.device,
                 "offset": where.offset,
                 "command_line": where.line,
                 "reason": where.reason or None,
+                "notes": [note.told() for note in where.notes],
             },
             "hibernation": _image_json(found.hibernation, found) if found.hibernation else None,
             "seen_by": [view._asdict() for view in self.views],
@@ -204,15 +220,33 @@ def gather(target: Target, found: Inspection, *, data: bool) -> AreaReport:
         active = active_partition(target, found.partition)
     else:
         active = active_swap(target) if not found.offset else None
-    summary = _summary(target, found)
+    ram = _ram()
+    kernel, _ = kernels.nearest(os.uname().release)
+    refused = "" if active is not None else _refused(target, found, kernel, ram)
+    slots = kernel.metadata.slots_memory(found.header.last_page + 1)
     return AreaReport(
         found=found,
         active=active,
-        summary=summary,
-        resume=resume.find(target, found, summary),
-        views=probers.views(found),
+        slots_memory=slots if found.type == "ghost" else None,
+        summary=_summary(target, found),
+        resume=resume.find(target, found, refused, ram),
+        views=probers.views(target, found),
         contents=contents,
     )
+
+
+def _refused(target: Target, found: Inspection, kernel: Kernel, ram: int | None) -> str:
+    """Why *kernel* would not switch the area on here; ``""`` where it would."""
+    # Where nobody knows the memory, nothing is too large for it.
+    machine = Machine(1 << 64 if ram is None else ram, page_size())
+    (verdict,) = at_boot(target, found, Judges([kernel], machine))
+    return "" if verdict.refusal is None else verdict.refusal.reason
+
+
+def _ram() -> int | None:
+    with suppress(UsageError):
+        return mem_total()
+    return None
 
 
 def _summary(target: Target, found: Inspection) -> extents.Summary | None:
@@ -242,12 +276,17 @@ def _known_by_swaps(found: Inspection) -> bool:
     return found.kind == "block" if found.partition else not found.offset
 
 
-def _title(found: Inspection) -> str:
-    part = found.partition
+def title(path: str, part: Partition | None) -> str:
+    """What a report on an area is headed with."""
     if part is None:
-        return found.path
+        return path
     name = f", {part.name}" if part.name else ""
-    return f"{found.path}, partition {part.number} ({part.table}, type {part.type}{name})"
+    return f"{path}, partition {part.number} ({part.table}, type {part.type}{name})"
+
+
+def partition_json(part: Partition | None) -> dict[str, Any] | None:
+    """A partition as a dictionary for JSON; its keys are stable."""
+    return None if part is None else asdict(part)
 
 
 def _summed(summary: extents.Summary, size: Callable[[int], str]) -> str:

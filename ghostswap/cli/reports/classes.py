@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ghostswap.mm.zpool.size_class import Rules
+from ghostswap.kernels.rules import ZsmallocRules
 from ghostswap.mm.zpool.zsmalloc import ClassStat
 
 _HEAD = (("class", 5), ("size", 5))
@@ -27,7 +27,7 @@ class Classes:
     """
 
     stats: Sequence[ClassStat]
-    rules: Rules
+    rules: ZsmallocRules
 
     def rows(self) -> list[dict[str, int]]:
         """A line each, by the names of the columns."""

@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ghostswap.cli.options.hosts import Measured
-from ghostswap.cli.reports.report import print_skipped
-from ghostswap.cli.reports.workload_report import (
+from ghostswap.cli.reports.answer import killed_because
+from ghostswap.cli.reports.outcome import (
     ALL_FITTED,
     host_facts,
-    host_json,
+    lengths_fact,
     limit_facts,
-    outcome_json,
+    print_skipped,
 )
+from ghostswap.cli.reports.outcome_json import host_json, outcome_json
+from ghostswap.cli.reports.result import timing
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.designs import table as designs
@@ -23,6 +24,8 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.study import unit_costs
 from ghostswap.study.comparison import ROWS, Contender, Row, best
 from ghostswap.study.host import Group, Host
+from ghostswap.study.outcome import Outcome
+from ghostswap.study.run import Contest
 
 _BEST = "*"
 #: Between two columns of a table.
@@ -42,34 +45,33 @@ _KILLED = "killed"
 class Comparison:
     """What several designs came to.
 
-    :ivar touches: how many the traces have, whoever came through them.
-    :ivar swept: name of what differs between *rows*; ``""`` where there is but one.
-    :ivar rows: its value, and the designs' outcomes with it.
+    :ivar host: the first of them.
+    :ivar swept: name of what differs between the contest's rows; ``""`` where there is but one.
+    :ivar words: its value in each row.
     :ivar cost: whether times are wanted.
     """
 
     host: Host
-    measured: Measured
-    touches: int
+    contest: Contest
     swept: str
-    rows: tuple[tuple[str, tuple[Contender, ...]], ...]
+    words: tuple[str, ...]
     cost: bool
 
     def _rows(self) -> tuple[Row, ...]:
         return ROWS + (unit_costs.rows(unit_costs.UNIT_COSTS) if self.cost else ())
 
     def emit_json(self) -> None:
-        result = host_json(self.host, self.measured)
+        result = host_json(self.host, self.contest.measured, self._why())
         if self.cost:
             result["unit_costs_ns"] = dict(unit_costs.UNIT_COSTS)
         if self.swept:
             result["swept"] = self.swept
             result["sweep"] = [
                 {"value": value, "designs": self._designs(contenders)}
-                for value, contenders in self.rows
+                for value, contenders in zip(self.words, self.contest.rows, strict=True)
             ]
         else:
-            result["designs"] = self._designs(self.rows[0][1])
+            result["designs"] = self._designs(self.contest.rows[0])
         emit_json(result)
 
     def _designs(self, contenders: Sequence[Contender]) -> list[dict[str, Any]]:
@@ -84,38 +86,66 @@ class Comparison:
 
     def print(self, size: Callable[[int], str]) -> None:
         """Print for a person; *size* writes a number of bytes."""
-        outcome = self.rows[0][1][0].outcome
+        measured, touches = self.contest.measured, self.contest.touches
+        outcome = self.contest.rows[0][0].outcome
+        work = "stored once" if touches is None else f"{touches} touches"
+        names = ", ".join(source.name for source in measured.sources.values())
         show.heading(
-            f"{', '.join(self.measured.sources)}: {outcome.pages} pages,"
-            f" {size(outcome.pages * PAGE_SIZE)}, {self.touches} touches,"
+            f"{names}: {outcome.pages} pages, {size(outcome.pages * PAGE_SIZE)}, {work},"
             f" on Linux {self.host.kernel} with {self.host.compressor}"
         )
-        if self.swept != "limit":
+        if self.swept != "limit" and touches is not None:
             show.facts(limit_facts(self.host, size))
+        show.facts(self._charges())
         if self.swept:
             self._print_sweep(size)
         else:
-            self._print_table(self.rows[0][1], size)
-        names = [contender.outcome.design for contender in self.rows[0][1]]
-        show.facts(
-            (name, f"{designs.record(name).description}; {designs.record(name).status}")
-            for name in names
-        )
+            self._print_table(self.contest.rows[0], size)
+        show.facts(self._killed())
+        rows = (designs.get(contender.outcome.design) for contender in self.contest.rows[0])
+        show.facts((row.name, f"{row.description}; {row.status}") for row in rows)
         if self.cost:
             units = ", ".join(f"{name} {ns:g}" for name, ns in unit_costs.UNIT_COSTS.items())
             show.facts([("times", f"counts by constants, not measured, in ns: {units}")])
-        show.facts(self._charges() + host_facts(self.host, self.measured))
-        for source in self.measured.sources.values():
+        if touches is None:
+            show.facts([lengths_fact(measured.error)])
+        else:
+            show.facts(host_facts(self.host, measured.error))
+        for source in measured.sources.values():
             print_skipped(source)
-        found = [contender.outcome for _, row in self.rows for contender in row]
-        if all(outcome.resident_pages == outcome.pages for outcome in found):
+        found = self._outcomes()
+        if touches is not None and all(one.resident_pages == one.pages for one in found):
             note(ALL_FITTED)
+
+    def _outcomes(self) -> list[Outcome]:
+        return [contender.outcome for row in self.contest.rows for contender in row]
+
+    def _why(self) -> tuple[str, ...]:
+        """Reasons why the kernel would not show the same numbers."""
+        if self.contest.touches is not None:
+            return timing(self.host)
+        return tuple(dict.fromkeys(why for outcome in self._outcomes() for why in outcome.why))
+
+    def _killed(self) -> list[tuple[str, str]]:
+        """Who ran out of memory, and why."""
+        measured = self.contest.measured
+        return [
+            (
+                f"{word} {contender.outcome.design}".strip(),
+                f"{group.name} is killed: "
+                + killed_because(self.host, measured, contender.outcome, group),
+            )
+            for word, row in zip(self.words, self.contest.rows, strict=True)
+            for contender in row
+            for group in contender.outcome.groups
+            if group.killed
+        ]
 
     def _charges(self) -> list[tuple[str, str]]:
         """Why zram has fewer faults under the same limit, where it stands beside zswap."""
-        found = [contender.outcome for contender in self.rows[0][1]]
+        found = [contender.outcome for contender in self.contest.rows[0]]
         limited = any(_is_limited(group) for group in self.host.groups)
-        if self.host.cgroup_version == 1 or not limited:
+        if self.host.cgroup_version == 1 or not limited or self.contest.touches is None:
             return []
         if not any(outcome.zram for outcome in found) or all(not o.zswap for o in found):
             return []
@@ -129,10 +159,12 @@ class Comparison:
         for row in self._rows():
             top = best(row, contenders)
             cells = [
-                cell(row, row.value(contender), size) + (_BEST if number in top else " ")
+                ""
+                if contender.is_killed
+                else cell(row, row.value(contender), size) + (_BEST if number in top else " ")
                 for number, contender in enumerate(contenders)
             ]
-            if any(row.value(contender) for contender in contenders):
+            if any(row.value(one) for one in contenders if not one.is_killed):
                 table.append((row.title, *cells))
                 is_marked |= bool(top)
         names = [contender.outcome.design for contender in contenders]
@@ -145,7 +177,7 @@ class Comparison:
             show.facts([(_BEST, "the best of its row")])
 
     def _print_sweep(self, size: Callable[[int], str]) -> None:
-        names = [contender.outcome.design for contender in self.rows[0][1]]
+        names = [contender.outcome.design for contender in self.contest.rows[0]]
         for row in self._rows():
             if row.key not in _SWEPT and row.unit != "ns":
                 continue
@@ -160,7 +192,7 @@ class Comparison:
                             for c in contenders
                         ),
                     )
-                    for value, contenders in self.rows
+                    for value, contenders in zip(self.words, self.contest.rows, strict=True)
                 ],
                 right=names,
             )

@@ -9,15 +9,18 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any, get_args
 
-from ghostswap.cli.reports.report import SCHEMA
+from ghostswap import kernels
+from ghostswap.cli.reports.outcome_json import SCHEMA
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json
-from ghostswap.designs import metadata
-from ghostswap.designs.metadata import DESIGNS, Backend, Design, Field, Metadata
+from ghostswap.designs import metadata, table
+from ghostswap.designs.metadata import Metadata
+from ghostswap.designs.table import Backend, Design
+from ghostswap.kernels.rules import Field
 from ghostswap.page import PAGE_SIZE
 from ghostswap.units import format_size
 
-_CLASSIC = DESIGNS["classic"]
+_CLASSIC = table.get("classic")
 _BACKENDS: tuple[Backend, ...] = get_args(Backend)
 _PLACES: dict[Backend, str] = {"zswap": "compressed", "disk": "on disk"}
 
@@ -127,7 +130,7 @@ class Report:
     def print(self, with_fields: bool, raw: bool) -> None:
         """Print for a person; sizes in bytes where *raw*, else in MiB."""
         size, unit = (str, "bytes") if raw else (_mebibytes, "MiB")
-        following = [design.name for design in self.designs if design.follows_kernel]
+        following = [one.name for one in self.designs if metadata.follows_kernel(one.name)]
         as_in = f"; {', '.join(following)} as in Linux {self.kernel}" if following else ""
         show.heading(f"{format_size(self.slots * PAGE_SIZE)} of swap, {self.slots} slots{as_in}")
         for backend in _BACKENDS:
@@ -158,7 +161,7 @@ class Report:
         show.table(("design", *uses, "status"), rows, right=uses)
         for one, other, percent in self._break_evens(backend):
             less = min(one, other, key=lambda design: self._slot_cost(design, backend).static)
-            with_zswap = backend == "zswap" and "zram" not in (one.name, other.name)
+            with_zswap = backend == "zswap" and one.has_zswap and other.has_zswap
             show.paragraph(
                 f"{one.name} and {other.name} {'with zswap' if with_zswap else _PLACES[backend]}:"
                 f" {float(percent):.1f} % used; {less.name} takes less below"
@@ -212,7 +215,7 @@ class Report:
         )
 
     def _slot_cost(self, design: Design, backend: Backend) -> metadata.SlotCost:
-        return design.slot_cost(backend, self.kernel, entries=self.entries)
+        return metadata.slot_cost(design.name, backend, self.kernel, entries=self.entries)
 
     def _break_evens(self, backend: Backend) -> list[tuple[Design, Design, Fraction]]:
         """Pairs that take the same at some use, and that percentage."""
@@ -226,12 +229,14 @@ class Report:
         return found
 
     def _fields(self, design: Design) -> list[Field]:
-        return [field for field in design.fields[self.kernel] if field.published or self.entries]
+        fields = design.fields(kernels.get(self.kernel).metadata)
+        return [field for field in fields if field.published or self.entries]
 
     def _replaced(self, design: Design, backend: Backend) -> list[Field]:
         """Classic's fields that *design* does without."""
-        own = design.fields_in(backend, self.kernel, entries=self.entries)
-        classic = _CLASSIC.fields_in(backend, self.kernel, entries=self.entries)
+        kernel = kernels.get(self.kernel)
+        own = metadata.fields_in(design.name, backend, kernel, entries=self.entries)
+        classic = metadata.fields_in(_CLASSIC.name, backend, kernel, entries=self.entries)
         return [field for field in classic if field not in own]
 
     def _status(self, design: Design) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from ghostswap.mm.swap.in_order import SwapInfo
+from ghostswap.mm.swap.swap_info import SwapInfo
 from ghostswap.page import PAGE_SIZE
 from ghostswap.study.outcome import Outcome
 

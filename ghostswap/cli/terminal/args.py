@@ -1,67 +1,117 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Command lines as getopt_long(3) reads them, where click is stricter."""
+"""Commands that read their line as getopt_long(3) does, and help in sections, an example first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import click
+from click import parser as click_parser
 from click.core import ParameterSource, augment_usage_errors
 
+from ghostswap.cli.terminal.help import Formatter
 from ghostswap.errors import UsageError
+
+#: Sections of a help text, in order; what has none comes with the last.
+SECTIONS = ("Target", "Area", "Source", "Design", "Machine", "Output")
+
+# click renamed it in 8.2.
+_Parser: Any = getattr(click_parser, "_OptionParser", None) or click_parser.OptionParser
+
+
+class Option(click.Option):
+    """An option with its place in the help text.
+
+    :param section: one of :data:`SECTIONS`.
+    :param bare: what leaving its value out means, where that is allowed; one that is given stands
+        behind ``=`` then.
+    """
+
+    def __init__(
+        self, *args: Any, section: str = SECTIONS[-1], bare: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+        self.bare = bare
 
 
 class Command(click.Command):
     """A click command whose long options may be abbreviated, as util-linux's may.
 
-    :param bare: options whose value is optional, and the value that leaving it out means.
+    :param examples: command lines that the help text begins with.
     """
 
-    def __init__(self, *args: Any, bare: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        kwargs["context_settings"] = {"show_default": True, **kwargs.get("context_settings", {})}
         super().__init__(*args, **kwargs)
-        self.bare = bare or {}
+        self.examples = tuple(examples)
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        params = self.get_params(ctx)
+        bare = {
+            name: param.bare
+            for param in params
+            if isinstance(param, Option) and param.bare is not None
+            for name in param.opts
+        }
+        parser = _GetoptLong(ctx, bare)
+        for param in params:
+            param.add_to_parser(parser, ctx)
+        return parser
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        expanded = expand(ctx, args, long_options(self, ctx), self.bare)
         with augment_usage_errors(ctx):  # click itself leaves out whose options it could not read
-            return super().parse_args(ctx, expanded)
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> int:
         result = super().invoke(ctx)
         return result if isinstance(result, int) else 0
 
+    # Help
 
-def long_options(command: click.Command, ctx: click.Context) -> list[str]:
-    """Every long option of *command*, ``--help`` included."""
-    params = command.get_params(ctx)
-    names = (name for param in params for name in [*param.opts, *param.secondary_opts])
-    return [name for name in names if name.startswith("--")]
+    def get_help(self, ctx: click.Context) -> str:
+        formatter = Formatter()
+        self.format_help(ctx, formatter)
+        return formatter.getvalue().rstrip("\n")
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples and isinstance(formatter, Formatter):
+            formatter.write_examples(self.examples)
+        super().format_help_text(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: dict[str, list[tuple[str, str]]] = {section: [] for section in SECTIONS}
+        for param in self.get_params(ctx):
+            is_option = isinstance(param, click.Option)
+            record = param.get_help_record(ctx) if is_option else None
+            if record is not None:
+                rows[getattr(param, "section", SECTIONS[-1])].append(record)
+        used = {section: found for section, found in rows.items() if found}
+        for section, found in used.items():
+            with formatter.section(section if len(used) > 1 else "Options"):
+                formatter.write_dl(found)
 
 
-def expand(
-    ctx: click.Context, args: list[str], known: list[str], bare: Mapping[str, str]
-) -> list[str]:
-    """Write out abbreviated long options and left-out values, up to ``--``.
+class _GetoptLong(_Parser):  # type: ignore[misc]
+    """click's parser, which knows options from values, with abbreviations and left-out values."""
 
-    :raises click.UsageError: where an abbreviation fits several options.
-    """
-    expanded: list[str] = []
-    for place, argument in enumerate(args):
-        if argument == "--":
-            return expanded + args[place:]
-        name, equals, value = argument.partition("=")
-        if name.startswith("--") and name not in known:
-            fitting = [option for option in known if option.startswith(name)]
+    def __init__(self, ctx: click.Context, bare: dict[str, str]) -> None:
+        super().__init__(ctx)
+        self._bare = bare
+
+    def _match_long_opt(self, opt: str, explicit_value: str | None, state: Any) -> None:
+        if opt not in self._long_opt:
+            fitting = [option for option in self._long_opt if option.startswith(opt)]
             if len(fitting) > 1:
-                raise click.UsageError(f"Option {name!r} is ambiguous: {', '.join(fitting)}", ctx)
-            if fitting:
-                name = fitting[0]
-                argument = name + equals + value
-        if name in bare and not equals:
-            argument = f"{name}={bare[name]}"
-        expanded.append(argument)
-    return expanded
+                raise click.UsageError(
+                    f"Option {opt!r} is ambiguous: {', '.join(fitting)}", self.ctx
+                )
+            if fitting and len(opt) > len("--"):
+                opt = fitting[0]
+        if explicit_value is None:
+            explicit_value = self._bare.get(opt)
+        super()._match_long_opt(opt, explicit_value, state)
 
 
 def given(context: click.Context) -> list[str]:
@@ -70,21 +120,10 @@ def given(context: click.Context) -> list[str]:
     return [name for name in context.params if source(name) == ParameterSource.COMMANDLINE]
 
 
-def refuse_others(context: click.Context, why: str, *allowed: str) -> None:
-    """Refuse what is on the command line, but for the parameters *allowed*; see :func:`refuse`."""
-    refuse(context, why, *(name for name in given(context) if name not in allowed))
-
-
-def check_pressure(context: click.Context) -> None:
-    """Refuse a workload in which no page has to leave memory.
-
-    :raises UsageError: saying what would make one.
-    """
-    if not {"touches", "limit", "ram"}.intersection(given(context)):
-        raise UsageError(
-            "there is no workload, so no page has to leave memory",
-            "add --limit, such as 64M, and --touches, such as zipf:0.8@100k",
-        )
+def option_name(context: click.Context, name: str) -> str:
+    """What the option behind parameter *name* is called, in full."""
+    params = (param for param in context.command.params if param.name == name)
+    return next(param.opts[-1] for param in params)
 
 
 def refuse(context: click.Context, why: str, *names: str) -> None:
@@ -93,6 +132,12 @@ def refuse(context: click.Context, why: str, *names: str) -> None:
     :param why: a clause that says why they do not go there.
     :raises UsageError: naming the first.
     """
-    for param in context.command.params:
-        if param.name in names and param.name in given(context):
-            raise UsageError(f"{param.opts[-1]} does not go here: {why}", "leave it out")
+    for name in given(context):
+        if name in names:
+            option = option_name(context, name)
+            raise UsageError(f"{option} does not go here: {why}", f"leave {option} out")
+
+
+def refuse_others(context: click.Context, why: str, *allowed: str) -> None:
+    """Refuse what is on the command line, but for the parameters *allowed*; see :func:`refuse`."""
+    refuse(context, why, *(name for name in given(context) if name not in allowed))

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ghostswap.cli.terminal.args import Option
 from ghostswap.cli.terminal.talk import note
 from ghostswap.errors import UsageError
 from ghostswap.units import parse_size
@@ -55,12 +55,6 @@ class Integer(click.IntRange):
     name = "integer"
 
 
-class Number(click.FloatRange):
-    """The same of any number."""
-
-    name = "number"
-
-
 class Words(click.ParamType):  # type: ignore[type-arg]
     """Any text, with words that are worth completing.
 
@@ -97,14 +91,13 @@ class _Lock(Words):
             ) from None
 
 
-#: ``bare`` of a :class:`~ghostswap.cli.terminal.args.Command` that has :func:`lock_option`.
-BARE_LOCK = {"--lock": "yes"}
-
-
 def lock_option(function: F) -> F:
     """``--lock[=MODE]``: whether to lock what is about to be written to."""
     return click.option(
         "--lock",
+        cls=Option,
+        section="Target",
+        bare="yes",
         metavar="MODE",
         type=_Lock(),
         envvar="LOCK_BLOCK_DEVICE",
@@ -118,45 +111,70 @@ def note_waiting(path: str) -> None:
     note(f"waiting for whoever has locked {path}; --lock=nonblock does not wait")
 
 
+def offset_option(function: F) -> F:
+    """``--offset SIZE``: where in a target the area begins."""
+    return click.option(
+        "-o",
+        "--offset",
+        cls=Option,
+        section="Target",
+        type=Size(),
+        default=0,
+        metavar="SIZE",
+        help="Where in TARGET the area begins, in bytes.",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """``--json``: the result as JSON on stdout, in place of the text."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="Print the result as JSON, in place of the text."
+        "--json",
+        "as_json",
+        cls=Option,
+        is_flag=True,
+        help="Print the result as JSON, in place of the text.",
     )(function)
 
 
 def bytes_option(function: F) -> F:
     """``--bytes``: sizes as plain numbers of bytes."""
-    return click.option("--bytes", "raw", is_flag=True, help="Print sizes in bytes, not in KiB.")(
-        function
-    )
+    return click.option(
+        "--bytes", "raw", cls=Option, is_flag=True, help="Print sizes in bytes, not in KiB."
+    )(function)
+
+
+def verbose_option(function: F) -> F:
+    """``-v``: all there is to say."""
+    return click.option(
+        "-v",
+        "--verbose",
+        cls=Option,
+        is_flag=True,
+        help="Print all counters, histograms and whatever else there is.",
+    )(function)
+
+
+def jobs_option(function: F) -> F:
+    """``--jobs N``: how many processes share the work."""
+    return click.option(
+        "-j",
+        "--jobs",
+        cls=Option,
+        type=Integer(min=1),
+        metavar="N",
+        show_default="one for each core",
+        help="Processes that work side by side.",
+    )(function)
 
 
 def ram_option(function: F) -> F:
     """``--ram SIZE``: the memory of the machine in question."""
     return click.option(
         "--ram",
+        cls=Option,
+        section="Machine",
         type=Size(least=1),
         metavar="SIZE",
-        help="Memory of the machine in question; by default this one's.",
+        show_default="this machine's",
+        help="Memory of the machine in question.",
     )(function)
-
-
-def mem_total() -> int:
-    """``MemTotal`` of this machine in bytes.
-
-    :raises UsageError: where /proc/meminfo does not tell.
-    """
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemTotal:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    raise UsageError("/proc/meminfo does not tell this machine's memory", "give it with --ram SIZE")
-
-
-def system_page_size() -> int:
-    """``PAGE_SIZE`` of the running kernel."""
-    return os.sysconf("SC_PAGE_SIZE")

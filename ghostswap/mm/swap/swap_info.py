@@ -27,6 +27,7 @@ class SwapArea:
     :ivar rotational: on a disk that seeks; a ghost never is.
     :ivar discard: clusters are discarded when they are free.
     :ivar blkdev: a device, not a file: it can give a folio slots in a row.
+    :ivar is_imagined: it is nowhere, and *path* only what it is called.
     """
 
     path: str
@@ -37,6 +38,7 @@ class SwapArea:
     rotational: bool = False
     discard: bool = False
     blkdev: bool = False
+    is_imagined: bool = False
 
     @property
     def seeks(self) -> bool:

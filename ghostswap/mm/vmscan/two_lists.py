@@ -86,10 +86,10 @@ class TwoLists(Policy):
         self._clock = 0
         self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
         self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
-        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker.
+        # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker does.
         self._is_fresh = [
             not flush_every
-            or self._has_shrinker
+            or (self._has_shrinker and rules.shrinker_flushes)
             or (not waits_for_writes and any(above.cgroup.zswap_max for above in lruvec.lineage))
             for lruvec in lruvecs
         ]

@@ -39,6 +39,9 @@ _EXCLUDED = "pages of zeros, or left out by whoever made the dump"
 _ZEROS = "zeros, which this dump does not tell from pages that never were"
 _NO_LIST = "may be copies of files, for no list of mappings comes before the memory"
 _NO_FILE = "may be copies of files, which are not here to compare with"
+#: Whose notes tell a machine from a process; else it has physical addresses.
+_MACHINES = frozenset({b"QEMU", b"VMCOREINFO"})
+_PADDR, _FILESZ = attrgetter("paddr"), attrgetter("filesz")
 #: Readable, writable, executable.
 _PF_ANY = 7
 #: Names of mappings that are shared memory, and of huge pages.
@@ -46,9 +49,11 @@ _SHMEM = ("/memfd:", "/SYSV", "/dev/zero (deleted)", "/dev/shm/")
 _HUGETLB = "/anon_hugepage (deleted)"
 #: Where the kernel's half of the addresses begins: of the vsyscall page.
 _KERNEL_HALF = 1 << 63
-#: Holes of this size and place are what zstd -d makes of zeros, whatever they were.
+#: Bytes in which zstd -d looks for zeros to make a hole of (programs/fileio.c of zstd).
 _COARSE_HOLE = 1 << 15
-_HOLES_TO_LOOK_AT = 4096
+_HOLES_TO_LOOK_AT = 1024
+#: Of how many holes one is that close to the one before where they are the kernel's.
+_FEW_CLOSE = 8
 
 
 class CoreSource(RunSource):
@@ -59,9 +64,7 @@ class CoreSource(RunSource):
 
     def __init__(self, name: str, medium: Medium, layout: Layout) -> None:
         core = parse(medium, layout)
-        is_machine = bool(core.notes.owners & {b"QEMU", b"VMCOREINFO"}) or any(
-            segment.paddr for segment in core.loads()
-        )
+        is_machine = bool(core.notes.owners & _MACHINES) or any(map(_PADDR, core.loads))
         account = Account(MACHINE if is_machine else PROCESS)
         if core.missing_headers:
             reason = "the dump ends within its program headers: it was cut"
@@ -70,20 +73,16 @@ class CoreSource(RunSource):
             runs = _of_machine(core, account)
         else:
             runs = _OfProcess(medium, core, account).runs()
-        super().__init__(name, medium, runs, account, _expected(medium, core))
-
-
-def _expected(medium: Medium, core: Core) -> int:
-    pages = sum(pages_in(segment.filesz) for segment in core.loads())
-    if isinstance(medium, FileMedium):
-        pages = min(pages, pages_in(medium.allocated))
-    return pages
+        pages = sum(map(pages_in, map(_FILESZ, core.loads)))
+        if not is_machine and isinstance(medium, FileMedium):  # where holes are none
+            pages = min(pages, pages_in(medium.allocated))
+        super().__init__(name, medium, runs, account, pages)
 
 
 def _once(core: Core, account: Account) -> Iterator[Segment]:
     """The segments without what lies in earlier ones, so that no byte of the file is read twice."""
     claimed = 0
-    for segment in core.loads():
+    for segment in core.loads:
         offset, vaddr, paddr, filesz, memsz, flags = segment
         if not filesz:
             yield segment
@@ -178,8 +177,7 @@ class _OfProcess:
 
     def _run(self, segment: Segment) -> Run:
         run = Run(segment.offset, segment.offset + segment.filesz, cut=_CUT)
-        if self._knows_absent:
-            run.holes = (Why.ABSENT, _NEVER)
+        run.holes = (Why.ABSENT, _NEVER) if self._knows_absent else (Why.ZERO, _ZEROS)
         if self._core.notes.files is None:
             run.doubt = _NO_LIST
         return run
@@ -192,19 +190,21 @@ class _OfProcess:
 def _holes_are_exact(medium: Medium, core: Core) -> bool:
     """Whether holes of the file are just the pages that the kernel did not find.
 
-    One hole that begins where unpacking zeros makes none shows it.
+    zstd -d, too, leaves holes where there were zeros, but one in 32 KiB at most, of whatever size.
     """
     if not isinstance(medium, FileMedium) or medium.allocated == medium.size:
         return False
-    looks = 0
-    for segment in core.loads():
+    holes = close = 0
+    before = -_COARSE_HOLE
+    for segment in core.loads:
+        if holes >= _HOLES_TO_LOOK_AT:
+            break
         at, end = segment.offset, segment.offset + segment.filesz
-        while at < end and segment.offset % PAGE_SIZE == 0:
-            _, stop = medium.data(at, end)
-            if stop < end and stop % _COARSE_HOLE:
-                return True
-            at = max(at + PAGE_SIZE, stop)
-            looks += 1
-            if looks == _HOLES_TO_LOOK_AT:
-                return False
-    return False
+        while at < end and segment.offset % PAGE_SIZE == 0 and holes < _HOLES_TO_LOOK_AT:
+            _, hole = medium.data(at, end)
+            if hole < end:
+                holes += 1
+                close += hole - before < _COARSE_HOLE
+                before = hole
+            at = max(at + PAGE_SIZE, hole)
+    return close * _FEW_CLOSE > holes

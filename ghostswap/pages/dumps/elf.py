@@ -7,7 +7,7 @@ References: elf(5); fs/binfmt_elf.c and include/uapi/linux/elf.h, Linux 6.18; du
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -78,22 +78,20 @@ class Core:
 
     :ivar headers: program headers that are there, as bytes.
     :ivar missing_headers: program headers that are declared, but behind the end.
+    :ivar is_sorted: whether their memory is in the file as they follow each other.
     """
 
     layout: Layout
     headers: bytes
     missing_headers: int
+    is_sorted: bool
     notes: Notes
 
-    def loads(self) -> Iterator[Segment]:
+    @property
+    def loads(self) -> Iterable[Segment]:
         """The segments of memory as they follow each other in the file."""
-        if all(a.offset <= b.offset for a, b in pairwise(self._loads())):
-            yield from self._loads()
-        else:
-            yield from sorted(self._loads())
-
-    def _loads(self) -> Iterator[Segment]:
-        return _segments(self.layout, self.headers, _PT_LOAD)
+        found = _segments(self.layout, self.headers, _PT_LOAD)
+        return found if self.is_sorted else sorted(found)
 
 
 @cache
@@ -210,9 +208,10 @@ def parse(medium: Medium, layout: Layout) -> Core:
         there = min(there, max(0, medium.size - header.e_phoff))
     headers = read(medium, header.e_phoff, there)
     whole = len(headers) // size
-    return Core(
-        layout, headers[: whole * size], count - whole, _read_notes(medium, layout, headers)
-    )
+    headers = headers[: whole * size]
+    offsets = (segment.offset for segment in _segments(layout, headers, _PT_LOAD))
+    is_sorted = all(before <= offset for before, offset in pairwise(offsets))
+    return Core(layout, headers, count - whole, is_sorted, _read_notes(medium, layout, headers))
 
 
 def _many(medium: Medium, layout: Layout, phoff: int, shoff: int) -> int:
@@ -280,4 +279,5 @@ def _segments(layout: Layout, headers: bytes, kind: int) -> Iterator[Segment]:
     table = program_header(layout)
     names = [part.name for part in table.subcons]
     pick = itemgetter(*map(names.index, _FIELDS))
-    return (Segment(*pick(fields)) for fields in rows(table, headers) if fields[0] == kind)
+    found = (fields for fields in rows(table, headers) if fields[0] == kind)
+    return map(Segment._make, map(pick, found))

@@ -25,4 +25,4 @@ class RawSource(RunSource):
 
 
 def _all(size: int | None) -> Generator[Run]:
-    yield Run(0, UNTIL_THE_END if size is None else size)
+    yield Run(0, UNTIL_THE_END if size is None else size, pads=True)

@@ -73,8 +73,7 @@ class KdumpSource:
 
     Pages of zeros share one place in the dump, which is read once.
 
-    :raises TargetError: where it is none, or a part of one; from :meth:`readinto`, where none of
-        its pages can be read.
+    :raises TargetError: where it is none, or a part of one.
     """
 
     def __init__(self, name: str, medium: Medium) -> None:
@@ -120,7 +119,11 @@ class KdumpSource:
         size = row(table).size
         due = self._blocks_due
         while due:
-            data = read(self._medium, self._descriptors, min(due, _DESCRIPTORS) * size)
+            try:
+                data = read(self._medium, self._descriptors, min(due, _DESCRIPTORS) * size)
+            except TargetError as error:
+                self._leave(Why.UNREADABLE, due, error.reason)
+                return
             self._descriptors += len(data)
             for offset, length, flags, _ in rows(table, data):
                 due -= 1
@@ -181,8 +184,6 @@ class KdumpSource:
             filled += len(part)
             self._rest = block[len(part) :]
         self.account.read += filled // PAGE_SIZE
-        if not filled:
-            self.account.refuse_nothing(self._medium.name)
         return filled
 
     def __enter__(self) -> KdumpSource:
@@ -234,11 +235,12 @@ def _unpack(codec: str, packed: bytes, size: int) -> bytes:
 
 
 def _unsnap(packed: bytes, size: int) -> bytes:
+    snappy = import_module("snappy")
     claimed = shift = 0  # what it claims to become comes first, in groups of 7 bits
     for byte in packed[:5]:
         claimed |= (byte & 127) << shift
         shift += 7
         if byte < 128:
             break
-    unpacked: bytes = import_module("snappy").uncompress(packed) if claimed == size else b""
+    unpacked: bytes = snappy.uncompress(packed) if claimed == size else b""
     return unpacked

@@ -119,7 +119,9 @@ class FileMedium:
             except OSError as error:
                 if error.errno == errno.ENXIO:
                     # A hole up to the end, which may have come nearer.
-                    start = stop = max(offset, os.fstat(self.fd).st_size - self._base)
+                    start = stop = os.fstat(self.fd).st_size - self._base
+                    if stop <= offset:
+                        return offset, end
                 else:
                     start, stop = 0, sys.maxsize  # block devices know no holes
             self._data = start, stop

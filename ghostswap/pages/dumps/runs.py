@@ -20,8 +20,8 @@ Sift = Callable[[memoryview, int], int]
 #: What a read says of one bad place: of the medium, or of what the file system finds there.
 #: Any other error holds for the whole file.
 _BAD_PLACE = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
-#: Where a run ends that goes on as long as there is something to read.
-UNTIL_THE_END = 1 << 64
+#: Where a run ends that goes on as long as there is something to read: beyond what headers can say.
+UNTIL_THE_END = 1 << 80
 
 
 def pages_in(size: int) -> int:
@@ -38,6 +38,7 @@ class Run:
     :ivar holes: why pages in holes of the file are none; ``None`` where they are zeros.
     :ivar sift: chooses which pages to keep; ``None`` for all.
     :ivar doubt: why it is not certain that they are memory for swap, or ``""``.
+    :ivar pads: whether a page that is cut early is padded with zeros, and not left.
     :ivar cut: why it may end early.
     """
 
@@ -46,6 +47,7 @@ class Run:
     holes: tuple[Why, str] | None = None
     sift: Sift | None = None
     doubt: str = ""
+    pads: bool = False
     cut: str = "the file shrank while it was read"
 
     @property
@@ -60,7 +62,7 @@ class RunSource:
     :param name: what the user asked for.
     :param runs: found as they are needed.
     :param pages: expected in all.
-    :raises TargetError: from :meth:`readinto`, where something went wrong and nothing was read.
+    :raises TargetError: from :meth:`readinto`, where the first bytes cannot be read.
     """
 
     def __init__(
@@ -86,24 +88,24 @@ class RunSource:
                 filled += self._read(self._run, buffer[filled:])
             else:
                 self._run = next(self._runs, None)
-        self.account.read += filled // PAGE_SIZE
-        if not filled:
-            self.account.refuse_nothing(self._medium.name)
         return filled
 
     def _read(self, run: Run, room: memoryview) -> int:
         """Go on in *run*; return the bytes of pages that came, maybe none."""
         start, stop = self._medium.data(run.start, run.end)
         hole = start - run.start if start == run.end else _whole(start - run.start)
+        if hole and not run.holes:
+            hole = min(hole, len(room))
+            run.start += hole
+            filled = _pad(room, 0, hole)
+            self.account.read += filled // PAGE_SIZE
+            return filled
         if hole and run.holes:
             why, reason = run.holes
             self.account.leave(why, pages_in(hole), reason)
             run.start += hole
-            return 0
-        if hole:
-            hole = min(hole, len(room))
-            run.start += hole
-            return _pad(room, 0, hole)
+            if run.start >= run.end:
+                return 0
         size = min(len(room), run.end - run.start, pages_in(stop - run.start) * PAGE_SIZE)
         at = run.start
         filled = self._read_data(run, room, size)
@@ -111,6 +113,7 @@ class RunSource:
             filled = run.sift(room[:filled], at)
         if run.doubt and filled:
             self.account.doubts[run.doubt] += filled // PAGE_SIZE
+        self.account.read += filled // PAGE_SIZE
         return filled
 
     def _read_data(self, run: Run, room: memoryview, size: int) -> int:
@@ -122,40 +125,42 @@ class RunSource:
                 part = filled % PAGE_SIZE
                 filled -= part
                 run.start -= part
-                self._pass_over(run, error)
+                self._pass_over(run, filled, error)
                 return filled
             except TargetError as error:
-                self._give_up(run, Why.DAMAGED, error)
-                break
+                filled, lost = _cut(run, room, filled)
+                self._give_up(run, filled, lost, Why.DAMAGED, error)
+                return filled
             if not got:
-                self._end_early(run, filled)
-                break
+                filled, lost = _cut(run, room, filled)
+                if lost:
+                    self.account.leave_bytes(Why.TRUNCATED, run.start, run.end, lost, run.cut)
+                run.start = run.end
+                return filled
             filled += got
             run.start += got
         return _pad(room, filled, 0)
 
-    def _pass_over(self, run: Run, error: OSError) -> None:
+    def _pass_over(self, run: Run, filled: int, error: OSError) -> None:
         where = f"cannot read at byte {run.start}"
         if error.errno not in _BAD_PLACE or self._medium.size is None:
             found = TargetError.from_os(self._medium.name, error, where)
-            self._give_up(run, Why.UNREADABLE, found)
+            self._give_up(run, filled, run.pages, Why.UNREADABLE, found)
             return
         end = min(run.start + PAGE_SIZE, run.end)
         reason = os.strerror(error.errno)
         self.account.leave_bytes(Why.UNREADABLE, run.start, end, 1, reason)
         run.start = end
 
-    def _end_early(self, run: Run, filled: int) -> None:
-        """Leave the rest of *run*: the medium has ended, maybe inside a page."""
-        pages = run.pages - (filled % PAGE_SIZE != 0)
-        if pages > 0:
-            self.account.leave_bytes(Why.TRUNCATED, run.start, run.end, pages, run.cut)
-        run.start = run.end
+    def _give_up(self, run: Run, filled: int, lost: int, why: Why, error: TargetError) -> None:
+        """Leave the rest of *run*, *lost* pages, and all that was still to come.
 
-    def _give_up(self, run: Run, why: Why, error: TargetError) -> None:
-        """Leave all that is still to come."""
-        pages = run.pages + sum(rest.pages for rest in self._runs)
-        self.account.leave(why, pages, error.reason, error.hint)
+        :raises TargetError: the *error*, where nothing was read before.
+        """
+        if not (filled or self.account.read):
+            raise error
+        lost += sum(rest.pages for rest in self._runs)
+        self.account.leave(why, lost, error.reason, error.hint)
         run.start = run.end
 
     def __enter__(self) -> RunSource:
@@ -175,3 +180,12 @@ def _pad(room: memoryview, filled: int, zeros: int) -> int:
     end = pages_in(filled + zeros) * PAGE_SIZE
     room[filled:end] = bytes(end - filled)
     return end
+
+
+def _cut(run: Run, room: memoryview, filled: int) -> tuple[int, int]:
+    """Where the last page ends that is there of a run which ends early, and how many are lost."""
+    part = filled % PAGE_SIZE
+    if run.pads:
+        return _pad(room, filled, 0), max(0, run.pages - (part > 0))
+    run.start -= part
+    return filled - part, run.pages

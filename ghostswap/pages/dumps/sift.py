@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Account, Why
 
 _ZEROS = bytes(PAGE_SIZE)
+_EQUAL = "equal to what is in the files that were mapped"
 
 
 class Zeros:
@@ -25,12 +25,13 @@ class Zeros:
 
     def __call__(self, view: memoryview, _: int) -> int:
         """Sift as :data:`Sift` says."""
-        data = bytes(view)
-        kept = _keep(view, data, lambda at: not data.startswith(_ZEROS, at))
-        if kept < len(view):
-            pages = (len(view) - kept) // PAGE_SIZE
-            self._account.leave(Why.ZERO, pages, self._reason)
-        return kept
+        # Of most pages one word tells that they have something in them.
+        heads = view.cast("Q")[:: PAGE_SIZE // 8].tolist()
+        places = [number * PAGE_SIZE for number, head in enumerate(heads) if not head]
+        left = [at for at in places if bytes(view[at : at + PAGE_SIZE]) == _ZEROS]
+        if left:
+            self._account.leave(Why.ZERO, len(left), self._reason)
+        return _drop(view, left)
 
 
 class CleanPages:
@@ -56,13 +57,13 @@ class CleanPages:
 
     def __call__(self, view: memoryview, offset: int) -> int:
         """Sift as :data:`Sift` says."""
-        data = bytes(view)
+        starts_with = bytes(view).startswith
         there = self._read(len(view), offset + self._ahead)
-        kept = _keep(view, data, lambda at: not data.startswith(there[at : at + PAGE_SIZE], at))
-        if kept < len(view):
-            pages = (len(view) - kept) // PAGE_SIZE
-            self._account.leave(Why.FILE, pages, "equal to what is in the files that were mapped")
-        return kept
+        places = range(0, len(view), PAGE_SIZE)
+        left = [at for at in places if starts_with(there[at : at + PAGE_SIZE], at)]
+        if left:
+            self._account.leave(Why.FILE, len(left), _EQUAL)
+        return _drop(view, left)
 
     def _read(self, size: int, offset: int) -> bytes:
         """So much of the file, padded with zeros as a mapping is."""
@@ -85,12 +86,12 @@ class CleanPages:
             os.close(self._fd)
 
 
-def _keep(view: memoryview, data: bytes, is_kept: Callable[[int], bool]) -> int:
-    """Move pages to the front of *view*, which has *data*; return their bytes."""
-    kept = 0
-    for at in range(0, len(data), PAGE_SIZE):
-        if is_kept(at):
-            if kept < at:
-                view[kept : kept + PAGE_SIZE] = data[at : at + PAGE_SIZE]
-            kept += PAGE_SIZE
+def _drop(view: memoryview, places: list[int]) -> int:
+    """Take the pages at *places* out of *view*; return how many bytes are left at its front."""
+    kept = start = 0
+    for place in (*places, len(view)):
+        if kept < start < place:
+            view[kept : kept + place - start] = view[start:place]
+        kept += place - start
+        start = place + PAGE_SIZE
     return kept

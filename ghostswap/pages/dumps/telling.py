@@ -18,6 +18,7 @@ _HEAD_SIZE = PAGE_SIZE
 _ELF = b"\x7fELF"
 _KDUMP = b"KDUMP   "
 _SWAP = b"SWAPSPACE2"
+_SWAP_PLACE = PAGE_SIZE - len(_SWAP)
 _FLATTENED = b"makedumpfile\0\0\0\0"
 
 
@@ -30,7 +31,7 @@ def open_file(path: str, *, is_area: bool = False) -> Source:
     """
     medium = FileMedium(path)
     try:
-        if is_area or _head(medium).endswith(_SWAP):
+        if is_area or _head(medium)[_SWAP_PLACE:] == _SWAP:
             from ghostswap.pages.dumps.swap_area import SwapAreaSource
 
             return SwapAreaSource(path, medium)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import re
 import struct
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,48 +63,61 @@ class OnceSource:
         _see_frames(name)
         self.name = name
         self.account = Account(ONCE)
-        self._pids: list[int] = []
         self._files = SharedFiles()
-        self.pages = 0
+        self._due: dict[int, int] = {}  # pid -> pages
         self._survey(pids, totals)
+        self.pages += sum(self._due.values())
         self._turns = self._take_turns()
-        self._reader: _Reader | None = None
-        self._runs: list[Run] = []  # of the reader, the next one last
+        self._turn: tuple[_Reader, list[Run]] | None = None  # the next run last
 
     def _survey(self, pids: Iterable[int], totals: Callable[[], Totals]) -> None:
-        frames = Frames()
+        anonymous = {}
         for pid in pids:
             try:
-                size, anonymous = statm(f"/proc/{pid}/statm")
+                size, pages = statm(f"/proc/{pid}/statm")
             except OSError:  # ended, or hidden by the mount option hidepid
                 continue
-            if not size:
-                continue
+            if size:
+                anonymous[pid] = pages
+        frames = Frames()
+        for pid, memory, maps, spans in self._visit(anonymous, self.account):
+            self._due[pid] = frames.count(memory.pagemap, spans)
+            self._files.add(pid, maps)
+        self._count_shared(frames, totals())
+
+    def _visit(
+        self, pages: Mapping[int, int], never: Account
+    ) -> Generator[tuple[int, Memory, str, list[Run]]]:
+        """Open one after the other; give its number, maps, and where it may have pages for swap.
+
+        :param pages: of each, should it be gone.
+        :param never: where to count what is never swapped.
+        """
+        for pid, due in pages.items():
             try:
                 memory = Memory(pid)
             except TargetError as error:
-                pass_over(self.account, anonymous, error)
+                pass_over(self.account, due, error)
                 continue
             with memory:
                 try:
                     maps = memory.text("maps")
-                    pages = frames.count(memory.pagemap, _spans(memory, maps, self.account))
+                    spans = _spans(memory, maps, never)
                 except TargetError as error:
-                    pass_over(self.account, anonymous, error)
+                    pass_over(self.account, due, error)
                     continue
-                self._files.add(pid, maps)
-                if pages:
-                    self._pids.append(pid)
-                    self.pages += pages
-        self._count_shared(frames, totals())
+                yield pid, memory, maps, spans
 
     def _count_shared(self, frames: Frames, totals: Totals) -> None:
+        leave = self.account.leave
         in_memory = in_swap = 0
         for file in self._files.open(self.account):
             in_memory += file.count()
-            in_swap += file.swapped() or 0
-        self.pages += in_memory
-        leave = self.account.leave
+            if (swapped := file.swapped()) is None:
+                leave(Why.SWAPPED, 0, "in swap, unless it is none", what="shared file")
+            else:
+                in_swap += swapped
+        self.pages = in_memory
         if frames.again:
             leave(Why.SHARED, frames.again, "mapped once more, by fork(2) or KSM")
         if totals.shmem is not None and totals.shmem > in_memory:
@@ -122,40 +134,33 @@ class OnceSource:
 
     def _take_turns(self) -> Generator[tuple[_Reader, list[Run]]]:
         frames = Frames()
-        unheard = Account(ONCE)  # what was counted already
-        for pid in self._pids:
-            try:
-                memory = Memory(pid)
-            except TargetError as error:
-                pass_over(self.account, 0, error)
-                continue
-            with memory:
-                try:
-                    spans = _spans(memory, memory.text("maps"), unheard)
-                except TargetError as error:
-                    pass_over(self.account, 0, error)
-                    continue
-                for runs in frames.runs(memory.pagemap, spans):
-                    yield memory, runs
-        for file in self._files.open(unheard):
+        counted = Account(ONCE)
+        wanted = {pid: pages for pid, pages in self._due.items() if pages}
+        for pid, memory, _, spans in self._visit(wanted, counted):
+            before = self.account.read
+            for runs in frames.runs(memory.pagemap, spans):
+                yield memory, runs[::-1]
+            lost = wanted[pid] - (self.account.read - before)
+            if lost > 0 and memory.has_ended:
+                self.account.leave(Why.ENDED, lost, "ended while it was read", what="process")
+        for file in self._files.open(counted):
             for runs in file.runs():
-                yield file, runs
+                yield file, runs[::-1]
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer* as :meth:`Source.readinto` says."""
         filled = 0
         while filled < len(buffer):
-            if not self._runs:
-                turn = next(self._turns, None)
-                if turn is None:
-                    break
-                self._reader, runs = turn
-                self._runs = runs[::-1]
-            assert self._reader is not None
-            runs = pagemap.take(self._runs, len(buffer) - filled)
+            if self._turn is None or not self._turn[1]:
+                self._turn = next(self._turns, None)
+            if self._turn is None:
+                break
+            reader, rest = self._turn
+            runs = pagemap.take(rest, len(buffer) - filled)
             size = sum(end - start for start, end in runs)
-            filled += self._reader.read(runs, buffer[filled : filled + size], self.account)
-        self.account.read += filled // PAGE_SIZE
+            got = reader.read(runs, buffer[filled : filled + size], self.account)
+            self.account.read += got // PAGE_SIZE
+            filled += got
         return filled
 
     def __enter__(self) -> OnceSource:
@@ -194,12 +199,13 @@ def _see_frames(name: str) -> None:
     with mmap.mmap(-1, PAGE_SIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
         memory[0] = 1
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        fd = os.open("/proc/self/pagemap", os.O_RDONLY)
         try:
-            entry = os.pread(fd, 8, address // PAGE_SIZE * 8)
-        finally:
-            os.close(fd)
-    if not struct.unpack("=Q", entry)[0] & _PFN:
+            with open("/proc/self/pagemap", "rb", buffering=0) as entries:
+                entries.seek(address // PAGE_SIZE * 8)
+                (entry,) = struct.unpack("=Q", entries.read(8))
+        except OSError:
+            entry = 0
+    if not entry & _PFN:
         raise TargetError(
             name,
             "only root (CAP_SYS_ADMIN) sees in pagemap which pages are the same",

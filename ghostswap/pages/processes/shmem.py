@@ -2,8 +2,8 @@
 """Shared memory: files in tmpfs, or without a name, that processes map.
 
 Page tables do not tell which of its pages are in swap, nor do they have all that are in memory. The
-files do: mincore(2) says which are in memory, cachestat(2) how many are in swap. They are opened by
-/proc/PID/map_files, which is for root; what is read was in memory.
+files do: mincore(2) says which are in memory, if only on their way to swap; cachestat(2) says
+how many are in swap. They are opened by /proc/PID/map_files, which is for root.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class SharedFiles:
     def add(self, pid: int, maps: str) -> None:
         """Add those in *maps*, the text of /proc/PID/maps."""
         for first, last, device, inode, path in self._pattern(pid).findall(maps):
-            # Inodes of System V are its numbers, of which each namespace has its own.
+            # Names differ with who looks. System V numbers its inodes itself, in each namespace.
             space = _namespace(pid, "ipc") if path.startswith("/SYSV") else ""
-            ways = self._ways.setdefault((device, inode, path, space), [])
+            ways = self._ways.setdefault((device, inode, space), [])
             if len(ways) < _WAYS:
                 place = f"{int(first, 16):x}-{int(last, 16):x}"
                 ways.append(f"/proc/{pid}/map_files/{place}")
@@ -124,22 +124,36 @@ class SharedFile:
             if runs:
                 yield runs
 
-    def _walk(self) -> Iterator[tuple[int, bytes]]:
+    def _walk(self) -> Iterator[tuple[int, bytearray]]:
         for start in range(0, self._size, _WINDOW * PAGE_SIZE):
             size = min(_WINDOW * PAGE_SIZE, self._size - start)
             vec = ctypes.create_string_buffer(-(-size // PAGE_SIZE))
             assert self._address is not None
             if _libc.mincore(ctypes.c_void_p(self._address + start), ctypes.c_size_t(size), vec):
                 return  # ENOMEM: it was cut
-            yield start, vec.raw.translate(_IS_RESIDENT)
+            residents = bytearray(vec.raw.translate(_IS_RESIDENT))
+            self._drop_swapped(residents, start, 0, len(residents))
+            yield start, residents
 
-    def swapped(self) -> int | None:
-        """Count its pages in swap; ``None`` before Linux 6.5."""
+    def _drop_swapped(self, residents: bytearray, start: int, first: int, last: int) -> None:
+        """Leave what is in swap, though a copy may be in memory: to read it would take it out."""
+        if residents.find(1, first, last) < 0:
+            return
+        swapped = self.swapped(start + first * PAGE_SIZE, (last - first) * PAGE_SIZE)
+        if swapped == last - first:
+            residents[first:last] = bytes(swapped)
+        elif swapped:
+            middle = (first + last) // 2
+            self._drop_swapped(residents, start, first, middle)
+            self._drop_swapped(residents, start, middle, last)
+
+    def swapped(self, start: int = 0, size: int = 0) -> int | None:
+        """Count its pages in swap, of all or of some bytes; ``None`` before Linux 6.5."""
         answer = ctypes.create_string_buffer(_CACHESTAT.size)
         if _libc.syscall(
             ctypes.c_long(_SYS_CACHESTAT),
             ctypes.c_uint(self._fd),
-            ctypes.c_char_p(_RANGE.pack(0, 0)),
+            ctypes.c_char_p(_RANGE.pack(start, size)),
             answer,
             ctypes.c_uint(0),
         ):

@@ -8,7 +8,8 @@ import resource
 
 from ghostswap.area.header import explain, header, suspend
 from ghostswap.area.header.header import Header, NotSwapError
-from ghostswap.area.judge.rules import Area, Machine, judge
+from ghostswap.area.judge.area import Area, Machine
+from ghostswap.area.judge.rules import judge
 from ghostswap.kernels import KERNELS
 
 MUTATIONS = 200_000

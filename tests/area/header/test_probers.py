@@ -31,7 +31,7 @@ HEADERS = st.builds(
     sws_uuid=st.sampled_from([bytes(16), bytes(range(16))]),
     sws_volume=LABELS.map(lambda label: label.ljust(16, b"\0")),
     version=st.sampled_from([1, 1, 1, 2, 0x01020304]),
-    magic=st.sampled_from(list(SIGNATURES)),
+    magic=st.sampled_from([*SIGNATURES, b"S1SUSPENDx", b"ULSUSPEND2", TUXONICE + b"\1\2"]),
     padding=st.sampled_from([0, 31, 32, 33, 34]).map(
         lambda word: b"".join(bytes([word > 0 and word == n, 0, 0, 0]) for n in range(117))
     ),
@@ -117,7 +117,7 @@ def test_views_are_what_swaplabel_and_file_say(
         file.truncate(max(size, header.page_size))
         file.flush()
         with open_target(file.name) as target:
-            views = {view.tool: view for view in probers.views(inspect(target))}
+            views = {view.tool: view for view in probers.views(target, inspect(target))}
         done = subprocess.run(["swaplabel", file.name], capture_output=True, text=True, check=False)
         view = views["swaplabel"]
         assert view.sees == (done.returncode == 0)
@@ -135,6 +135,81 @@ def test_views_are_what_swaplabel_and_file_say(
         assert view.says.partition(":")[0] == said if said == "data" else view.says == said
         assert view.sees == (said != "data")
         assert views["blkid"].sees == bool(blkid(file.name))
+
+
+@needs("file")
+@pytest.mark.parametrize(
+    "label",
+    [
+        "é".encode() * 8,
+        b"a\x1b[31mb",
+        b"a\nb",
+        b"\r",
+        b"a\tb\x7f",
+        b"\xff",
+        b"\\%s",
+        b" a ",
+        b"x" * 16,
+    ],
+)
+def test_labels_are_written_as_file_writes_them(tmp_path: Path, label: bytes) -> None:
+    path = tmp_path / "area"
+    path.write_bytes(Header(4096, "little", 99, sws_volume=label.ljust(16, b"\0")).build())
+    with open_target(str(path)) as target:
+        says = probers.views(target, inspect(target))[-1].says
+    done = subprocess.run(["file", "--brief", path], capture_output=True, text=True, check=True)
+    assert says == done.stdout.removesuffix("\n")
+
+
+#: What else may lie in an area, as (offset, bytes).
+OTHERS = {
+    "iso9660": ((0x8000, b"\1CD001\1".ljust(2048, b" ")),),
+    "crypto_LUKS": ((0x4000, b"SKUL\xba\xbe\0\2"),),
+    "ext2": ((1024 + 0x38, b"\x53\xef"),),  # cut short: too little for anybody to believe
+    "reiserfs": ((0x10034, b"ReIsErFs"),),
+    "linux_raid_member": ((0x1000, b"\xfc\x4e\x2b\xa9\1".ljust(256, b"\0")),),
+    "jmicron": ((0x7FFE00, b"JM"),),
+    "two": ((0x8000, b"\1CD001\1".ljust(2048, b" ")), (0x10034, b"ReIsErFs")),
+}
+
+
+def area_with(path: Path, name: str) -> Path:
+    page = Header(4096, "little", 2047, sws_volume=b"x".ljust(16, b"\0")).build()
+    data = bytearray(page.ljust(8 << 20, b"\0"))
+    for offset, magic in OTHERS[name]:
+        data[offset : offset + len(magic)] = magic
+    path.write_bytes(data)
+    return path
+
+
+@needs("blkid", "wipefs")
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_signatures_are_seen_as_blkid_and_wipefs_see_them(tmp_path: Path, name: str) -> None:
+    path = area_with(tmp_path / "area", name)
+    with open_target(str(path)) as target:
+        views = {view.tool: view for view in probers.views(target, inspect(target))}
+    said = blkid(str(path))
+    if said is None:
+        assert views["blkid"].says.startswith("ambivalent: ")
+    else:
+        tags = " ".join(f'{tag}="{value.decode()}"' for tag, value in said.items())
+        assert sorted(views["blkid"].says.rpartition(": ")[2].split()) == sorted(tags.split())
+    assert views["blkid"].sees == (said is not None and said["TYPE"] == b"swap")
+    listed = sorted(
+        (int(place, 16), kind)
+        for kind, place in (row.split(" at ") for row in views["wipefs"].says.split(", "))
+    )
+    assert listed == wipefs(str(path))
+
+
+def test_some_signatures_hide_the_area_from_blkid(tmp_path: Path) -> None:
+    """So that the test above shows something."""
+    seen = set()
+    for name in OTHERS:
+        with open_target(str(area_with(tmp_path / name, name))) as target:
+            view = probers.views(target, inspect(target))[0]
+        seen.add(view.says.partition(":")[0] if not view.sees else "seen")
+    assert seen == {"seen", "ambivalent", "takes it for something else"}
 
 
 @given(
@@ -163,7 +238,7 @@ def test_a_swap_file_is_never_found_by_label_and_a_ghost_by_nobody_but_file(
     seen = {}
     for name in ("ghost", "full"):
         with open_target(str(tmp_path / name)) as target:
-            views = probers.views(inspect(target))
+            views = probers.views(target, inspect(target))
         seen[name] = [view.tool for view in views if view.sees]
     assert seen == {"ghost": ["file"], "full": ["blkid", "wipefs", "swaplabel", "file"]}
 
@@ -173,7 +248,7 @@ def test_why_a_label_stays_hidden_is_told(tmp_path: Path) -> None:
     header = Header(4096, "little", 99, sws_volume=b"x".ljust(16, b"\0"), padding=padding)
     (tmp_path / "area").write_bytes(header.build().ljust(100 * 4096, b"\0"))
     with open_target(str(tmp_path / "area")) as target:
-        views = {view.tool: view.says for view in probers.views(inspect(target))}
+        views = {view.tool: view.says for view in probers.views(target, inspect(target))}
     for tool in ("blkid", "swaplabel"):
         assert "words 32 and 33 of the padding are not zero" in views[tool]
 
@@ -182,7 +257,7 @@ def test_an_area_at_an_offset_is_seen_by_no_tool(tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(bytes(10000) + Header(4096, "little", 99).build().ljust(409600, b"\0"))
     with open_target(str(path)) as target:
-        views = probers.views(inspect(target, 10000))
+        views = probers.views(target, inspect(target, 10000))
     assert not any(view.sees for view in views)
     assert "--offset 10000" in views[0].says
     if which("blkid"):

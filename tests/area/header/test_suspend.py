@@ -125,6 +125,18 @@ def test_what_becomes_of_the_image_follows_from_its_writer_and_page_size() -> No
     assert "no kernel of today" in suspend.consequences(other, old)["resume"]
 
 
+def test_an_image_that_swapon_knows_and_no_kernel_resumes_from_is_told_so(tmp_path: Path) -> None:
+    """S1SUSPEND without its NUL, and the magic of TuxOnIce where the swap signature belongs."""
+    for sig, name in ((b"S1SUSPENDx", "S1SUSPEND"), (TUXONICE + b"\1\2", "TuxOnIce")):
+        page = suspended(Header(4096, "little", 20), swsusp("little", 5, 0, sig=sig))
+        found = inspected(tmp_path, page)
+        assert found.hibernation is not None
+        assert (found.hibernation.signature, found.hibernation.resumable) == (name, False)
+        told = suspend.consequences(found.hibernation, found.header)
+        assert told["resume"].startswith("no kernel")
+        assert "writes SWAPSPACE2 back" in told["swapon"]
+
+
 @pytest.mark.parametrize(
     ("start", "sig", "after"),
     [
@@ -132,6 +144,8 @@ def test_what_becomes_of_the_image_follows_from_its_writer_and_page_size() -> No
         (b"", b"S2SUSPEND\0", SWAPSPACE2),
         (b"", b"ULSUSPEND\0", SWAPSPACE2),
         (b"", b"LINHIB0001", SWAPSPACE2),
+        (b"", b"S1SUSPENDx", SWAPSPACE2),
+        (b"", TUXONICE + b"\1\2", SWAPSPACE2),
         (TUXONICE, SWAPSPACE2, SWAPSPACE2),
     ],
 )
@@ -173,7 +187,16 @@ def test_swapon_and_mkswap_do_to_an_image_what_is_told(
 
 @given(
     tail=st.binary(max_size=40),
-    sig=st.sampled_from([b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0", b"LINHIB0001"]),
+    sig=st.sampled_from(
+        [
+            b"S1SUSPEND\0",
+            b"S1SUSPENDx",
+            b"S2SUSPEND\0",
+            b"ULSUSPEND\0",
+            b"LINHIB0001",
+            TUXONICE + b"\0\0",
+        ]
+    ),
     start=st.sampled_from([b"", TUXONICE]),
     order=st.sampled_from(ORDERS),
 )

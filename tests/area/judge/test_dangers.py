@@ -10,8 +10,9 @@ import pytest
 from ghostswap.area.header.header import Header, pack_badpages
 from ghostswap.area.header.layout import TUXONICE
 from ghostswap.area.judge import dangers
+from ghostswap.area.judge.area import Area, Machine
 from ghostswap.area.judge.dangers import Danger, Seen
-from ghostswap.area.judge.rules import Area, Machine, judge
+from ghostswap.area.judge.rules import judge
 from ghostswap.area.target.target import Kind
 from ghostswap.kernels import KERNELS
 

@@ -16,8 +16,9 @@ from ghostswap import kernels
 from ghostswap.area.header.header import PAGE_SIZES, Header, pack_badpages
 from ghostswap.area.header.layout import ByteOrder
 from ghostswap.area.judge import filesystems
+from ghostswap.area.judge.area import Area, Machine
 from ghostswap.area.judge.refusal import Refusal
-from ghostswap.area.judge.rules import Area, Machine, judge
+from ghostswap.area.judge.rules import judge
 from ghostswap.kernels import KERNELS
 
 ROWS = load_case("swapon.json.xz")
@@ -29,7 +30,7 @@ ON_TMPFS = Refusal("a file on tmpfs cannot hold swap", "put it on a disk")
 def area_of(row: dict[str, Any]) -> Area:
     path = "/mnt/img"
     assert HOLES.log is not None
-    holes = Refusal(HOLES.reason, HOLES.cure, HOLES.log.format(path=path))
+    holes = Refusal(HOLES.reason, HOLES.cure.advice, HOLES.log.format(path=path))
     return Area(
         start=zlib.decompress(base64.b64decode(row["data_z64"])),
         size=row["size"],

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from conftest import needs_root
+from support.swapon import loop
 
 from ghostswap.area.header.header import Header
-from ghostswap.area.judge.rules import Machine
+from ghostswap.area.judge.area import Machine
 from ghostswap.area.judge.subject import AreaKind, Judgement, Judges, judge_paths
+from ghostswap.area.target import blkid
+from ghostswap.area.target.partition import Place
 from ghostswap.kernels import KERNELS
 
 KERNEL = KERNELS["6.18"]
@@ -99,3 +102,66 @@ def test_what_the_same_path_is_called_makes_no_difference_to_the_log(
         pytest.skip("this file system does not tell of holes")
     assert refusal.log == f"swapon: file {tmp_path}/sparse has unallocated extents"
     assert refusal.cure.endswith(" sparse")
+
+
+def test_a_block_device_has_whole_sectors_only(tmp_path: Path) -> None:
+    """4097 bytes behind a loop device are a ghost to the RFC's kernel; as a file they are not."""
+    path = make(tmp_path / "area")
+    os.truncate(path, 4097)
+    ghost = [KERNELS["ghost"]]
+
+    def pages(kind: AreaKind | None) -> int | None:
+        (found,) = judge_paths([path], Judges(ghost, MACHINE, kind))
+        return found.verdicts[0].pages
+
+    assert (pages("block"), pages("file")) == (15, None)
+
+
+@needs_root
+def test_so_has_a_loop_device(tmp_path: Path) -> None:
+    path = Path(make(tmp_path / "area"))
+    for size in (4097, 4096 * 10 + 511, 65536 + 1):
+        os.truncate(path, size)
+        with loop(path) as device:
+            (alone,) = judge_paths([device], Judges(list(KERNELS.values()), MACHINE))
+        (image,) = judge_paths([str(path)], Judges(list(KERNELS.values()), MACHINE, "block"))
+        assert [(v.pages, v.refusal and v.refusal.log) for v in image.verdicts] == [
+            (v.pages, v.refusal and v.refusal.log) for v in alone.verdicts
+        ]
+
+
+def test_what_else_is_there_is_warned_of_wherever_it_lies(tmp_path: Path) -> None:
+    """In an area of its own, and in one at an offset, where what lies before it is no matter."""
+    if not blkid.available():
+        pytest.skip("no libblkid here")
+    path = Path(make(tmp_path / "area"))
+    data = bytearray(path.read_bytes())
+    data[0x8000:0x8007] = b"\1CD001\1"
+    path.write_bytes(data)
+    (danger,) = (d for d in judge(str(path))[0].dangers if d.name == "second-signature")
+    assert danger.what == "it also holds iso9660 (byte 32769)"
+    moved = tmp_path / "moved"
+    moved.write_bytes(bytes(data) + data)
+    judges = Judges([KERNEL], MACHINE)
+    (whole,) = judge_paths([str(moved)], judges)
+    (inside,) = judge_paths([str(moved)], judges, lambda _: (Place(len(data)),))
+    for found in (whole, inside):
+        (danger,) = (d for d in found.dangers if d.name == "second-signature")
+        assert "iso9660 (byte 32769)" in danger.what
+    (behind,) = judge_paths([str(moved)], judges, lambda _: (Place(len(data) + 65024),))
+    assert "second-signature" not in names(behind)
+
+
+def test_a_uuid_that_looks_like_a_file_system_is_to_be_given_up(tmp_path: Path) -> None:
+    """As swap areas were once taken for minix: a new header that keeps the UUID is no cure."""
+    if not blkid.available():
+        pytest.skip("no libblkid here")
+    # The superblock of minix 2 is where the header's numbers are: its magic and 100 zones.
+    uuid = bytes(4) + b"\x68\x24\1\0" + (100).to_bytes(4, "little") + b"\1" * 4
+    path = tmp_path / "area"
+    path.write_bytes(Header(4096, "little", 0x10005, sws_uuid=uuid).build())
+    os.truncate(path, 0x10006 * 4096)
+    (found,) = judge(str(path), kind="block")
+    (danger,) = (d for d in found.dangers if d.name == "second-signature")
+    assert danger.what == "it also holds minix (byte 1040)"
+    assert danger.command == f"ghostswap label --uuid random {path}"

@@ -28,8 +28,8 @@ from ghostswap.cli import app
 KEYS = (
     *("path", "error", "kind", "type", "fstype", "offset", "partition", "page_size"),
     *("byte_order", "declared_size", "usable_pages", "usable_size", "size", "allocated", "mode"),
-    *("uid", "gid", "header", "fields", "active", "extents", "resume", "hibernation", "seen_by"),
-    "data",
+    *("uid", "gid", "header", "fields", "active", "slots_memory", "extents", "resume"),
+    *("hibernation", "seen_by", "data"),
 )
 
 
@@ -179,7 +179,7 @@ def test_the_keys_of_the_json_are_these(run: Run, tmp_path: Path) -> None:
     area(tmp_path / "a", Header(4096, "little", 99), 4096)
     found = inspected(run, "a")
     assert tuple(found) == KEYS
-    assert set(found["resume"]) == {"device", "offset", "command_line", "reason"}
+    assert set(found["resume"]) == {"device", "offset", "command_line", "reason", "notes"}
     assert found["seen_by"][0].keys() == {"tool", "sees", "says"}
     image = inspected(run, str(suspended(tmp_path / "s")))["hibernation"]
     assert set(image) == {

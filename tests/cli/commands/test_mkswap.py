@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import Run, needs_mkswap, needs_root
+
+from ghostswap import kernels
+from ghostswap.units import format_size
 
 UUID = "4c08e1cd-3c82-46bf-a55b-0c3270d6dfeb"
 
@@ -78,6 +83,42 @@ def test_the_two_lines_name_the_ghost_and_stderr_says_who_takes_it(run: Run) -> 
     assert run("mkswap", "--size", "8G", "-q", "quiet").stderr == ""
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_ghost_comes_with_its_costs_and_with_what_works_today(
+    run: Run, tmp_path: Path, dry_run: bool
+) -> None:
+    """And the command that is printed makes it, with the same names."""
+    made = run("mkswap", "--size", "4M", "-L", "x", *(["--dry-run"] if dry_run else []), "my ghost")
+    assert "its 1024 slots take " in made.stderr
+    works = re.search("An area that works today: ghostswap (.*)$", made.stderr, re.MULTILINE)
+    assert works is not None
+    command = shlex.split(works[1])
+    assert command == [
+        "mkswap",
+        *([] if dry_run else ["--keep"]),
+        "--file",
+        "--size",
+        "4M",
+        "my ghost",
+    ]
+    assert run(*command).returncode == 0
+    assert run("validate", "-k", "6.1,6.18,7.3", "my ghost").returncode == 0
+    assert (tmp_path / "my ghost").stat().st_size == 4 << 20
+    label = json.loads(run("label", "--json", "my ghost").stdout)["sws_volume"]
+    assert label == ("" if dry_run else "x")
+
+
+def test_slots_cost_what_the_running_kernel_takes_for_them(run: Run) -> None:
+    made = json.loads(run("mkswap", "--size", "4G", "-p", "4096", "--json", "g").stdout)
+    kernel, _ = kernels.nearest(os.uname().release)
+    assert made["slots_memory"] == (1 << 20) * kernel.metadata.slot_bytes
+    (target,) = json.loads(run("inspect", "--json", "g").stdout)["targets"]
+    assert target["slots_memory"] == made["slots_memory"]
+    assert f"take {format_size(made['slots_memory'])} of memory" in run("inspect", "g").stdout
+    full = json.loads(run("mkswap", "--file", "--size", "1M", "--json", "f").stdout)
+    assert full["slots_memory"] is None
+
+
 def test_json_tells_what_was_made(run: Run) -> None:
     made = json.loads(run("mkswap", "--size", "8G", "-U", UUID, "--json", "g").stdout)
     assert (made["action"], made["last_page"], made["page_size"]) == ("ghost", 0x1FFFFF, 4096)
@@ -101,6 +142,8 @@ def test_json_tells_what_was_made(run: Run) -> None:
         (("link",), 1, "is a symbolic link"),
         (("--size", "1G", "dangling"), 1, "is a symbolic link"),
         (("--uuid", "nonsense", "there"), 2, "not a UUID"),
+        (("--keep", "there"), 1, "there is no UUID or label to keep"),
+        (("--keep", "old"), 1, "is a swap area of version 0"),
         (("--label", "a\x1b[31m", "there"), 2, "control characters"),
         (("--pagesize", "5000", "there"), 2, "bad page size"),
         (("--size", "1G", "missing/new"), 1, "No such file or directory"),
@@ -115,6 +158,7 @@ def test_refusals_say_what_is_wrong_and_change_nothing(
 ) -> None:
     there = tmp_path / "there"
     there.write_bytes(os.urandom(65536))
+    (tmp_path / "old").write_bytes(b"\xff" * 4086 + b"SWAP-SPACE" + bytes(61440))
     (tmp_path / "link").symlink_to("there")
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "directory").mkdir()

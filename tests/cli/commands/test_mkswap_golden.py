@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, Run, load_case, needs_root
-
-from ghostswap.cli.reports.differences import DIFFERENCES
+from support.differences import DIFFERENCES
 
 ROWS = load_case("mkswap.json.xz")
 DELIBERATE = {case: difference.key for difference in DIFFERENCES for case in difference.cases}
@@ -79,7 +78,7 @@ def test_recorded_run(run: Run, tmp_path: Path, row: dict[str, Any]) -> None:
 
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
 def test_the_man_page_carries_every_deliberate_difference() -> None:
-    page = ROOT / "man" / "ghostswap-mkswap.1"
+    page = ROOT / "man" / "ghostswap-differences.7"
     shown = subprocess.run(
         ["mandoc", "-T", "ascii", "-O", "width=1000", page],
         capture_output=True,

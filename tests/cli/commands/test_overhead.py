@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from support.screen import on_screen
 
 from ghostswap.cli.app import run as run_here
-from ghostswap.designs.metadata import DESIGNS
+from ghostswap.designs import table
 
 MIB = 1 << 20
+#: Every design, as in the kernel that the tables are of.
+EVERY = ("--design", "all", "--kernel", "6.18")
 
 #: By design and backend, at 0, 25, 50, 75 and 100 % of 32 GB, in MiB.
 #: Printed by the virtual swap series, v4 and v6 (20260505153854.1612033-1-nphamcs@gmail.com).
@@ -66,7 +68,7 @@ def break_evens(found: dict[str, Any]) -> dict[tuple[str, str, str], float]:
 
 
 def test_every_published_cell_comes_out(run: Run) -> None:
-    found = result(run, "--size", "32G")
+    found = result(run, "--size", "32G", *EVERY)
     assert (next(iter(found)), found["schema"], found["slots"]) == ("schema", 1, 8_388_608)
     cells = totals(found)
     assert {key: cells[key] for key in PUBLISHED} == PUBLISHED
@@ -77,7 +79,7 @@ def test_every_published_cell_comes_out(run: Run) -> None:
 
 
 def test_break_evens_are_the_published_tables(run: Run) -> None:
-    found = break_evens(result(run, "--size", "32G"))
+    found = break_evens(result(run, "--size", "32G", *EVERY))
     assert found["classic", "vswap", "zswap"] == 38.5
     assert found["classic", "vswap", "disk"] == 11.9
     assert ("classic", "ghost", "zswap") not in found, "they are equal throughout"
@@ -86,10 +88,10 @@ def test_break_evens_are_the_published_tables(run: Run) -> None:
 
 def test_break_evens_are_where_the_rows_cross(run: Run) -> None:
     """There both take the same, but for what the percentage was rounded by."""
-    found = result(run, "--size", "32G")["break_even"]
+    found = result(run, "--size", "32G", *EVERY)["break_even"]
     assert len(found) > 5
     used = [f"{row['used_percent']:.6f}" for row in found]
-    rows = result(run, "--size", "32G", "--used", ",".join(used))["rows"]
+    rows = result(run, "--size", "32G", *EVERY, "--used", ",".join(used))["rows"]
     total = {
         (row["design"], row["backend"], f"{row['used_percent']:.6f}"): row["total_bytes"]
         for row in rows
@@ -100,7 +102,7 @@ def test_break_evens_are_where_the_rows_cross(run: Run) -> None:
 
 
 def test_the_text_shows_what_the_json_says(run: Run) -> None:
-    text = run("overhead", "--size", "32G").stdout
+    text = run("overhead", "--size", "32G", *EVERY).stdout
     assert "classic and vswap with zswap: 38.5 % used; vswap takes less below\n" in text
     assert "classic and vswap on disk: 11.9 % used; vswap takes less below\n" in text
     compressed, disk = text.split("pages on disk")
@@ -114,8 +116,8 @@ def test_the_text_shows_what_the_json_says(run: Run) -> None:
 
 def test_the_kernel_changes_what_was_released(run: Run) -> None:
     """6.12 has XArrays: 9 bytes a used slot in the swap cache, and 9 in zswap's tree."""
-    old = totals(result(run, "--size", "32G", "--kernel", "6.12"))
-    new = totals(result(run, "--size", "32G"))
+    old = totals(result(run, "--size", "32G", "--design", "all", "--kernel", "6.12"))
+    new = totals(result(run, "--size", "32G", *EVERY))
     assert old["classic", "zswap"][4] == old["ghost", "zswap"][4] == 25 + 8 * (9 + 9)
     assert old["classic", "disk"][4] == 25 + 8 * 9
     assert {key for key in new if old[key] != new[key]} == {
@@ -127,18 +129,23 @@ def test_the_kernel_changes_what_was_released(run: Run) -> None:
 
 
 def test_entries_come_on_top_of_pages_in_memory_only(run: Run) -> None:
-    without = totals(result(run, "--size", "32G"))
-    found = totals(result(run, "--size", "32G", "--entries"))
+    without = totals(result(run, "--size", "32G", *EVERY))
+    found = totals(result(run, "--size", "32G", *EVERY, "--entries"))
     assert found["classic", "zswap"][4] - without["classic", "zswap"][4] == 8 * (56 + 8)
     assert found["zram", "zswap"][4] - without["zram", "zswap"][4] == 8 * 8
     for (design, backend), cells in without.items():
-        assert found[design, backend][0] == cells[0]
-        assert (found[design, backend] == cells) == (backend == "disk")
+        headers = found[design, backend][0] - cells[0]  # of clusters: 40 bytes for 512 slots
+        assert headers in (0, (1 << 23) / 512 * 40 / MIB)
+        on_top = [
+            with_them - cell for with_them, cell in zip(found[design, backend], cells, strict=True)
+        ]
+        assert (set(on_top) == {headers}) == (backend == "disk")
 
 
 def test_fields_tell_gross_from_net(run: Run) -> None:
     """The author of virtual swap: at worst +40 MB with zswap, +170 MB on disk, for 32 GB."""
-    found = result(run, "--size", "32G", "--fields", "--design", "vswap", "--design", "ghost")
+    of = ("--kernel", "6.18", "--design", "vswap", "--design", "ghost")
+    found = result(run, "--size", "32G", "--fields", *of)
     slot = {(row["design"], row["backend"]): row for row in found["used_slot"]}
     vswap = slot["vswap", "zswap"]
     assert (vswap["static_bytes"], vswap["dynamic_bytes"]) == (0, 24.125)
@@ -155,17 +162,32 @@ def test_fields_tell_gross_from_net(run: Run) -> None:
 
 
 def test_fields_in_words_name_both_sides(run: Run) -> None:
-    text = run("overhead", "--size", "1T", "--fields").stdout
+    text = run("overhead", "--size", "1T", *EVERY, "--fields").stdout
     assert re.search(r"zram table +16 +slot +static +4096$", text, re.MULTILINE)
     assert re.search(r"swap_cgroup +2 +slot +static +512$", text, re.MULTILINE)
     assert re.search(r"cluster info +48 +cluster +static +24$", text, re.MULTILINE)
     assert "zswap_entry" not in text
     assert re.search(r"^Chris Li +gross", text, re.MULTILINE)
     assert re.search(r"^Johannes Weiner +net", text, re.MULTILINE)
-    for name, design in DESIGNS.items():
+    for name in table.COUNTED:
         assert f"{name}, " in text
-        assert design.description in text
-    assert "zswap_entry" in run("overhead", "--size", "1T", "--fields", "--entries").stdout
+        assert table.get(name).description in text
+    assert "zswap_entry" in run("overhead", "--size", "1T", *EVERY, "--fields", "--entries").stdout
+
+
+def test_a_few_designs_are_listed_unless_others_are_asked_for(run: Run) -> None:
+    few = {row["design"] for row in result(run, "--size", "1G")["rows"]}
+    assert few == {"classic", "ghost", "zram", "vswap-ste"}
+    every = {row["design"] for row in result(run, "--size", "1G", "--design", "all")["rows"]}
+    assert every == {*table.COUNTED} > few
+
+
+def test_what_others_published_stands_alone(run: Run) -> None:
+    found = json.loads(run("overhead", "--published", "--json").stdout)["published"]
+    assert all(row["source"] for row in found)
+    done = run("overhead", "--published", "--size", "1G")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--published stands alone" in done.stderr
 
 
 def test_only_what_is_asked_for(run: Run) -> None:
@@ -202,7 +224,7 @@ def test_a_little_is_not_nothing(run: Run) -> None:
         (("--size", "1G", "--used", "nan"), "no percentage"),
         (("--size", "1G", "--used", "\x1b[2J"), r'"\x1b[2J" is no percentage'),
         (("--size", "1G", "--used", "9" * 5000), "no percentage"),
-        (("--size", "1G", "--design", "swap"), "vswap-ste"),
+        (("--size", "1G", "--design", "swap"), "did you mean vswap?"),
         (("--size", "1G", "--kernel", "2.4"), "6.18"),
         (("--size", "1G", "more"), "more"),
     ],
@@ -217,7 +239,7 @@ def test_wrong_usage_is_told(run: Run, args: tuple[str, ...], said: str) -> None
 
 @pytest.mark.parametrize("columns", [40, 72])
 def test_break_evens_are_folded_between_words(columns: int) -> None:
-    shown = on_screen(columns, "overhead", "--size", "32G")
+    shown = on_screen(columns, "overhead", "--size", "32G", *EVERY)
     assert max(map(len, shown)) <= columns
     text = " ".join(line.strip() for line in shown)
     assert "classic and vswap with zswap: 38.5 % used; vswap takes less below" in text
@@ -237,7 +259,8 @@ def test_more_use_never_takes_less(slots: int, used: list[Any], kernel: str) -> 
     percents = ",".join(map(str, sorted(used)))
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        args = ["--size", str(slots * 4096), "--used", percents, "--kernel", kernel, "--json"]
+        used_and_kernel = ["--used", percents, "--kernel", kernel]
+        args = ["--size", str(slots * 4096), *used_and_kernel, "--design", "all", "--json"]
         assert run_here(["overhead", *args]) == 0
     found = json.loads(out.getvalue())
     keys = [(row["design"], row["backend"], row["used_percent"]) for row in found["rows"]]

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import Run, load_case
 from support.corpora import CORPORA
+from support.processes import await_cpu_time
 
 from ghostswap import codecs, kernels
 
@@ -25,8 +26,11 @@ RECORDED = {
     for row in load_case("kernel-fills.json.xz")
     if (row["kernel"], row["design"], row.get("zpool")) == ("6.12", "zswap", "zsmalloc")
 }
+OWN = kernels.get("6.12")
 #: Counters that other kernels have.
-OF_OTHERS = {"same_filled_pages": 0, "stored_incompressible_pages": 0}
+OF_OTHERS = dict.fromkeys(
+    {*kernels.DEBUGFS, *kernels.VMSTAT} - {*OWN.zswap.debugfs, *OWN.vmstat}, 0
+)
 
 
 def simulate(run: Run, *args: str) -> dict[str, Any]:
@@ -81,7 +85,9 @@ def test_json_has_the_documented_keys(run: Run, tmp_path: Path) -> None:
     assert (found["kernel"], found["compressor"]) == ("6.18", "lz4")
     assert found["source"]["name"] == "corpus"
     assert (found["source"]["pages"], found["source"]["unreadable_pages"]) == (2048, 0)
-    assert found["areas"] == [{"path": "g", "type": "ghost", "pages": 262143, "used_pages": 2048}]
+    (area,) = found["areas"]
+    known = ("path", "type", "pages", "used_pages")
+    assert [area[key] for key in known] == ["g", "ghost", 262143, 2048]
 
 
 def test_6_18_stores_what_does_not_fit_and_6_12_keeps_it_in_memory_on_a_ghost(
@@ -136,11 +142,14 @@ def test_text_has_the_kernels_counters_and_json_the_same_keys_for_all(
     rules = kernels.get(kernel)
     assert set(found["zswap"]) == set(kernels.DEBUGFS)
     assert set(found["vmstat"]) == set(kernels.VMSTAT)
-    shown = run("simulate", "--kernel", kernel, "--pages", "corpus").stdout
+    shown = run("simulate", "-v", "--kernel", kernel, "--pages", "corpus").stdout
     _, _, counters = shown.partition("\ncounters\n")
     names = [line.split()[0] for line in counters.splitlines() if line.startswith("  ")]
-    assert names[: len(rules.debugfs + rules.vmstat)] == [*rules.debugfs, *rules.vmstat]
-    assert found["zpool"] == rules.zpools[0]
+    assert names[: len(rules.zswap.debugfs + rules.vmstat)] == [
+        *rules.zswap.debugfs,
+        *rules.vmstat,
+    ]
+    assert found["zpool"] == rules.zswap.zpools[0]
     left = found["zswap"]["stored_pages"] + found["vmstat"]["pswpout"]
     assert left + found["vmstat"]["swpout_zero"] == found["source"]["pages"]
 
@@ -221,16 +230,16 @@ def test_design_contradicting_an_area_is_wrong_usage(run: Run) -> None:
         (("--compressor", "842"), 2, "842"),
         (("--kernel", "5.0"), 2, "5.0"),
         (("--max-pool-percent", "200"), 2, "200"),
-        (("--max-pool-percent", "1.5"), 2, "'1.5' is not a valid integer."),
-        (("--limit", "6M", "--changed-ratio", "half"), 2, "'half' is not a valid number."),
+        (("--max-pool-percent", "1.5"), 2, '"1.5" is no whole number'),
+        (("--limit", "6M", "--changed-ratio", "half"), 2, '"half" is no number'),
         (("--kernel", "6.18", "--zpool", "zbud"), 2, "zbud"),
         (("--kernel", "6.6", "--no-writeback"), 2, "memory.zswap.writeback"),
         (("--kernel", "6.1", "--classes"), 2, "--zpool zsmalloc"),
         (("--zswap-max", "many"), 2, "many"),
         (("--verify", "--jobs", "2"), 2, "leave --jobs out"),
-        (("--force",), 2, "add --verify"),
-        (("--design", "zram", "--force"), 2, "add --verify"),
-        (("--scratch", "."), 2, "add --against-kernel"),
+        (("--force",), 2, "'ghostswap verify' has it"),
+        (("--design", "zram", "--force"), 2, "'ghostswap verify' has it"),
+        (("--scratch", "."), 2, "'ghostswap measure' has it"),
     ],
 )
 def test_refusals(run: Run, args: tuple[str, ...], status: int, said: str) -> None:
@@ -305,7 +314,7 @@ def test_interrupt_of_the_one_process_that_compresses_says_so(tmp_path: Path) ->
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        time.sleep(1.5)
+        await_cpu_time(process, 1.5)
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=30)
     assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")
@@ -315,11 +324,28 @@ def test_too_little_memory_is_one_sentence(run: Run) -> None:
     """The map of the slots of an area of 15 TiB does not fit into 4 GiB."""
     work = ("--pages", "synthetic:5:text", "--limit", "3", "--size", "15T", "--design", "classic")
     limited = (resource.RLIMIT_AS, (4 << 30, 4 << 30))
-    done = run("simulate", *work, preexec_fn=lambda: resource.setrlimit(*limited))
+    done = run("replay", *work, preexec_fn=lambda: resource.setrlimit(*limited))
     assert (done.returncode, done.stdout) == (1, "")
     first, hint = done.stderr.splitlines()
     assert first == "ghostswap: there is not enough memory for this"
     assert "--size" in hint
+
+
+MADE = ("--pages", "synthetic:2048:zero=10%,text=60%,random=30%")
+
+
+@pytest.mark.parametrize("design", ["ghost", "classic", "zram"])
+def test_there_are_metadata_and_disk_in_every_design(run: Run, design: str) -> None:
+    found = simulate(run, *MADE, "--design", design)
+    assert found["metadata"]["static_bytes"] > 0
+    assert found["metadata"]["dynamic_bytes"] > 0
+    assert sum(found["metadata"].values()) == found["metadata_bytes"]
+    reserved = {"ghost": 4096, "classic": 2048 * 4096, "zram": 0}[design]
+    disk = found["disk"]
+    assert disk["reserved_bytes"] == reserved
+    written = found["vmstat"]["pswpout"] * 4096 if design == "classic" else 0
+    assert disk["written_bytes"] == written
+    assert disk["never_written_bytes"] == (reserved - written if design == "classic" else 0)
 
 
 MIX = ("--pages", "synthetic:2048:zero=20%,text=40%,random=40%")

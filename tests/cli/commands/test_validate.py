@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -50,6 +51,44 @@ def test_json_has_a_row_a_target_and_a_verdict_a_kernel_in_order(run: Run) -> No
     assert missing[0]["errno"] == "ENOENT"
     assert [v["accepted"] for v in ghost] == [True, False, False]
     assert root[0]["errno"] == "EISDIR"
+
+
+def test_an_area_at_an_offset_is_judged_as_a_device(run: Run, tmp_path: Path) -> None:
+    run("mkswap", "--file", "--size", "1M", "-q", "f")
+    area = (tmp_path / "f").read_bytes()
+    (tmp_path / "image").write_bytes(bytes(10000) + area)
+    done = run("validate", "--json", "-k", "6.18", "--offset", "10000", "image")
+    assert done.returncode == 0
+    (target,) = json.loads(done.stdout)["targets"]
+    assert (target["offset"], target["partition"]) == (10000, None)
+    assert target["verdicts"][0]["pages"] == 255
+    assert "image, from byte 10000 on" in run("validate", "--offset", "10000", "image").stdout
+    beyond = run("validate", "--json", "-k", "6.18", "--offset", "1G", "image")
+    assert beyond.returncode == 1
+    (verdict,) = json.loads(beyond.stdout)["targets"][0]["verdicts"]
+    assert verdict["reason"] == "offset 1073741824 is not in it: it has 1058576 bytes"
+
+
+@pytest.mark.skipif(shutil.which("sgdisk") is None, reason="sgdisk is not installed")
+def test_scan_judges_the_partitions_that_are_or_should_be_swap(run: Run, tmp_path: Path) -> None:
+    with (tmp_path / "disk").open("wb") as file:
+        file.truncate(64 << 20)
+    parts = ["-n", "1:2048:+8M", "-t", "1:8200", "-n", "2:0:+4M", "-n", "3:0:+4M", "-t", "3:8200"]
+    subprocess.run(["sgdisk", *parts, tmp_path / "disk"], check=True, capture_output=True)
+    done = run("mkswap", "-q", "--offset", str(1 << 20), "disk", str(8 << 10))
+    assert done.returncode == 0
+    done = run("validate", "--json", "-k", "6.18", "--scan", "disk")
+    assert done.returncode == 1
+    first, third = json.loads(done.stdout)["targets"]
+    assert (first["partition"]["number"], third["partition"]["number"]) == (1, 3)
+    assert first["verdicts"][0]["pages"] == 2047
+    assert third["verdicts"][0]["errno"] == "EINVAL"
+    assert "disk, partition 1 (gpt, type" in run("validate", "--scan", "disk").stdout
+    subprocess.run(
+        ["sgdisk", "-d", "1", "-d", "3", tmp_path / "disk"], check=True, capture_output=True
+    )
+    (nothing,) = json.loads(run("validate", "--json", "--scan", "disk").stdout)["targets"]
+    assert nothing["verdicts"][0]["reason"] == "no swap area in any of its 1 partitions"
 
 
 def test_all_kernels_can_be_asked(run: Run) -> None:
@@ -180,6 +219,8 @@ def test_no_name_is_shown_as_that(run: Run) -> None:
         ("--ram", "lots"),
         ("--pagesize", "5000"),
         ("--endianness", "middle"),
+        ("--scan", "--offset", "1M"),
+        ("--as", "file", "--offset", "1M"),
     ],
 )
 def test_wrong_usage_exits_2(run: Run, args: tuple[str, ...]) -> None:

@@ -57,6 +57,9 @@ class Store(Backing):
         assert page in self.inside, "a page that never left"
         return Origin.DISK
 
+    def submit(self) -> None:
+        """Nothing is sent in pieces here."""
+
     def has_room(self) -> bool:
         return self.has_slots
 

@@ -146,7 +146,7 @@ def test_the_books_balance_after_any_steps(
     st.sampled_from(KERNEL_ZPOOLS),
     st.lists(st.lists(MEASURES, min_size=1, max_size=60), max_size=6),
     st.sampled_from(("ghost", "full")),
-    st.sampled_from((0, 20, 200, 5000)),
+    st.sampled_from((1, 20, 200, 5000)),  # of one page, zswap may have nothing
 )
 def test_the_short_cut_ends_where_one_by_one_does(
     kernel: tuple[str, str], chunks: list[list[int]], kind: Any, ram_pages: int

@@ -112,6 +112,21 @@ def test_what_a_shrinking_file_lost_is_counted(
     assert "shrank" in lost.reason
 
 
+@pytest.mark.parametrize("left", [0, 10, 20])
+def test_a_file_that_shrinks_to_whole_pages_ends_there(
+    left: int, tmp_path: Path, read_all: ReadAll
+) -> None:
+    path = tmp_path / "shrinking"
+    path.write_bytes(numbered(100))
+    with open_file(str(path)) as source:
+        first = memoryview(bytearray(10 * PAGE_SIZE))
+        assert source.readinto(first) == len(first)
+        os.truncate(path, left * PAGE_SIZE)
+        assert len(read_all(source)) == max(0, left - 10)
+        (lost,) = source.account.left
+    assert lost.pages == 90 - max(0, left - 10)
+
+
 def test_a_growing_file_is_as_large_as_it_was(tmp_path: Path, read_all: ReadAll) -> None:
     path = tmp_path / "growing"
     path.write_bytes(numbered(3))

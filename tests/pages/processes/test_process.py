@@ -81,6 +81,29 @@ def test_looking_leaves_no_trace(spawn: Spawn, read_all: ReadAll) -> None:
     assert traces(child.pid) == before
 
 
+def test_looking_does_not_part_what_fork_shares(spawn: Spawn, read_all: ReadAll) -> None:
+    child = spawn("""if True:
+        import os, signal
+        m = anonymous(500)
+        fill(m, range(500))
+        reader, writer = os.pipe()
+        if not os.fork():
+            libc.prctl(1, 9)
+            os.write(writer, b"x")
+            signal.pause()
+        os.read(reader, 1)
+    """)
+
+    def shares() -> list[str]:
+        rollup = Path(f"/proc/{child.pid}/smaps_rollup").read_text()
+        return re.findall(r"^(?:Pss_Anon|Private_Dirty|Shared_Dirty): .*", rollup, re.MULTILINE)
+
+    before = shares()
+    with ProcessSource(child.pid) as source:
+        assert ghosts(read_all(source)) == [*range(500)]
+    assert shares() == before
+
+
 @pytest.fixture
 def swap_area(tmp_path: Path, kernel_lock: None) -> Iterator[None]:  # noqa: ARG001
     """A small swap area in use."""

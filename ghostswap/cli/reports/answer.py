@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The answer to what was asked, in three sentences with words that a newcomer has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ghostswap.cli.reports.result import Result, pools
+from ghostswap.designs import table
+from ghostswap.mm.swap.swap_info import SwapInfo
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE
+from ghostswap.study.host import Host
+from ghostswap.study.memory import Measured
+from ghostswap.study.outcome import GroupOutcome, Outcome
+
+#: Writes a number of bytes.
+Size = Callable[[int], str]
+#: A saving below this share of the memory is hardly one: the slots are worth a word then.
+_LITTLE = 0.1
+
+
+def answer(result: Result, size: Size) -> list[str]:
+    """What became of the memory, what that saves, what it costs on disk."""
+    lines = [_work(result, size)] if result.is_replay else []
+    lines += (_places(result, size), _saving(result.outcome, size))
+    lines += _disk(result, size)
+    for group in result.outcome.groups:
+        if group.killed:
+            reason = killed_because(result.host, result.measured, result.outcome, group)
+            lines.append(f"The kernel would kill {group.name}, for want of memory: {reason}.")
+    return lines
+
+
+def _work(result: Result, size: Size) -> str:
+    outcome = result.outcome
+    faults = outcome.vmstat.get("pgmajfault", 0)
+    waits = f"{faults:,} times it had to wait for a page to come back (major faults)"
+    return f"{outcome.touches:,} touches of {size(outcome.pages * PAGE_SIZE)}: {waits}."
+
+
+def _places(result: Result, size: Size) -> str:
+    """Where all of it is in the end."""
+    outcome, held = result.outcome, result.outcome.held
+    parts = []
+    if outcome.resident_pages and result.is_replay:
+        parts.append(f"{size(outcome.resident_pages * PAGE_SIZE)} are in memory")
+    for pool in pools(outcome):
+        if pool.pages:
+            stored = pool.pages * PAGE_SIZE
+            ratio = f", {stored / pool.bytes:.2f} to 1" if pool.bytes else ""
+            parts.append(f"{pool.who} holds {size(stored)} in {size(pool.bytes)}{ratio}")
+    if held.zero:
+        parts.append(f"{size(held.zero * PAGE_SIZE)} are zeros and take nothing")
+    if held.disk:
+        parts.append(f"{size(held.disk * PAGE_SIZE)} are on disk")
+    if outcome.kept_pages:
+        parts.append(f"{size(outcome.kept_pages * PAGE_SIZE)} cannot leave memory")
+    return f"Of {size(outcome.pages * PAGE_SIZE)} {_listed(parts) or 'nothing is left'}."
+
+
+def _saving(outcome: Outcome, size: Size) -> str:
+    """What all of it saves or costs, in words either way."""
+    freed, whole = outcome.freed_bytes, outcome.pages * PAGE_SIZE
+    metadata = size(outcome.metadata.total_bytes)
+    if freed >= 0:
+        counted = f"pool and {metadata} of metadata counted"
+        line = f"That frees {size(freed)} of memory, {100 * freed / whole:.1f} %, {counted}."
+        if freed >= _LITTLE * whole:
+            return line
+    else:
+        line = f"That costs {size(-freed)} more than it saves: metadata takes {metadata}."
+    slots = _slots(outcome.areas, size)
+    if outcome.metadata.static_bytes * 2 > outcome.metadata.total_bytes and slots:
+        line += f" {size(outcome.metadata.static_bytes)} of it are for {slots}, used or not."
+    return line
+
+
+def _slots(areas: Sequence[SwapInfo], size: Size) -> str:
+    """The areas whose slots are taken account of when they are switched on."""
+    largest = max(areas, key=lambda area: area.pages or 0, default=None)
+    if largest is None or not largest.pages:
+        return ""
+    return f"the slots of {largest.path} ({size(largest.pages * PAGE_SIZE)})"
+
+
+def _disk(result: Result, size: Size) -> Iterator[str]:
+    outcome = result.outcome
+    if outcome.written_bytes:
+        yield (
+            f"{size(outcome.written_bytes)} are written to disk, of"
+            f" {size(outcome.reserved_bytes)} that are reserved there."
+        )
+    elif outcome.reserved_bytes > PAGE_SIZE:
+        yield (
+            f"Nothing is written to disk, where {size(outcome.reserved_bytes)} are reserved for it."
+        )
+    else:
+        yield "Nothing is written to disk, and none is needed."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def killed_because(host: Host, measured: Measured, outcome: Outcome, group: GroupOutcome) -> str:
+    """Why *group* of *outcome* ran out of memory, in one clause."""
+    if group.no_slot:
+        return f"{group.no_slot:,} times no slot was free for a page"
+    design = table.get(outcome.design)
+    numbers = {one.name: number for number, one in enumerate(host.working)}
+    pages = measured.of(design)[numbers[group.name]]
+    hard = pages.count(PAGE_SIZE) + pages.count(INCOMPRESSIBLE)
+    has_disk = any(area.type == "full" for area in outcome.areas)
+    has_zswap = bool(outcome.zswap)
+    if hard and has_zswap and not has_disk:
+        return f"{hard:,} pages do not compress and stay charged"
+    if group.refused:
+        return f"{group.refused:,} times a page was refused by all that could take it"
+    if has_zswap and host.cgroup_version == 2:
+        return "what is compressed stays charged, and is more than the limit"
+    return "its limit is less than what it needs at once"

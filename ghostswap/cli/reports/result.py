@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A run's outcome with all that it belongs to, for a person or for JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ghostswap import kernels
+from ghostswap.cli.reports.classes import Classes
+from ghostswap.codecs.views import for_zswap
+from ghostswap.designs import table
+from ghostswap.page import PAGE_SIZE, SAME, ZEROS
+from ghostswap.scenario.key import Run
+from ghostswap.study.host import Host
+from ghostswap.study.memory import Measured
+from ghostswap.study.outcome import Outcome
+from ghostswap.study.round_trip import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An outcome with what it belongs to.
+
+    :ivar run: what was done.
+    :ivar classes: of zswap's pool, where they are asked for.
+    :ivar verified: where every page was brought back.
+    """
+
+    host: Host
+    measured: Measured
+    outcome: Outcome
+    run: Run
+    classes: Classes | None = None
+    verified: Verified | None = None
+
+    @property
+    def is_replay(self) -> bool:
+        return self.run is Run.REPLAY
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """Reasons why the kernel would not show the same numbers."""
+        if self.is_replay:
+            return timing(self.host)
+        return self.outcome.why
+
+    @property
+    def zpool(self) -> str | None:
+        """The allocator of the pool, if the design has one."""
+        if self.outcome.zram:
+            return "zsmalloc"
+        if not self.outcome.zswap:
+            return None
+        kernel = table.get(self.outcome.design).kernel(kernels.get(self.host.kernel))
+        return self.host.zpool or kernel.zswap.zpools[0]
+
+    def lengths(self) -> Mapping[int, int]:
+        """Pages by compressed length: of what was stored once, or of all memory.
+
+        Zeros have none, nor what the kernel's zswap would keep as a word.
+        """
+        if not self.is_replay:
+            return self.outcome.histogram
+        kernel = kernels.get(self.host.kernel)
+        found: Counter[int] = Counter()
+        for measured in self.measured.zswap:
+            for length, pages in Counter(for_zswap(kernel, measured)).items():
+                if length not in (ZEROS, SAME):
+                    found[min(length, PAGE_SIZE)] += pages
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class InPool:
+    """What one of them holds: ``zswap`` or ``zram``.
+
+    :ivar pages: that are there, and out of memory.
+    :ivar bytes: of its pool.
+    :ivar same: of *pages*, those kept as a word; *as_is* those that did not compress. Of zswap
+        both may count copies of pages that came back.
+    """
+
+    who: str
+    pages: int
+    bytes: int
+    same: int
+    as_is: int
+
+
+def pools(outcome: Outcome) -> list[InPool]:
+    """What is compressed in memory, by who holds it."""
+    zswap, zram = outcome.zswap, outcome.zram
+    found, in_zram = [], 0
+    if zram:
+        in_zram = zram["orig_data_size"] // PAGE_SIZE - zram["bd_count"]
+        size, same, huge = zram["mem_used_total"], zram["same_pages"], zram["huge_pages"]
+        found.append(InPool("zram", in_zram, size, same, huge))
+    if zswap:
+        same = zswap.get("same_filled_pages", 0)
+        as_is = zswap.get("stored_incompressible_pages", 0)
+        pages = outcome.held.compressed - in_zram
+        found.insert(0, InPool("zswap", pages, zswap["pool_total_size"], same, as_is))
+    return found
+
+
+def timing(host: Host, *, with_band: bool = False) -> tuple[str, ...]:
+    """Why the kernel would not replay *host* with the same numbers.
+
+    :param with_band: the range stands in parentheses.
+    """
+    if host.policy != "kernel":
+        return ()
+    where = "in parentheses is" if with_band else "'ghostswap replay --band' gives"
+    return (
+        "the kernel does not take the same pages twice, for timing decides as well;"
+        f" {where} the range, 'man ghostswap-model' how near the model comes",
+    )

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``ghostswap compare``: designs tried on one host, or on several that differ in one value."""
+
+from __future__ import annotations
+
+import click
+
+from ghostswap import kernels
+from ghostswap.cli.options.contest import DEFAULT, SWEEPS
+from ghostswap.cli.options.keys import document_of, is_for, is_scenario
+from ghostswap.cli.reports.compare_report import Comparison
+from ghostswap.cli.terminal.args import given, refuse_others
+from ghostswap.cli.terminal.progress import progress_bar
+from ghostswap.cli.terminal.talk import note
+from ghostswap.designs import table
+from ghostswap.errors import UsageError
+from ghostswap.kernels.rules import Kernel
+from ghostswap.scenario.document import Document
+from ghostswap.scenario.given import PROCESS
+from ghostswap.scenario.key import Run
+from ghostswap.scenario.keys import KEYS
+from ghostswap.scenario.kinds import Path
+from ghostswap.scenario.reader import Use, read
+from ghostswap.study.run import compare
+from ghostswap.units import Frames, format_size, parse_limit
+
+
+def run(context: click.Context) -> int:
+    """Compare what *context* says."""
+    values = context.params
+    if values["published"]:
+        from ghostswap.cli.reports import published
+
+        refuse_others(context, "--published stands alone", "published", "as_json")
+        note("'compare --published' is 'ghostswap overhead --published' now")
+        published.emit(values["as_json"])
+        return 0
+    document = document_of(context)
+    sweep = values["sweep"]
+    documents = [document] if sweep is None else _swept(document, context, *sweep)
+    run = Run.REPLAY if _has_work(document, context) else Run.STORE
+    designs = tuple(dict.fromkeys(values["chosen"])) or _default(document)
+    use = Use(run, designs, sweep[0] if sweep else "")
+    hosts = [read(one, use)[0] for one in documents]
+    _, areas = read(documents[0], use)
+    found = compare(
+        hosts,
+        designs,
+        areas,
+        with_work=run is Run.REPLAY,
+        jobs=values["jobs"],
+        progress=progress_bar,
+        at=document.placing,
+    )
+    words = sweep[1] if sweep else ("",)
+    comparison = Comparison(hosts[0], found, use.swept, words, values["cost"])
+    if values["as_json"]:
+        comparison.emit_json()
+    else:
+        comparison.print(str if values["raw"] else format_size)
+    return 0
+
+
+def _has_work(document: Document, context: click.Context) -> bool:
+    """Whether there is a workload; else all memory is stored once."""
+    sweep = context.params["sweep"]
+    is_limited = sweep is not None and sweep[0] == "limit"
+    return bool(document.path) or is_limited or is_for(document, Run.REPLAY) is not None
+
+
+def _default(document: Document) -> tuple[str, ...]:
+    """What is compared where nothing is chosen; what could not be on the kernel is left out."""
+    kernel = _kernel(document)
+    found = tuple(name for name in DEFAULT if table.get(name).is_on(kernel))
+    for name in DEFAULT:
+        if name not in found:
+            note(f"{name} is left out: it is for newer kernels than Linux {kernel.name}")
+    return found
+
+
+def _kernel(document: Document) -> Kernel:
+    name = str(document.get(("kernel",)))
+    return kernels.get(name if name in kernels.KERNELS else kernels.RELEASES[-1])
+
+
+def _swept(
+    document: Document, context: click.Context, name: str, words: tuple[str, ...]
+) -> list[Document]:
+    """*document* with each of the values in turn."""
+    if is_scenario(context.params["swapfiles"]) and name == "limit":
+        groups = list(document.values.get("group", ()))
+        group = groups[-1] if groups else PROCESS
+    else:
+        group = PROCESS
+    option = f"--sweep {name}"
+    if name != "limit":
+        kind = KEYS[SWEEPS[name]].kind
+        return [document.changed({(name,): kind.read(word)}, option) for word in words]
+    limits = [parse_limit(word) for word in words]
+    are_frames = {isinstance(limit, Frames) for limit in limits}
+    if "cgroup_version" not in given(context) and len(are_frames) > 1 and not document.path:
+        raise UsageError(
+            "--sweep limit= has sizes and page frames, for different versions of cgroups",
+            "give all as one or the other, or add --cgroup",
+        )
+    found = []
+    for limit in limits:
+        last = "limit_frames" if isinstance(limit, Frames) else "memory_max"
+        path: Path = ("group", group, last)
+        others = [("group", group, other) for other in ("limit_frames", "memory_max")]
+        changed = document.changed({path: limit.count}, option, without=others)
+        if isinstance(limit, Frames) and not document.path:
+            changed.values.setdefault("cgroup_version", 1)
+        found.append(changed)
+    return found
