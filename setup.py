@@ -1,18 +1,114 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The one thing that pyproject.toml cannot say: a C module that may fail to build."""
+"""What pyproject.toml cannot say: two things to compile, without which all works, but slower.
+
+``ghostswap.codecs._codecs`` is C, for any Python from 3.11 on. The hot modules are Python, which
+Cython makes C of, for the Python that builds: one library, see ghostswap/hot.py. With
+``GHOSTSWAP_BUILD=plain`` in the environment they stay Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+
+ROOT = Path(__file__).parent
+HOT = "ghostswap._hot"
+
+_spec = spec_from_file_location("hot", ROOT / "ghostswap" / "hot.py")
+hot = module_from_spec(_spec)
+_spec.loader.exec_module(hot)
+
+
+class BuildExt(build_ext):
+    """Compiles the hot modules side by side into one library; a failure leaves them as they are."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        if fullname.rpartition(".")[2] != "_hot":
+            return super().get_ext_filename(fullname)
+        name = os.path.basename(hot.library("ghostswap"))
+        return os.path.join(*fullname.split(".")[:-1], name)
+
+    def build_extension(self, ext: Extension) -> None:
+        if ext.name != HOT:
+            super().build_extension(ext)
+            return
+        target = Path(self.get_ext_fullpath(ext.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        built = Path(hot.library("ghostswap"))
+        if built.exists():  # in place, of these very sources
+            shutil.copy2(built, target)
+            return
+        for stale in Path("ghostswap").glob(f"_hot-*{built.name.partition('.')[2]}"):
+            stale.unlink()
+        try:
+            self._compile(target)
+        except Exception as error:  # whatever stands in the way: no compiler, no headers, no Cython
+            raise CompileError(f"the hot modules stay Python: {error}") from error
+
+    def _compile(self, target: Path) -> None:
+        from Cython.Build import cythonize
+
+        jobs = len(os.sched_getaffinity(0))
+        modules = cythonize(
+            [
+                Extension(source.removesuffix(".py").replace(os.sep, "."), [source])
+                for source in hot.sources("ghostswap")
+            ]
+            + [Extension(hot.SHARED, ["ghostswap/_shared.c"])],
+            build_dir=self.build_temp,
+            nthreads=jobs,
+            language_level=3,
+            quiet=True,
+            shared_utility_qualified_name=hot.SHARED,
+            compiler_directives={
+                "annotation_typing": False,  # the .pxd say which are C's, and nothing else does
+                "auto_pickle": False,
+            },
+        )
+
+        def compiled(module: Extension) -> list[str]:
+            objects: list[str] = self.compiler.compile(
+                module.sources, self.build_temp, extra_preargs=["-O2", "-g0", "-w"]
+            )
+            return objects
+
+        with ThreadPoolExecutor(jobs) as pool:
+            objects = [name for names in pool.map(compiled, modules) for name in names]
+        self.compiler.link_shared_object(objects, str(target), extra_preargs=["-Wl,-s"])
+
+
+class BdistWheel(bdist_wheel):
+    """A wheel for any Python, unless it has the hot modules compiled for one."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        if any(Path(self.bdist_dir or ".").glob("ghostswap/_hot-*")):
+            self.py_limited_api = False
+        return super().get_tag()
+
+
+extensions = [
+    Extension(
+        "ghostswap.codecs._codecs",
+        ["ghostswap/codecs/_codecs.c"],
+        define_macros=[("Py_LIMITED_API", "0x030b0000")],
+        extra_compile_args=["-O3"],
+        py_limited_api=True,
+        optional=True,
+    )
+]
+if os.environ.get("GHOSTSWAP_BUILD") != "plain":
+    extensions.append(Extension(HOT, hot.sources("ghostswap"), optional=True))
 
 setup(
-    ext_modules=[
-        Extension(
-            "ghostswap.codecs._codecs",
-            ["ghostswap/codecs/_codecs.c"],
-            define_macros=[("Py_LIMITED_API", "0x030b0000")],
-            extra_compile_args=["-O3"],
-            py_limited_api=True,
-            optional=True,
-        )
-    ],
+    ext_modules=extensions,
+    cmdclass={"build_ext": BuildExt, "bdist_wheel": BdistWheel},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

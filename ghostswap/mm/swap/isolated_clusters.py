@@ -94,7 +94,7 @@ class IsolatedClusters(Clusters):
             return 0
         if order and self._order[cluster] != order:
             return 0
-        return self._scan_cluster(offset, cpu, order)
+        return self._scan_and_relocate(offset, cpu, order, False)
 
     def _new_cluster(self, cpu: int, order: int) -> int:
         for clusters, scan_all in self._lists_to_try[order]:
@@ -117,13 +117,15 @@ class IsolatedClusters(Clusters):
         """``alloc_swap_scan_list()``"""
         while clusters:
             cluster = next(iter(clusters))
-            if found := self._scan_cluster(cluster << CLUSTER_SHIFT, cpu, order, isolate=True):
+            found = self._scan_and_relocate(cluster << CLUSTER_SHIFT, cpu, order, True)
+            if found:
                 return found
             if not scan_all:
                 break
         return 0
 
-    def _scan_cluster(self, offset: int, cpu: int, order: int, isolate: bool = False) -> int:
+    def _scan_and_relocate(self, offset: int, cpu: int, order: int, isolate: bool) -> int:
+        """``alloc_swap_scan_cluster()``, which puts the cluster where it belongs then."""
         cluster = offset >> CLUSTER_SHIFT
         end = min(cluster + 1 << CLUSTER_SHIFT, self.max)
         found = self._find(offset, end, order)

@@ -281,8 +281,7 @@ class TwoLists(Policy):
         has_slots = not self._charges_slots or lruvec.cgroup.has_swap()
         return has_slots and self._backing.has_room()
 
-    @staticmethod
-    def _get_scan_count(lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:
+    def _get_scan_count(self, lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:
         """``get_scan_count()``: how much of the inactive and of the active list to scan.
 
         File pages get their share, too, although there are none.
