@@ -196,8 +196,7 @@ def _areas(
     given = [default_prio if area.prio is None else area.prio for area in of_use]
     above = max((prio + 1 for prio in given if prio is not None), default=None)
     if design.device is not None:
-        device = parameters.size or max(pages * PAGE_SIZE, design.per_ram * parameters.ram)
-        size = -(-device // (SWAPFILE_CLUSTER * PAGE_SIZE)) * SWAPFILE_CLUSTER
+        size = _device_pages(design, pages, parameters)
         return [SwapArea(design.device, design.area, size, above), *of_use]
     imagined = SwapArea("(imagined)", design.area, prio=above)
     if parameters.size is not None:
@@ -208,6 +207,17 @@ def _areas(
     else:
         imagined = replace(imagined, pages=pages)
     return [*_with_slots(imagined), *of_use]
+
+
+def _device_pages(design: Design, pages: int, parameters: Parameters) -> int:
+    """Slots of *design*'s device, whole clusters."""
+    cluster = SWAPFILE_CLUSTER * PAGE_SIZE
+    size = parameters.size or design.per_ram * parameters.ram
+    if design.is_as_large_as_ram:
+        return size // cluster * SWAPFILE_CLUSTER
+    if parameters.size is None:
+        size = max(size, pages * PAGE_SIZE)
+    return -(-size // cluster) * SWAPFILE_CLUSTER
 
 
 def _zram_area(pages: int, parameters: Parameters, *, is_endless: bool) -> SwapArea:

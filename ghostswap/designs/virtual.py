@@ -91,10 +91,12 @@ class VirtualSwap(Backend):
     ) -> None:
         super().__init__(contents, view, zswap)
         self._virtual_zswap = zswap
+        self._has_slot = bytearray(len(contents.measured))  # by page, of virtual ones
         self._swap = swap
         self._places = places
 
     def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
+        self._has_slot[page] = 1
         self._places.free(page)  # the copy there is stale
         self._places.cgroup_of[page] = cgroup
         if view == ZEROS:
@@ -134,19 +136,29 @@ class VirtualSwap(Backend):
             self._note_read()
             memcg.nr_disk_swapins += 1
             if self._swap.vm_swap_full() or memcg.is_swap_full():
-                self._places.free(page)
-                self._set_copy(page, 0)
+                self.drop_slot(page)
         return ORIGINS[copy]
 
     def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
         first = super().extend(measured)
         self._places.reach(first + len(measured) - 1)
+        self._has_slot.extend(bytes(len(measured)))
         return first
 
-    def has_room(self) -> bool:
+    def has_room(self, slots: int = 1) -> bool:  # noqa: ARG002  # as many as it takes
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: there are always virtual slots."""
         return True
+
+    def in_swap_cache(self, page: int) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        return self._has_slot[page] == 1
+
+    def drop_slot(self, page: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: the virtual slot goes."""
+        self._has_slot[page] = 0
+        self._places.free(page)
+        self._set_copy(page, 0)
 
     def forget(self, first: int, pages: int) -> None:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""

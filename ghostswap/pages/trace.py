@@ -51,7 +51,7 @@ def open_trace(
     :param touches: how many a phase makes that does not say (one million by default), and the
         most that are read of a file.
     :param write_ratio: share of the touches that write.
-    :param writes: ``odd`` where those of odd pages do.
+    :param writes: ``odd`` where those of odd pages do, after they read.
     :param seed: of all that is left to chance; each group has its own chance.
     :param group: whose touches they are, where a file does not say.
     :raises UsageError: where *spec* or a number is none.

@@ -83,9 +83,9 @@ KEYS = _rows(
         ),
         Key(
             "reclaim",
-            kinds.one_of("kernel", "lru"),
-            "Which page leaves: by the kernel's two lists, or exactly the one not touched for"
-            " longest.",
+            kinds.one_of("kernel", "mglru", "lru"),
+            "Which page leaves: by the kernel's two lists, by MGLRU, or exactly the one not touched"
+            " for longest.",
             "Machine",
             "--reclaim",
             default="kernel",

@@ -139,6 +139,8 @@ def _check_flush_every(kernel: Kernel, policy: str) -> None:
     """Refuse late flushes where nothing goes by what they flush."""
     if policy == "lru":
         raise UsageError("exact LRU goes by no statistics that could be flushed", "leave it out")
+    if policy == "mglru":
+        raise UsageError("MGLRU goes by no statistics that could be flushed", "leave it out")
     if not kernel.vmscan.flushes_late:
         raise UsageError(
             f"Linux {kernel.name} has its statistics flushed when it reclaims",

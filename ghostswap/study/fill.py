@@ -12,10 +12,12 @@ from dataclasses import replace
 
 from ghostswap.designs.backend import Witness
 from ghostswap.designs.build import Parts
-from ghostswap.designs.slotted import Folios, Slotted
+from ghostswap.designs.folios import Folios
+from ghostswap.designs.slotted import Slotted
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.vmscan.pageout import Mapper
 from ghostswap.mm.zpool.zsmalloc import ClassStat
+from ghostswap.mm.zram import WritebackMode
 from ghostswap.study import account, band
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Host
@@ -74,6 +76,24 @@ class Fill:
         first = self.parts.backend.extend(measured)
         self._machine.grow(len(measured))
         self.parts.backend.store(first, len(measured), len(self._machine.members) - 1)
+
+    def recompress(
+        self,
+        seconds: Sequence[array[int]],
+        mode: WritebackMode | None = None,
+        threshold: int = 0,
+    ) -> int:
+        """Have zram compress what it holds once more; none where the design has no zram.
+
+        :param seconds: by algorithm of ``recomp_algorithm``, what all pages measure by it.
+        :param mode: idle or huge pages; all where ``None``.
+        :param threshold: bytes that a page must have, and be below then; 0 for none.
+        :return: how many pages are smaller now.
+        """
+        backend = self.parts.backend
+        if not isinstance(backend, Slotted):
+            return 0
+        return backend.recompress_zram(seconds, mode, threshold)
 
     def finish(self) -> None:
         """Let zswap's worker come to an end, and what *host* has zram write back."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from ghostswap import kernels
 from ghostswap.designs.build import Parameters
 from ghostswap.mm.swap.swap_info import SwapType
+from ghostswap.mm.vmscan.policy import PolicyName
 from ghostswap.mm.zram import WritebackMode
 from ghostswap.pages.touches import WriteRule
-
-#: Which page leaves memory: the kernel's two lists, or whatever was not touched for longest.
-Policy = Literal["kernel", "lru"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +72,7 @@ class Host(Parameters):
     :ivar kernel: name of a row of :data:`ghostswap.kernels.KERNELS`.
     :ivar design: one of :data:`ghostswap.designs.table.RUN`.
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
+    :ivar policy: which page leaves memory.
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
         are always fresh; ``None`` for what the kernel does (``VmscanRules``).
     :ivar kernel_pages: pages that the kernel takes for each process beside its page tables; as
@@ -88,7 +86,7 @@ class Host(Parameters):
     areas: tuple[Area, ...] = field(default=(), kw_only=True)
     kernel: str = field(default=kernels.RELEASES[-1], kw_only=True)
     design: str = field(default="ghost", kw_only=True)
-    policy: Policy = field(default="kernel", kw_only=True)
+    policy: PolicyName = field(default="kernel", kw_only=True)
     cgroup_version: int = field(default=2, kw_only=True)
     shrinker_enabled: bool = field(default=False, kw_only=True)
     flush_every: int | None = field(default=None, kw_only=True)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ghostswap.designs.folios import Folios
 from ghostswap.designs.metadata import Metadata
-from ghostswap.designs.slotted import Folios
 from ghostswap.designs.transfer import Held
 from ghostswap.mm.swap.slot_map import SlotStat
 from ghostswap.mm.swap.swap_info import SwapInfo, TierUse

@@ -39,6 +39,7 @@ NOWHERE = {
     "vmscan.flush_every",
     "vmscan.flushes_late",
     "zram.attributes",
+    "zram.recompresses_by_one",
     "zsmalloc.shown_groups",
     "zswap.has_writeback_knob",
     "zswap.parameters",

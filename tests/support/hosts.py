@@ -16,11 +16,12 @@ from typing import Any, get_args
 
 from ghostswap import hot, kernels
 from ghostswap.designs import table
+from ghostswap.mm.vmscan.policy import PolicyName
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 from ghostswap.pages.touches import Touches
 from ghostswap.study.band import of_replay
 from ghostswap.study.fill import Fill
-from ghostswap.study.host import Group, Host, Policy
+from ghostswap.study.host import Group, Host
 from ghostswap.study.replay import Replay
 
 MEASURES = (ZEROS, 300, 700, 1200, 1500, 2000, 2500, 3000, PAGE_SIZE, SAME | 30, INCOMPRESSIBLE)
@@ -57,7 +58,7 @@ def host(rng: Random) -> tuple[Host, list[array[int]]]:
         groups=groups,
         kernel=kernel.name,
         design=design.name,
-        policy=rng.choice(get_args(Policy)),
+        policy=rng.choice(get_args(PolicyName)),
         cgroup_version=rng.choice((1, 2)),
         size=rng.choice((None, 2 * total + PAGE_SIZE, total)),
         max_pool_percent=rng.choice((5, 20)),

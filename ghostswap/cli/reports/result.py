@@ -110,7 +110,7 @@ def timing(host: Host, *, with_band: bool = False) -> tuple[str, ...]:
 
     :param with_band: the range stands in parentheses.
     """
-    if host.policy != "kernel":
+    if host.policy == "lru":
         return ()
     where = "in parentheses is" if with_band else "'ghostswap replay --band' gives"
     return (

@@ -127,9 +127,9 @@ class SwapSpace:
         """
         return sum(1 for area in self.areas if area.type == "full" and area.has_room())
 
-    def has_room(self) -> bool:
-        """Whether any slot is free."""
-        return self.inuse_pages < self._pages
+    def has_room(self, slots: int = 1) -> bool:
+        """Whether so many *slots* are free."""
+        return self.inuse_pages + slots <= self._pages
 
     def vm_swap_full(self) -> bool:
         """``vm_swap_full()``: more than half of all slots are taken."""

@@ -30,9 +30,7 @@ class ExactLru(Policy):
         ]
         self._turn = [0] * len(lruvecs)  # of those that share a limit, who is next
 
-    def touch(
-        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, mapper: Mapper
-    ) -> None:
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
         """See :class:`Policy`."""
         state, lists = self._pages.state, self._lists
         for number in range(len(pages)):
@@ -40,8 +38,8 @@ class ExactLru(Policy):
             if state[page] & PRESENT:
                 lists.add(page, lruvec.index)
             else:
-                mapper.fault(page, lruvec)
-            if writes is not None and writes[number]:
+                mapper.fault(page, lruvec, writes[number])
+            if writes[number]:
                 state[page] |= DIRTY
 
     def add(self, page: int, lruvec: Lruvec) -> None:

@@ -28,6 +28,9 @@ UNMAPPED = 64  # in the swap cache still
 
 _IS_PRESENT = bytes(state & PRESENT for state in range(256))
 
+#: What a touch does. Where it finds no page, the fault is one by writing only for ``WRITES``.
+READS, WRITES, READS_THEN_WRITES = range(3)
+
 
 class Pages:
     """``struct folio`` and its page table entry for every page there may be, as columns.

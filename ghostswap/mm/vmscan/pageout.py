@@ -33,8 +33,11 @@ ZERO, ZSWAP, ZRAM, DISK = Origin.ZERO, Origin.ZSWAP, Origin.ZRAM, Origin.DISK
 class Mapper:
     """Who has pages in memory, as a policy and a design see it."""
 
-    def fault(self, page: int, lruvec: Lruvec) -> None:
-        """Map *page* of *lruvec*, which is not."""
+    def fault(self, page: int, lruvec: Lruvec, touch: int) -> None:
+        """Map *page* of *lruvec*, which is not.
+
+        :param touch: one of ``READS``, ``WRITES`` and ``READS_THEN_WRITES``.
+        """
         raise NotImplementedError
 
     def is_mapped(self, page: int) -> bool:
@@ -68,8 +71,16 @@ class Backing:
         """Bring *page*, which left before, back."""
         raise NotImplementedError
 
-    def has_room(self) -> bool:
-        """Whether reclaim may hope to get rid of a page at all (``get_nr_swap_pages()``)."""
+    def has_room(self, slots: int = 1) -> bool:
+        """Whether reclaim may hope to get rid of so many pages (``get_nr_swap_pages()``)."""
+        raise NotImplementedError
+
+    def in_swap_cache(self, page: int) -> bool:
+        """Whether *page*, which is in memory, has a place out there yet."""
+        raise NotImplementedError
+
+    def drop_slot(self, page: int) -> None:
+        """``folio_free_swap()`` at the end of a fault by writing: *page* is in memory alone."""
         raise NotImplementedError
 
     def pool_pages(self) -> int:

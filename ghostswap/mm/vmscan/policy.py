@@ -5,20 +5,22 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from typing import Literal
 
 from ghostswap.mm.vmscan.lruvec import Lruvec
 from ghostswap.mm.vmscan.pageout import Mapper
+
+#: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
+PolicyName = Literal["kernel", "mglru", "lru"]
 
 
 class Policy:
     """Which pages leave. A page is a number; whose it is comes with it."""
 
-    def touch(
-        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, mapper: Mapper
-    ) -> None:
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
         """Touch *pages* of *lruvec* in order; *mapper* maps those that are not.
 
-        :param writes: not 0 for each touch that is a write; ``None`` if none is.
+        :param writes: for each touch one of ``READS``, ``WRITES`` and ``READS_THEN_WRITES``.
         """
         raise NotImplementedError
 

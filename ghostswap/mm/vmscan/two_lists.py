@@ -96,9 +96,7 @@ class TwoLists(Policy):
 
     # What processes do
 
-    def touch(
-        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, mapper: Mapper
-    ) -> None:
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
         """See :class:`Policy`."""
         state = self._pages.state
         if self._one_cpu:
@@ -109,20 +107,20 @@ class TwoLists(Policy):
             if state[page] & PRESENT:
                 state[page] |= ACCESSED
             else:
-                mapper.fault(page, lruvec)
-            if writes is not None and writes[number]:
+                mapper.fault(page, lruvec, writes[number])
+            if writes[number]:
                 state[page] |= DIRTY
 
     def _touch_translated(
-        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, mapper: Mapper
+        self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper
     ) -> None:
         """Touch pages that the TLB has, if they are there: only a first write looks at the PTE."""
         state = self._pages.state
         for number in range(len(pages)):
             page = pages[number]
             if not state[page] & PRESENT:
-                mapper.fault(page, lruvec)
-            if writes is not None and writes[number] and not state[page] & DIRTY:
+                mapper.fault(page, lruvec, writes[number])
+            if writes[number] and not state[page] & DIRTY:
                 state[page] |= ACCESSED | DIRTY
 
     def add(self, page: int, lruvec: Lruvec) -> None:
