@@ -2,8 +2,8 @@
 """What pyproject.toml cannot say: two things to compile, without which all works, but slower.
 
 ``ghostswap.codecs._codecs`` is C, for any Python from 3.11 on. The hot modules are Python, which
-Cython makes C of, for the Python that builds: one library, see ghostswap/hot.py. With
-``GHOSTSWAP_BUILD=plain`` in the environment they stay Python.
+Cython makes C of, for the Python that builds: one library, see ghostswap/hot.py. They stay Python
+with ``GHOSTSWAP_BUILD=plain`` in the environment.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from setuptools.errors import CompileError
 
 ROOT = Path(__file__).parent
 HOT = "ghostswap._hot"
+#: How the C of the hot modules is compiled; CFLAGS come before, LDFLAGS too.
+COMPILE = ["-O2", "-g0", "-w"]
+LINK = ["-Wl,-s"]
+#: What a hot module's .pxd says is C's, and nothing else is.
+DIRECTIVES = {"annotation_typing": False, "auto_pickle": False}
 
 _spec = spec_from_file_location("hot", ROOT / "ghostswap" / "hot.py")
 hot = module_from_spec(_spec)
@@ -41,16 +46,17 @@ class BuildExt(build_ext):
             super().build_extension(ext)
             return
         target = Path(self.get_ext_fullpath(ext.name))
+        built = Path(hot.library("ghostswap"))  # in place, of these very sources
         target.parent.mkdir(parents=True, exist_ok=True)
-        built = Path(hot.library("ghostswap"))
-        if built.exists():  # in place, of these very sources
-            shutil.copy2(built, target)
+        if built.exists() and not self.force:
+            if built.resolve() != target.resolve():
+                shutil.copy2(built, target)
             return
-        for stale in Path("ghostswap").glob(f"_hot-*{built.name.partition('.')[2]}"):
+        for stale in target.parent.glob(f"_hot-*{target.name.partition('.')[2]}"):
             stale.unlink()
         try:
             self._compile(target)
-        except Exception as error:  # whatever stands in the way: no compiler, no headers, no Cython
+        except Exception as error:  # whatever stands in the way: no compiler, no headers
             raise CompileError(f"the hot modules stay Python: {error}") from error
 
     def _compile(self, target: Path) -> None:
@@ -59,30 +65,28 @@ class BuildExt(build_ext):
         jobs = len(os.sched_getaffinity(0))
         modules = cythonize(
             [
-                Extension(source.removesuffix(".py").replace(os.sep, "."), [source])
-                for source in hot.sources("ghostswap")
+                Extension(name, [source])
+                for name, source in zip(hot.MODULES, hot.sources("ghostswap"), strict=True)
             ]
-            + [Extension(hot.SHARED, ["ghostswap/_shared.c"])],
+            + [Extension(hot.SHARED, [hot.SHARED.replace(".", "/") + ".c"])],
             build_dir=self.build_temp,
             nthreads=jobs,
-            language_level=3,
+            force=self.force,
             quiet=True,
+            language_level=3,
             shared_utility_qualified_name=hot.SHARED,
-            compiler_directives={
-                "annotation_typing": False,  # the .pxd say which are C's, and nothing else does
-                "auto_pickle": False,
-            },
+            compiler_directives=DIRECTIVES,
         )
 
         def compiled(module: Extension) -> list[str]:
             objects: list[str] = self.compiler.compile(
-                module.sources, self.build_temp, extra_preargs=["-O2", "-g0", "-w"]
+                module.sources, self.build_temp, extra_preargs=COMPILE
             )
             return objects
 
         with ThreadPoolExecutor(jobs) as pool:
             objects = [name for names in pool.map(compiled, modules) for name in names]
-        self.compiler.link_shared_object(objects, str(target), extra_preargs=["-Wl,-s"])
+        self.compiler.link_shared_object(objects, str(target), extra_preargs=LINK)
 
 
 class BdistWheel(bdist_wheel):

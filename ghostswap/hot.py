@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The hot modules, which run once a touch, a fault or a page: compiled, all of them or none.
 
-A module is hot where a ``.pxd`` lies beside its ``.py``. setup.py compiles them into one library,
-named for the sources that it was made from, and only with these sources is it used. Without it
-Python runs the sources themselves, equal to the integer and some ten times slower.
+setup.py has Cython compile them from their ``.py``, with a ``.pxd`` beside each that says what is a
+word of the machine. All go into one library, named for the sources that it was made of, and only
+with these sources is it used. Without it Python runs the sources themselves: equal to the integer,
+and some ten times slower. CONTRIBUTING.md says how to change one.
 """
 
 from __future__ import annotations
@@ -18,19 +19,43 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_PACKAGE = os.path.join(_ROOT, "ghostswap")
-#: What all compiled modules share; it is in the library, and has no source here.
+MODULES = (
+    "ghostswap.designs.backend",
+    "ghostswap.designs.slotted",
+    "ghostswap.designs.virtual",
+    "ghostswap.mm.columns",
+    "ghostswap.mm.memcontrol",
+    "ghostswap.mm.noted_lists",
+    "ghostswap.mm.swap.clusters",
+    "ghostswap.mm.swap.in_order",
+    "ghostswap.mm.swap.isolated_clusters",
+    "ghostswap.mm.swap.scan_swap_map",
+    "ghostswap.mm.swap.slot_map",
+    "ghostswap.mm.swap.space",
+    "ghostswap.mm.swap.swap_info",
+    "ghostswap.mm.swap.swapfile",
+    "ghostswap.mm.vmscan.exact_lru",
+    "ghostswap.mm.vmscan.lruvec",
+    "ghostswap.mm.vmscan.memory",
+    "ghostswap.mm.vmscan.pageout",
+    "ghostswap.mm.vmscan.policy",
+    "ghostswap.mm.vmscan.two_lists",
+    "ghostswap.mm.zpool.api",
+    "ghostswap.mm.zpool.zsmalloc",
+    "ghostswap.mm.zram",
+    "ghostswap.mm.zswap.entries",
+    "ghostswap.mm.zswap.writeback",
+    "ghostswap.mm.zswap.zswap",
+)
+#: What all of them share; it is in the library, and has no source here.
 SHARED = "ghostswap._shared"
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 def sources(package: str = _PACKAGE) -> list[str]:
-    """The paths of all hot modules' ``.py``, in order."""
-    found = []
-    for folder, folders, files in os.walk(package):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        found += [os.path.join(folder, name) for name in sorted(files) if name.endswith(".pxd")]
-    return [path.removesuffix(".pxd") + ".py" for path in found]
+    """The paths of all hot modules' ``.py``."""
+    return [os.path.join(package, *name.split(".")[1:]) + ".py" for name in MODULES]
 
 
 def library(package: str = _PACKAGE) -> str:
@@ -64,26 +89,24 @@ def _look() -> tuple[str | None, str]:
     try:
         _load(SHARED, path)
     except ImportError as error:  # of another C library, say
-        return None, f"the library does not load: install gcc python3-dev and reinstall ({error})"
+        return None, f"the library does not load ({error}): install gcc python3-dev and reinstall"
     return path, ""
 
 
-def _load(name: str, path: str) -> ModuleType:
+def _load(name: str, path: str) -> None:
     from importlib.util import module_from_spec
 
     spec = _spec(name, path)
     module = sys.modules[name] = module_from_spec(spec)
-    assert spec.loader is not None
-    spec.loader.exec_module(module)
-    return module
+    if spec.loader is not None:
+        spec.loader.exec_module(module)
 
 
 def _spec(name: str, path: str) -> ModuleSpec:
-    from importlib.machinery import ExtensionFileLoader
-    from importlib.util import spec_from_file_location
+    from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
-    spec = spec_from_file_location(name, path, loader=ExtensionFileLoader(name, path))
-    assert spec is not None
+    spec = ModuleSpec(name, ExtensionFileLoader(name, path), origin=path)
+    spec.has_location = True  # so that the module has a __file__
     return spec
 
 
@@ -96,9 +119,8 @@ class Finder:
         path: Sequence[str] | None = None,  # noqa: ARG004
         target: ModuleType | None = None,  # noqa: ARG004
     ) -> ModuleSpec | None:
-        if not name.startswith("ghostswap."):
-            return None
-        if not os.path.exists(os.path.join(_ROOT, *name.split(".")) + ".pxd"):
+        """The library's *name*; ``None`` for others to find."""
+        if name not in MODULES:
             return None
         found, _ = _look()
         return None if found is None else _spec(name, found)

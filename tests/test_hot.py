@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Protects that the hot modules are compiled all or none, and only as their sources are."""
+"""Protects that hot modules are compiled all or none, only as their sources are, and to equals."""
 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -15,30 +16,35 @@ from conftest import ROOT
 
 from ghostswap import hot
 
-TESTS = ROOT / "tests"
 needs_compiled = pytest.mark.skipif(hot.obstacle() != "", reason=hot.obstacle())
 PROBE = """
 import sys
 from ghostswap import hot
 from ghostswap.study.replay import Replay
-names = [path.removesuffix(".py").partition("/ghostswap/")[2] for path in hot.sources()]
-files = [sys.modules["ghostswap." + name.replace("/", ".")].__file__ for name in names]
+files = [sys.modules[name].__file__ for name in hot.MODULES]
 print(hot.obstacle().partition(":")[0], {file.endswith(".py") for file in files}, sep="|")
 """
+#: The slowest of them are half a second each where nothing is compiled.
+HOSTS = 60
 
 
-def probe(package: Path, **environment: str) -> str:
-    """Whether the hot modules of *package* are compiled: why not, and whether any is Python."""
+def answer(args: list[str], path: str, **environment: str) -> str:
+    """What Python says to *args* with *path* in front of all others."""
     done = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        env={**os.environ, "PYTHONPATH": str(package.parent), "GHOSTSWAP_PURE": "", **environment},
-        cwd=package.parent,
+        [sys.executable, *args],
+        env={**os.environ, "PYTHONPATH": path, "GHOSTSWAP_PURE": "", **environment},
+        cwd=path.partition(":")[0],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.stderr == ""
-    return done.stdout.strip()
+    return done.stdout
+
+
+def probe(package: Path, **environment: str) -> str:
+    """Why the hot modules of *package* are not compiled, and whether each is Python."""
+    return answer(["-c", PROBE], str(package.parent), **environment).strip()
 
 
 @pytest.fixture
@@ -47,9 +53,18 @@ def package(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "ghostswap", tmp_path / "ghostswap"))
 
 
-def test_every_hot_module_is_one_that_a_replay_needs() -> None:
-    assert len(hot.sources()) > 20
-    assert all(os.path.exists(path) for path in hot.sources())
+def test_the_list_of_hot_modules_is_that_of_the_pxd_files() -> None:
+    pxd = {str(path.with_suffix(".py")) for path in (ROOT / "ghostswap").rglob("*.pxd")}
+    assert set(hot.sources()) == pxd
+    names = [name.rpartition(".")[2] for name in hot.MODULES]
+    assert len(set(names)) == len(names), "the library has one PyInit_ of each"
+
+
+def test_where_there_is_a_compiler_they_are_compiled() -> None:
+    headers = Path(sysconfig.get_paths()["include"], "Python.h")
+    if not shutil.which("gcc") or not headers.exists() or os.environ.get("GHOSTSWAP_PURE"):
+        pytest.skip(hot.obstacle())
+    assert hot.obstacle() == "", "python setup.py build_ext --inplace says why not"
 
 
 @needs_compiled
@@ -76,5 +91,19 @@ def test_a_library_that_does_not_load_is_as_none(package: Path) -> None:
     for library in package.glob("_hot-*"):
         library.unlink()
     Path(hot.library(str(package))).write_bytes(b"\x7fELF of another machine")
-    assert probe(package) == "the library does not load|{True}"
-    assert EXTENSION_SUFFIXES[0] in hot.library()
+    why, _, are_python = probe(package).partition("|")
+    assert why.startswith("the library does not load (")
+    assert are_python == "{True}"
+
+
+@needs_compiled
+def test_whatever_the_host_the_outcome_is_the_same_compiled_and_not() -> None:
+    seed = random.randrange(1_000_000)
+    args, path = ["-m", "support.hosts", str(seed), str(HOSTS)], f"{ROOT}:{ROOT}/tests"
+    how, *compiled = answer(args, path).splitlines()
+    assert how == "compiled"
+    why, *python = answer(args, path, GHOSTSWAP_PURE="1").splitlines()
+    assert why.startswith("not used")
+    assert len(python) == HOSTS
+    for one, other in zip(compiled, python, strict=True):
+        assert one == other

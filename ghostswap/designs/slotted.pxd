@@ -27,10 +27,12 @@ cdef class Slotted(Backend):
     @cython.locals(area=SwapInfo)
     cdef bint _is_zram(self, Py_ssize_t slot) except -1
     cdef int _view_behind(self, Py_ssize_t page) except -1
-    cpdef bint has_room(self) except -1
+    cpdef bint has_room(self, Py_ssize_t slots=*) except -1
+    cpdef drop_slot(self, Py_ssize_t page)
     @cython.locals(memcg=Cgroup, slot=Py_ssize_t)
     cdef Py_ssize_t _alloc(self, Py_ssize_t page, int cgroup) except -1
     cdef _give(self, Py_ssize_t slot, Py_ssize_t page, int cgroup)
+    cdef _make_room(self, Py_ssize_t slot)
     cdef bint _reclaim_cached(self) except -1
     @cython.locals(slot=Py_ssize_t, memcg=Cgroup)
     cdef _free(self, Py_ssize_t page)

@@ -24,8 +24,10 @@ cdef class VirtualSwap(Backend):
     cdef Zswap _virtual_zswap
     cdef SwapSpace _swap
     cdef VirtualPlaces _places
+    cdef bytearray _has_slot
     cpdef int _swap_out(self, Py_ssize_t page, int cgroup, int view) except -1
     @cython.locals(copy=int, memcg=Cgroup)
     cpdef int swap_in(self, Py_ssize_t page, int cgroup) except -1
-    cpdef bint has_room(self) except -1
+    cpdef bint has_room(self, Py_ssize_t slots=*) except -1
+    cpdef drop_slot(self, Py_ssize_t page)
     cdef _write(self, Py_ssize_t slot)

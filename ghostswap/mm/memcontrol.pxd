@@ -24,4 +24,4 @@ cdef class Cgroup:
     @cython.locals(group=Cgroup, most=Py_ssize_t)
     cpdef bint is_swap_full(self) except -1
     @cython.locals(group=Cgroup, most=Py_ssize_t)
-    cpdef bint has_swap(self) except -1
+    cpdef bint has_swap(self, Py_ssize_t slots=*) except -1

@@ -17,7 +17,8 @@ cdef class MmStat:
 @cython.final
 cdef class Zram:
     cdef Pool _pool
-    cdef object _writeback_step, _filling
+    cdef object _writeback_step, _rules, _filling
+    cdef tuple _classes
     cdef Py_ssize_t _limit_pages
     cdef public object writeback_limit, bd_stat
     cdef public MmStat mm_stat
@@ -25,6 +26,7 @@ cdef class Zram:
     cdef list _put_off
     cdef unsigned int[::1] _handle
     cdef unsigned short[::1] _flags
+    cdef unsigned char[::1] _priority
     cdef _make_blocks(self)
     cdef _make_room(self, Py_ssize_t index)
     @cython.locals(handle="unsigned int")

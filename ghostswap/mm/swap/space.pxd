@@ -21,5 +21,5 @@ cdef class SwapSpace:
     cpdef Py_ssize_t offset_of(self, Py_ssize_t slot) except -1
     @cython.locals(area=SwapInfo)
     cpdef written(self, Py_ssize_t slot)
-    cpdef bint has_room(self) except -1
+    cpdef bint has_room(self, Py_ssize_t slots=*) except -1
     cpdef bint vm_swap_full(self) except -1

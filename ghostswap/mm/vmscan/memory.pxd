@@ -5,6 +5,7 @@ from ghostswap.mm.vmscan.pageout cimport Backing, Mapper
 from ghostswap.mm.vmscan.policy cimport Policy
 
 cdef int ACCESSED, DIRTY, EVICTED, MAX_RECLAIM_RETRIES, PAGE_SIZE, PRESENT, PTRS_PER_PTE, UNMAPPED
+cdef int WRITES
 cdef Py_ssize_t _ENOUGH
 
 
@@ -26,7 +27,7 @@ cdef class Memory(Mapper):
     cdef list _lruvec_of, _limits, _leaves_room
     cdef Policy _policy
     @cython.locals(state=bytearray, group=int, cgroup=Cgroup, events=Events)
-    cpdef fault(self, Py_ssize_t page, Lruvec lruvec)
+    cpdef fault(self, Py_ssize_t page, Lruvec lruvec, int touch)
     @cython.locals(limits=tuple, limit=_Limit, room=Py_ssize_t)
     cdef Py_ssize_t _make_room(self, Lruvec lruvec) except -1
     @cython.locals(state=bytearray)
