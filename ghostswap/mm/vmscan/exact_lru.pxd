@@ -13,7 +13,7 @@ cdef class ExactLru(Policy):
     cdef NotedLists _lists
     cdef list _sharers, _turn
     @cython.locals(state=bytearray, lists=NotedLists, page="unsigned int", number=Py_ssize_t)
-    cpdef touch(self, Lruvec lruvec, unsigned int[::1] pages, bytes writes, Mapper mapper)
+    cpdef touch(self, Lruvec lruvec, unsigned int[::1] pages, const unsigned char[::1] writes, Mapper mapper)
     @cython.locals(sharers=list, turn=int, lruvec=Lruvec)
     cpdef Py_ssize_t try_to_free_pages(self, Lruvec target) except -1
     @cython.locals(state=bytearray, lists=NotedLists, page=Py_ssize_t, out=int, events=Events)

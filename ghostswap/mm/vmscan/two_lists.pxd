@@ -21,9 +21,9 @@ cdef class TwoLists(Policy):
     cdef list _pagevec_lists, _subtrees, _positions, _is_fresh
     cdef Py_ssize_t _in_pagevec
     @cython.locals(state=bytearray, page="unsigned int", number=Py_ssize_t)
-    cpdef touch(self, Lruvec lruvec, unsigned int[::1] pages, bytes writes, Mapper mapper)
+    cpdef touch(self, Lruvec lruvec, unsigned int[::1] pages, const unsigned char[::1] writes, Mapper mapper)
     @cython.locals(state=bytearray, page="unsigned int", number=Py_ssize_t)
-    cdef _touch_translated(self, Lruvec lruvec, unsigned int[::1] pages, bytes writes, Mapper mapper)
+    cdef _touch_translated(self, Lruvec lruvec, unsigned int[::1] pages, const unsigned char[::1] writes, Mapper mapper)
     @cython.locals(state=bytearray, is_active=bint)
     cpdef add(self, Py_ssize_t page, Lruvec lruvec)
     cdef _flush_late(self)
