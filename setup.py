@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -21,8 +22,10 @@ from setuptools.errors import CompileError
 
 ROOT = Path(__file__).parent
 HOT = "ghostswap._hot"
-#: How the C of the hot modules is compiled; CFLAGS come before, LDFLAGS too.
-COMPILE = ["-O2", "-g0", "-w"]
+#: Where C and objects lie, so that the next build compiles what was changed.
+BUILD = f"build/hot-{sys.implementation.cache_tag}"
+#: How the C of the hot modules is compiled, after CFLAGS.
+COMPILE = ["-O1", "-g0", "-w"]
 LINK = ["-Wl,-s"]
 #: What a hot module's .pxd says is C's, and nothing else is.
 DIRECTIVES = {"annotation_typing": False, "auto_pickle": False}
@@ -52,12 +55,16 @@ class BuildExt(build_ext):
             if built.resolve() != target.resolve():
                 shutil.copy2(built, target)
             return
-        for stale in target.parent.glob(f"_hot-*{target.name.partition('.')[2]}"):
-            stale.unlink()
         try:
             self._compile(target)
         except Exception as error:  # whatever stands in the way: no compiler, no headers
             raise CompileError(f"the hot modules stay Python: {error}") from error
+
+    def copy_extensions_to_source(self) -> None:
+        for stale in Path("ghostswap").glob(f"_hot-*.{sys.implementation.cache_tag}-*"):
+            if stale != Path(hot.library("ghostswap")):
+                stale.unlink()
+        super().copy_extensions_to_source()
 
     def _compile(self, target: Path) -> None:
         from Cython.Build import cythonize
@@ -69,7 +76,7 @@ class BuildExt(build_ext):
                 for name, source in zip(hot.MODULES, hot.sources("ghostswap"), strict=True)
             ]
             + [Extension(hot.SHARED, [hot.SHARED.replace(".", "/") + ".c"])],
-            build_dir=self.build_temp,
+            build_dir=BUILD,
             nthreads=jobs,
             force=self.force,
             quiet=True,
@@ -78,14 +85,19 @@ class BuildExt(build_ext):
             compiler_directives=DIRECTIVES,
         )
 
-        def compiled(module: Extension) -> list[str]:
-            objects: list[str] = self.compiler.compile(
-                module.sources, self.build_temp, extra_preargs=COMPILE
-            )
-            return objects
+        def compiled(module: Extension) -> str:
+            (source,) = module.sources
+            (name,) = self.compiler.object_filenames(module.sources)
+            if (
+                self.force
+                or not os.path.exists(name)
+                or os.stat(name).st_mtime < os.stat(source).st_mtime
+            ):
+                self.compiler.compile(module.sources, extra_preargs=COMPILE)
+            return name
 
         with ThreadPoolExecutor(jobs) as pool:
-            objects = [name for names in pool.map(compiled, modules) for name in names]
+            objects = [*pool.map(compiled, modules)]
         self.compiler.link_shared_object(objects, str(target), extra_preargs=LINK)
 
 

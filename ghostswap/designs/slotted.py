@@ -183,7 +183,7 @@ class Slotted(Backend):
     def pool_pages(self) -> int:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         zram = 0 if self._zram is None else self._zram.mm_stat.mem_used_total // PAGE_SIZE
-        return super().pool_pages() + zram
+        return Backend.pool_pages(self) + zram
 
     def forget(self, first: int, pages: int) -> None:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
@@ -216,9 +216,8 @@ class Slotted(Backend):
 
     def _make_room(self, slot: int) -> None:
         """Have the column of slots reach to *slot*."""
-        missing = slot + 1 - len(self._page)
-        if missing > 0:
-            self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))
+        if slot >= len(self._page):
+            self._page = grown("I", self._page, slot)
 
     def _reclaim_cached(self) -> bool:
         """``swap_reclaim_full_clusters()``: free the next slot that only the swap cache holds."""

@@ -6,8 +6,8 @@ cdef size_t _LIST_MASK
 
 @cython.final
 cdef class _Notes:
-    cdef unsigned int[::1] notes
-    cdef Py_ssize_t first, end, nr_items
+    cdef public unsigned int[::1] notes
+    cdef public Py_ssize_t first, end, nr_items
 
 
 @cython.final

@@ -1,7 +1,7 @@
 cimport cython
 from ghostswap.mm.swap.slot_map cimport SlotMap
 
-cdef int CLUSTER_SHIFT, NO_SLOT, ORDERS, PMD_ORDER, SWAPFILE_CLUSTER
+cdef int CLUSTER_SHIFT, NO_SLOT, PMD_ORDER, SWAPFILE_CLUSTER
 
 
 cdef class Clusters(SlotMap):

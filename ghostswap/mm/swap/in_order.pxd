@@ -7,15 +7,15 @@ cdef int NO_SLOT
 
 @cython.final
 cdef class _Equals:
-    cdef list numbers
-    cdef Py_ssize_t current, given
+    cdef public list numbers
+    cdef public Py_ssize_t current, given
 
 
 @cython.final
 cdef class _Use:
-    cdef object badpages
-    cdef Py_ssize_t next
-    cdef list freed
+    cdef public object badpages
+    cdef public Py_ssize_t next
+    cdef public list freed
 
 
 cdef class InOrderSpace(SwapSpace):

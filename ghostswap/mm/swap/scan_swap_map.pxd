@@ -1,13 +1,13 @@
 cimport cython
 from ghostswap.mm.swap.slot_map cimport SlotMap
 
-cdef int CLUSTER_SHIFT, PMD_ORDER, SWAPFILE_CLUSTER, LATENCY_LIMIT, SWAP_ADDRESS_SPACE_SHIFT
+cdef int CLUSTER_SHIFT, PMD_ORDER, SWAPFILE_CLUSTER, SWAP_ADDRESS_SPACE_SHIFT
 
 
 @cython.final
 cdef class _Scan:
-    cdef Py_ssize_t base, offset, ration
-    cdef bint scanned_many
+    cdef public Py_ssize_t base, offset, ration
+    cdef public bint scanned_many
     cdef look(self, Py_ssize_t slots)
 
 

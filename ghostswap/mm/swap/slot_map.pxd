@@ -1,7 +1,5 @@
 cimport cython
 
-cdef int CLUSTER_SHIFT
-
 
 cdef class SlotMap:
     cdef public Py_ssize_t pages, max, inuse_pages

@@ -8,7 +8,7 @@ cdef Py_ssize_t SWAP_CLUSTER_MAX, _PAGES_PER_GIB
 @cython.final
 cdef class Pages:
     cdef public bytearray state
-    cdef size_t[::1] shadow
+    cdef public size_t[::1] shadow
 
 
 @cython.final

@@ -4,15 +4,15 @@ from ghostswap.mm.vmscan.lruvec cimport Events, Lruvec, Pages
 from ghostswap.mm.vmscan.pageout cimport Backing, Mapper
 from ghostswap.mm.vmscan.policy cimport Policy
 
-cdef int ACCESSED, DIRTY, EVICTED, MAX_RECLAIM_RETRIES, PAGE_SIZE, PRESENT, PTRS_PER_PTE, UNMAPPED
+cdef int ACCESSED, DIRTY, EVICTED, MAX_RECLAIM_RETRIES, PAGE_SIZE, PRESENT, UNMAPPED
 cdef int WRITES
 cdef Py_ssize_t _ENOUGH
 
 
 @cython.final
 cdef class _Limit:
-    cdef Lruvec target
-    cdef Py_ssize_t pages
+    cdef public Lruvec target
+    cdef public Py_ssize_t pages
 
 
 cdef class Memory(Mapper):

@@ -2,7 +2,7 @@ cimport cython
 from ghostswap.mm.memcontrol cimport Cgroup
 from ghostswap.mm.zpool.api cimport Allocator
 
-cdef int ABSENT, PAGE_SIZE
+cdef int PAGE_SIZE
 cdef unsigned int _LENGTH, _REFERENCED, _CGROUP_SHIFT
 
 
