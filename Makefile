@@ -13,12 +13,39 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test fresh lint bench completions clean venv installed extras compiled
 
+# A ghost as large as the memory; where little memory can be read, a program's is made to look at.
 demo: installed compiled
 	rm -rf $(SCRATCH) && mkdir -p $(SCRATCH)
-	$(BIN)/ghostswap mkswap --size 64G $(SCRATCH)/swap.ghost
-	$(BIN)/ghostswap inspect $(SCRATCH)/swap.ghost
-	$(BIN)/ghostswap validate $(SCRATCH)/swap.ghost --kernel all || test $$? = 1
-	$(BIN)/ghostswap simulate $(SCRATCH)/swap.ghost --pages mine
+	$(BIN)/ghostswap mkswap --size $$(awk '/^MemTotal:/ { print $$2 "K" }' /proc/meminfo) $(SCRATCH)/swap.ghost
+	$(BIN)/ghostswap validate $(SCRATCH)/swap.ghost || test $$? = 1
+	@pages=$$($(BIN)/ghostswap simulate --json 2>/dev/null | sed -n '0,/"pages":/s/.*"pages": \([0-9]*\).*/\1/p'); \
+	if [ "$${pages:-0}" -lt 16384 ]; then \
+		mkfifo $(SCRATCH)/ready; \
+		$(BIN)/python -c "$$PROGRAM" $(SCRATCH)/ready & program=$$!; \
+		trap 'kill $$program' EXIT; \
+		read -r made < $(SCRATCH)/ready; \
+		echo "you may read little memory, so a program is run for a moment: $$made"; \
+	fi; \
+	echo '$(BIN)/ghostswap simulate $(SCRATCH)/swap.ghost'; \
+	$(BIN)/ghostswap simulate $(SCRATCH)/swap.ghost
+	@echo 'Next: . $(BIN)/activate, and then'
+	@echo '  ghostswap compare                         what zram or a disk would make of it'
+	@echo '  ghostswap simulate --compressor zstd      another compressor'
+	@echo '  ghostswap replay --help                   a process with less memory than it needs'
+	@echo '  man ghostswap'
+
+# What a compiler keeps in memory: the trees of all modules of Python.
+define PROGRAM
+import ast, glob, signal, sys, sysconfig
+trees = []
+for path in sorted(glob.glob(sysconfig.get_path("stdlib") + "/*.py")):
+    with open(path, encoding="utf-8") as file:
+        trees.append(ast.parse(file.read()))
+with open(sys.argv[1], "w") as ready:
+    ready.write(f"the syntax trees of {len(trees)} modules of Python\n")
+signal.pause()
+endef
+export PROGRAM
 
 # On all cores; what asks the running kernel goes one by one (tests/conftest.py). Where the hot
 # modules are compiled, what tests them runs a second time without.

@@ -113,7 +113,7 @@ class BdistWheel(bdist_wheel):
 extensions = [
     Extension(
         "ghostswap.codecs._codecs",
-        ["ghostswap/codecs/_codecs.c"],
+        ["ghostswap/codecs/_codecs.c", "ghostswap/codecs/stack_distances.c"],
         define_macros=[("Py_LIMITED_API", "0x030b0000")],
         extra_compile_args=["-O3"],
         py_limited_api=True,

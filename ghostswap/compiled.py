@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 CODECS = "ghostswap.codecs._codecs"
 #: Each compiled module, and what it has.
-MODULES = {CODECS: "lz4, lzo and lzo-rle, after the kernel's"}
+MODULES = {CODECS: "lz4, lzo and lzo-rle, after the kernel's, and stack distances"}
 
 
 def obstacle(name: str) -> str:

@@ -65,9 +65,12 @@ class Mount(NamedTuple):
     options: frozenset[str]
 
 
-def mounts(pid: int | None = None) -> Iterator[Mount]:
-    """Every mount that this process, or process *pid*, sees; none where /proc is not there."""
-    path = f"/proc/{pid or 'self'}/mountinfo"
+def mounts(pid: int | None = None, root: str = "") -> Iterator[Mount]:
+    """Every mount that this process, or process *pid*, sees; none where /proc is not there.
+
+    :param root: the directory that stands for ``/``.
+    """
+    path = f"{root}/proc/{pid or 'self'}/mountinfo"
     with (
         contextlib.suppress(OSError),
         open(path, encoding="utf-8", errors="surrogateescape") as file,

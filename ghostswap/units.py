@@ -25,6 +25,9 @@ def parse_size(text: str) -> int:
     needs a suffix.
 
     :raises UsageError: where *text* is not such a size.
+
+    >>> parse_size("1.5M"), parse_size("10KB"), parse_size("0x10000")
+    (1572864, 10000, 65536)
     """
     match = re.fullmatch(_SIZE, text.strip()) if len(text) <= _LONGEST else None
     if match is None or (match["fraction"] and not match["suffix"]):
@@ -70,6 +73,9 @@ def parse_limit(text: str) -> Limit:
     """Read ``512M``, a size with its unit, or ``1000``, a plain number of page frames.
 
     :raises UsageError: where *text* is neither, or nothing at all.
+
+    >>> parse_limit("512M"), parse_limit("1000")
+    (Bytes(count=536870912), Frames(count=1000))
     """
     are_frames = re.fullmatch("[0-9]{1,18}", text)
     limit = Frames(int(text)) if are_frames else Bytes(parse_size(text))

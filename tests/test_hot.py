@@ -99,7 +99,7 @@ def test_a_library_that_does_not_load_is_as_none(package: Path) -> None:
 @needs_compiled
 def test_whatever_the_host_the_outcome_is_the_same_compiled_and_not() -> None:
     seed = random.randrange(1_000_000)
-    args, path = ["-m", "support.hosts", str(seed), str(HOSTS)], f"{ROOT}:{ROOT}/tests"
+    args, path = ["-m", "support.random_hosts", str(seed), str(HOSTS)], f"{ROOT}:{ROOT}/tests"
     how, *compiled = answer(args, path).splitlines()
     assert how == "compiled"
     why, *python = answer(args, path, GHOSTSWAP_PURE="1").splitlines()

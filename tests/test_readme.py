@@ -17,6 +17,10 @@ from ghostswap.codecs.algorithms import COMPILED
 
 README = (ROOT / "README.md").read_text()
 
+#: How the cure of a ghost ends where the disk has room for such an area, and where it has none.
+ROOM = "make a full area: ghostswap mkswap --keep --file --size 64G swap.ghost"
+NO_ROOM = "make a full area where there is room for one"
+
 
 def printed() -> list[tuple[str, str]]:
     """Every command of the README's console blocks, with what it prints there."""
@@ -42,7 +46,10 @@ def test_commands_print_what_the_readme_shows(tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
     commands = printed()
     assert len(commands) >= 5
+    has_room = shutil.disk_usage(work).free >= 64 << 30
     for command, output in commands:
+        if not has_room:
+            output = output.replace(ROOM, NO_ROOM)
         if shutil.which(command.split()[0], path=environment["PATH"]) is None:
             continue  # file(1), which is not ours
         done = subprocess.run(

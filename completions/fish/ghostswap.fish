@@ -1,10 +1,70 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Made by 'ghostswap completion fish'.
+# Words that a value may go on as: argv, behind what commas join to them.
+function __ghostswap_joined
+    set -l begun (string match -r '^.*,' -- (__ghostswap_token)); or set begun ''
+    printf '%s\n' $begun$argv
+end
 
+# The value that is being typed, without its option.
+function __ghostswap_token
+    string replace -r '^--[^=]*=' '' -- (commandline -ct | string unescape)
+end
+
+# Processes, with their names.
+function __ghostswap_processes
+    string replace -rf '^/proc/(\d+)/comm:(.*)' 'pid:$1'\t'$2' -- (grep -s . /proc/*/comm)
+end
+
+# Words behind KEY=, else the keys.
+function __ghostswap_behind
+    set -l token (__ghostswap_token)
+    if not string match -q '*=*' -- $token
+        printf '%s\n' $argv
+        return
+    end
+    set -l key (string replace -r '=.*' '' -- $token)
+    set -l begun (string match -r '^[^=]*=(?:.*,)?' -- $token)
+    switch $key
+        case kernel
+            printf '%s\n' $begun{6.1,6.6,6.12,6.17,6.18,6.19,7.0,7.1,7.2,7.3}
+        case design
+            printf '%s\n' $begun{disk,classic,ghost,ghost-dynamic,vswap,vswap-ste,zswap-zram,zram}
+        case compressor
+            printf '%s\n' $begun{lz4,lz4hc,lzo,lzo-rle,zstd,deflate}
+        case reclaim
+            printf '%s\n' $begun{kernel,lru}
+        case zswap.zpool
+            printf '%s\n' $begun{zsmalloc,zbud,z3fold}
+        case zswap.enabled
+            printf '%s\n' $begun{true,false}
+        case zswap.shrinker_enabled
+            printf '%s\n' $begun{true,false}
+        case zram.zeromap
+            printf '%s\n' $begun{true,false}
+        case zram.writeback
+            printf '%s\n' $begun{huge,idle,huge_idle}
+        case 'area[1].type'
+            printf '%s\n' $begun{full,ghost}
+        case 'area[1].rotational'
+            printf '%s\n' $begun{true,false}
+        case 'area[1].discard'
+            printf '%s\n' $begun{true,false}
+        case source
+            printf '%s\n' $begun{mine,host,pid:,cgroup:,swap:,synthetic:,-}
+        case touches
+            printf '%s\n' $begun{zipf:,uniform,scan,loop:,hot:,u32:,csv:,oracle:}
+        case write_ratio
+            printf '%s\n' $begun{odd}
+        case zswap_writeback
+            printf '%s\n' $begun{true,false}
+    end
+end
 complete -c ghostswap -n __fish_use_subcommand -f -a mkswap -d 'Make a swap area: a ghost swapfile, a full file, or in place.'
 complete -c ghostswap -n __fish_use_subcommand -f -a label -d 'Print or change the label and UUID of a swap area.'
 complete -c ghostswap -n __fish_use_subcommand -f -a inspect -d 'Explain every field of a swap area\'s header.'
 complete -c ghostswap -n __fish_use_subcommand -f -a validate -d 'Say which kernels would take a swap area, and why not.'
+complete -c ghostswap -n __fish_use_subcommand -f -a status -d 'Show swap on this host as it is now, and what is wrong with it.'
 complete -c ghostswap -n __fish_use_subcommand -f -a simulate -d 'Store memory once, in zswap, zram or another design.'
 complete -c ghostswap -n __fish_use_subcommand -f -a replay -d 'Touch memory under a limit, so that pages go and come back.'
 complete -c ghostswap -n __fish_use_subcommand -f -a compare -d 'Set designs side by side, for one memory and one workload.'
@@ -50,7 +110,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from inspect' -l hexdump -d 'Sh
 complete -c ghostswap -n '__fish_seen_subcommand_from inspect' -l bytes -d 'Print sizes in bytes, not in KiB.'
 complete -c ghostswap -n '__fish_seen_subcommand_from inspect' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from inspect' -s h -l help -d 'Show this message and exit.'
-complete -c ghostswap -n '__fish_seen_subcommand_from validate' -s k -l kernel -x -a '6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3 ghost all' -d 'Kernels that judge: 6.1, 6.6, 6.12, 6.17, 6.18, 6.19, 7.0, 7.1, 7.2, 7.3, ghost (with the ghost swapfile RFC), or all.'
+complete -c ghostswap -n '__fish_seen_subcommand_from validate' -s k -l kernel -x -a '(__ghostswap_joined 6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3 ghost all)' -d 'Kernels that judge: 6.1, 6.6, 6.12, 6.17, 6.18, 6.19, 7.0, 7.1, 7.2, 7.3, ghost (with the ghost swapfile RFC), or all.'
 complete -c ghostswap -n '__fish_seen_subcommand_from validate' -s o -l offset -x -d 'Where in TARGET the area begins, in bytes.'
 complete -c ghostswap -n '__fish_seen_subcommand_from validate' -l scan -d 'Judge the areas in the partitions of a disk image.'
 complete -c ghostswap -n '__fish_seen_subcommand_from validate' -l as -x -a 'file block tmpfs' -d 'file, block or tmpfs: what TARGET stands for, where it is an image of something else.'
@@ -60,6 +120,9 @@ complete -c ghostswap -n '__fish_seen_subcommand_from validate' -l flags -x -d '
 complete -c ghostswap -n '__fish_seen_subcommand_from validate' -l ram -x -d 'Memory of the machine in question.'
 complete -c ghostswap -n '__fish_seen_subcommand_from validate' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from validate' -s h -l help -d 'Show this message and exit.'
+complete -c ghostswap -n '__fish_seen_subcommand_from status' -l watch -d 'Go on with a line a second that says what changed, until Ctrl-C.'
+complete -c ghostswap -n '__fish_seen_subcommand_from status' -l json -d 'Print the result as JSON, in place of the text.'
+complete -c ghostswap -n '__fish_seen_subcommand_from status' -s h -l help -d 'Show this message and exit.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l ram -x -d 'Memory of the machine.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l kernel -x -a '6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3' -d 'Linux whose rules are followed. One of: 6.1, 6.6, 6.12, 6.17, 6.18, 6.19, 7.0, 7.1, 7.2, 7.3.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l design -x -a 'disk classic ghost ghost-dynamic vswap vswap-ste zswap-zram zram' -d 'Where pages go that leave memory: zswap over a ghost swapfile (ghost) or a full one (classic), zram, disk alone, or designs that were posted. One of: disk, classic, ghost, ghost-dynamic, vswap, vswap-ste, zswap-zram, zram.'
@@ -76,29 +139,22 @@ complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l max-pool-perc
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l accept-threshold-percent -x -d 'zswap\'s parameter: how empty a pool that was full has to be to take pages again.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l zpool -x -a 'zsmalloc zbud z3fold' -d 'zswap\'s allocator, where the kernel has several. One of: zsmalloc, zbud, z3fold.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l mem-limit -x -d 'zram\'s mem_limit; 0 for none.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l zeromap -l no-zeromap -d 'zram is a swap area, so that pages of zeros stop at the zeromap; else they are written to it as to any device.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l writeback -x -a 'huge idle huge_idle' -d 'What zram writes to its backing device in the end, when all pages are idle. One of: huge, idle, huge_idle.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l writeback-limit -x -d 'Most pages that this may be.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l pages -r -a 'mine pid: synthetic: -' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l touches -r -a 'zipf: uniform scan loop: hot: u32: csv: oracle:' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
+complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
+complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l limit -x -d 'memory.max of the process: a size with its unit (512M), of which the kernel takes its part; or a plain number of page frames.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l write-ratio -x -a 'odd' -d 'Share of touches that write; or odd: those of odd pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l changed-ratio -x -d 'Share of written pages that compress otherwise than before.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l swap-max -x -d 'memory.swap.max.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l zswap-max -x -d 'memory.zswap.max.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l no-writeback -d 'memory.zswap.writeback: whether anything of it may go from zswap to disk.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l set -x -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
+complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l set -x -a '(__ghostswap_behind ram= kernel= design= compressor= size= reclaim= cgroup_version= cpus= flush_every= kernel_pages= folio_order= seed= tiers= zswap.max_pool_percent= zswap.accept_threshold_percent= zswap.zpool= zswap.enabled= zswap.shrinker_enabled= zram.disksize= zram.mem_limit= zram.backing_dev= zram.zeromap= zram.writeback= zram.writeback_limit= area[1].path= area[1].type= area[1].size= area[1].prio= area[1].rotational= area[1].discard= source= touches= memory_max= limit_frames= write_ratio= changed_ratio= swap_max= zswap_max= zswap_writeback= swap_tiers_max= parent=)' -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l classes -d 'Print zsmalloc\'s size classes too, as /sys/kernel/debug/zsmalloc has them.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l proc -d 'Also print what /proc/swaps and /proc/meminfo would show of swap.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -s j -l jobs -x -d 'Processes that work side by side.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -s v -l verbose -d 'Print all counters, histograms and whatever else there is.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l bytes -d 'Print sizes in bytes, not in KiB.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l json -d 'Print the result as JSON, in place of the text.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l band -d '\'ghostswap replay\' has it.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l verify -d 'It is a command now.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -s f -l force -d '\'ghostswap verify\' has it.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l against-kernel -d '\'ghostswap measure\' does that.'
-complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l scratch -x -d '\'ghostswap measure\' has it.'
+complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l scratch -x -a '(__fish_complete_directories)' -d '\'ghostswap measure\' has it.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -s h -l help -d 'Show this message and exit.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l ram -x -d 'Memory of the machine.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l kernel -x -a '6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3' -d 'Linux whose rules are followed. One of: 6.1, 6.6, 6.12, 6.17, 6.18, 6.19, 7.0, 7.1, 7.2, 7.3.'
@@ -115,17 +171,16 @@ complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l max-pool-percen
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l accept-threshold-percent -x -d 'zswap\'s parameter: how empty a pool that was full has to be to take pages again.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l zpool -x -a 'zsmalloc zbud z3fold' -d 'zswap\'s allocator, where the kernel has several. One of: zsmalloc, zbud, z3fold.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l mem-limit -x -d 'zram\'s mem_limit; 0 for none.'
-complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l zeromap -l no-zeromap -d 'zram is a swap area, so that pages of zeros stop at the zeromap; else they are written to it as to any device.'
-complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l pages -r -a 'mine pid: synthetic: -' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
-complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l touches -r -a 'zipf: uniform scan loop: hot: u32: csv: oracle:' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
+complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
+complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l limit -x -d 'memory.max of the process: a size with its unit (512M), of which the kernel takes its part; or a plain number of page frames.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l write-ratio -x -a 'odd' -d 'Share of touches that write; or odd: those of odd pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l changed-ratio -x -d 'Share of written pages that compress otherwise than before.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l swap-max -x -d 'memory.swap.max.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l zswap-max -x -d 'memory.zswap.max.'
-complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l no-writeback -d 'memory.zswap.writeback: whether anything of it may go from zswap to disk.'
-complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l set -x -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
+complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l set -x -a '(__ghostswap_behind ram= kernel= design= compressor= size= reclaim= cgroup_version= cpus= flush_every= kernel_pages= folio_order= seed= tiers= zswap.max_pool_percent= zswap.accept_threshold_percent= zswap.zpool= zswap.enabled= zswap.shrinker_enabled= zram.disksize= zram.mem_limit= zram.backing_dev= zram.zeromap= zram.writeback= zram.writeback_limit= area[1].path= area[1].type= area[1].size= area[1].prio= area[1].rotational= area[1].discard= source= touches= memory_max= limit_frames= write_ratio= changed_ratio= swap_max= zswap_max= zswap_writeback= swap_tiers_max= parent=)' -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l band -d 'Also run it as it would go with other timing: counters that differ are given with the least and the most of them.'
+complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l curve -x -d 'Print the major faults of all sizes of memory at once, by exact LRU; and what the kernel\'s reclaim makes of --limit and of each LIMIT.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -l proc -d 'Also print what /proc/swaps and /proc/meminfo would show of swap.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -s j -l jobs -x -d 'Processes that work side by side.'
 complete -c ghostswap -n '__fish_seen_subcommand_from replay' -s v -l verbose -d 'Print all counters, histograms and whatever else there is.'
@@ -147,31 +202,28 @@ complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l max-pool-perce
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l accept-threshold-percent -x -d 'zswap\'s parameter: how empty a pool that was full has to be to take pages again.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l zpool -x -a 'zsmalloc zbud z3fold' -d 'zswap\'s allocator, where the kernel has several. One of: zsmalloc, zbud, z3fold.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l mem-limit -x -d 'zram\'s mem_limit; 0 for none.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l zeromap -l no-zeromap -d 'zram is a swap area, so that pages of zeros stop at the zeromap; else they are written to it as to any device.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l writeback -x -a 'huge idle huge_idle' -d 'What zram writes to its backing device in the end, when all pages are idle. One of: huge, idle, huge_idle.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l writeback-limit -x -d 'Most pages that this may be.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l pages -r -a 'mine pid: synthetic: -' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l touches -r -a 'zipf: uniform scan loop: hot: u32: csv: oracle:' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
+complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
+complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle:)' -d 'The work: zipf:S, uniform, scan, loop:PART or hot:PART:SHARE, each with @COUNT and joined by commas; or a file of page numbers (.u32, .csv, .oracleGeneral).'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l limit -x -d 'memory.max of the process: a size with its unit (512M), of which the kernel takes its part; or a plain number of page frames.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l write-ratio -x -a 'odd' -d 'Share of touches that write; or odd: those of odd pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l changed-ratio -x -d 'Share of written pages that compress otherwise than before.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l swap-max -x -d 'memory.swap.max.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l zswap-max -x -d 'memory.zswap.max.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l no-writeback -d 'memory.zswap.writeback: whether anything of it may go from zswap to disk.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l set -x -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
+complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l set -x -a '(__ghostswap_behind ram= kernel= design= compressor= size= reclaim= cgroup_version= cpus= flush_every= kernel_pages= folio_order= seed= tiers= zswap.max_pool_percent= zswap.accept_threshold_percent= zswap.zpool= zswap.enabled= zswap.shrinker_enabled= zram.disksize= zram.mem_limit= zram.backing_dev= zram.zeromap= zram.writeback= zram.writeback_limit= area[1].path= area[1].type= area[1].size= area[1].prio= area[1].rotational= area[1].discard= source= touches= memory_max= limit_frames= write_ratio= changed_ratio= swap_max= zswap_max= zswap_writeback= swap_tiers_max= parent=)' -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l design -x -a 'disk classic ghost ghost-dynamic vswap vswap-ste zswap-zram zram' -d 'One of those to compare; again for another. One of: disk, classic, ghost, ghost-dynamic, vswap, vswap-ste, zswap-zram, zram.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l sweep -x -a 'size= limit= compressor=' -d 'Compare once for each of the values of size, limit or compressor: size=64M,128M,256M.'
+complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l sweep -x -a '(__ghostswap_behind size= limit= compressor=)' -d 'Compare once for each of the values of size, limit or compressor: size=64M,128M,256M.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l cost -d 'Add times. They are counts by constants, which are printed: round numbers, not measured.'
-complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l published -d '\'ghostswap overhead\' has it.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -s j -l jobs -x -d 'Processes that work side by side.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l bytes -d 'Print sizes in bytes, not in KiB.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from compare' -s h -l help -d 'Show this message and exit.'
-complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l pages -r -a 'mine pid: synthetic: -' -d 'The memory: a file or device, pid:N, mine (every process), synthetic:PAGES:KINDS, or - for standard input.'
+complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process), synthetic:PAGES:KINDS, or - for standard input.'
 complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l design -x -a 'zswap zram' -d 'What to measure: zswap or zram.'
 complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l compressor -x -a 'lz4 lz4hc lzo lzo-rle zstd deflate' -d 'Of zswap or zram, by the kernel\'s name. One of: lz4, lz4hc, lzo, lzo-rle, zstd, deflate.'
 complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l mem-limit -x -d 'zram\'s mem_limit.'
-complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l scratch -x -d 'Where the swap area for zswap is made.'
+complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l scratch -x -a '(__fish_complete_directories)' -d 'Where the swap area for zswap is made.'
 complete -c ghostswap -n '__fish_seen_subcommand_from measure' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from measure' -s h -l help -d 'Show this message and exit.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l ram -x -d 'Memory of the machine.'
@@ -184,14 +236,12 @@ complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l max-pool-percen
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l accept-threshold-percent -x -d 'zswap\'s parameter: how empty a pool that was full has to be to take pages again.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l zpool -x -a 'zsmalloc zbud z3fold' -d 'zswap\'s allocator, where the kernel has several. One of: zsmalloc, zbud, z3fold.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l mem-limit -x -d 'zram\'s mem_limit; 0 for none.'
-complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l zeromap -l no-zeromap -d 'zram is a swap area, so that pages of zeros stop at the zeromap; else they are written to it as to any device.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l writeback -x -a 'huge idle huge_idle' -d 'What zram writes to its backing device in the end, when all pages are idle. One of: huge, idle, huge_idle.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l writeback-limit -x -d 'Most pages that this may be.'
-complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l pages -r -a 'mine pid: synthetic: -' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
+complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l pages -r -a 'mine host pid: cgroup: swap: synthetic: - (__ghostswap_processes)' -d 'The memory: a file or device, pid:N, mine (every process that you may read), synthetic:PAGES:KINDS, or - for standard input.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l swap-max -x -d 'memory.swap.max.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l zswap-max -x -d 'memory.zswap.max.'
-complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l no-writeback -d 'memory.zswap.writeback: whether anything of it may go from zswap to disk.'
-complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l set -x -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
+complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l set -x -a '(__ghostswap_behind ram= kernel= design= compressor= size= reclaim= cgroup_version= cpus= flush_every= kernel_pages= folio_order= seed= tiers= zswap.max_pool_percent= zswap.accept_threshold_percent= zswap.zpool= zswap.enabled= zswap.shrinker_enabled= zram.disksize= zram.mem_limit= zram.backing_dev= zram.zeromap= zram.writeback= zram.writeback_limit= area[1].path= area[1].type= area[1].size= area[1].prio= area[1].rotational= area[1].discard= source= touches= memory_max= limit_frames= write_ratio= changed_ratio= swap_max= zswap_max= zswap_writeback= swap_tiers_max= parent=)' -d 'Set any key of a scenario; again for another. \'man ghostswap-scenario\' has all.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -s f -l force -d 'Overwrite what is in full SWAPFILEs, which pages are really written to.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -s v -l verbose -d 'Print all counters, histograms and whatever else there is.'
 complete -c ghostswap -n '__fish_seen_subcommand_from verify' -l bytes -d 'Print sizes in bytes, not in KiB.'

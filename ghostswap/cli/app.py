@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from ghostswap import __version__
+from ghostswap.cli.terminal.degrade import degrade_output
 from ghostswap.cli.terminal.help import Formatter
 from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
@@ -23,6 +24,7 @@ COMMANDS = {
     "label": "Print or change the label and UUID of a swap area.",
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
+    "status": "Show swap on this host as it is now, and what is wrong with it.",
     "simulate": "Store memory once, in zswap, zram or another design.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
     "compare": "Set designs side by side, for one memory and one workload.",
@@ -95,6 +97,7 @@ def run(args: Sequence[str]) -> int:
 
     :return: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted.
     """
+    degrade_output()
     try:
         status = cli.main(list(args), prog_name="ghostswap", standalone_mode=False)
         sys.stdout.flush()

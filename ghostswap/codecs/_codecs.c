@@ -632,18 +632,25 @@ static PyObject *decompress(PyObject *Py_UNUSED(module), PyObject *args)
 	return result;
 }
 
+PyDoc_STRVAR(stack_distances_doc, "stack_distances(places, touched, counts, /)\n--\n\n"
+				  "See ghostswap/study/curve/distances.py.");
+
+/* In stack_distances.c. */
+PyObject *stack_distances(PyObject *module, PyObject *args);
+
 static PyMethodDef methods[] = {
 	{ "measure", py_measure, METH_VARARGS, measure_doc },
 	{ "raw_lengths", py_raw_lengths, METH_VARARGS, raw_lengths_doc },
 	{ "compress", compress, METH_VARARGS, compress_doc },
 	{ "decompress", decompress, METH_VARARGS, decompress_doc },
+	{ "stack_distances", stack_distances, METH_VARARGS, stack_distances_doc },
 	{ NULL, NULL, 0, NULL },
 };
 
 static struct PyModuleDef definition = {
 	PyModuleDef_HEAD_INIT,
 	.m_name = "ghostswap.codecs._codecs",
-	.m_doc = "The kernel's lz4, lzo and lzo-rle for 4096-byte pages.",
+	.m_doc = "The kernel's lz4, lzo and lzo-rle for 4096-byte pages, and LRU stack distances.",
 	.m_methods = methods,
 };
 

@@ -15,6 +15,13 @@ def for_zswap(kernel: Kernel, measured: array[int]) -> array[int]:
 
     :return: ``ZEROS`` for the zeromap; ``SAME`` for what zswap keeps as a word; a length; or
         ``INCOMPRESSIBLE``.
+
+    >>> from ghostswap import kernels
+    >>> measured = array("H", [ZEROS, SAME + 30, 1500, INCOMPRESSIBLE])
+    >>> for_zswap(kernels.get("6.1"), measured).tolist() == [SAME, SAME, 1500, INCOMPRESSIBLE]
+    True
+    >>> for_zswap(kernels.get("6.18"), measured).tolist() == [ZEROS, 30, 1500, INCOMPRESSIBLE]
+    True
     """
     zeros = ZEROS if kernel.swap.zeromap else SAME
     keeps_words = kernel.zswap.same_filled

@@ -58,6 +58,10 @@ def nearest(release: str) -> tuple[Kernel, bool]:
     """The kernel whose rules a machine with *release* (``uname -r``) follows.
 
     :return: the newest release that is not newer, and whether it is that very one.
+
+    >>> kernel, exactly = nearest("6.14.2-arch1")
+    >>> kernel.name, exactly
+    ('6.12', False)
     """
     wanted = _number(release)
     known = [KERNELS[name] for name in RELEASES]

@@ -43,7 +43,9 @@ class Kind:
         should be.
     :ivar read: text on the command line -> the value that TOML would have; the text itself where
         there is none, which *check* then refuses.
-    :ivar words: values that are worth completing; *paths* may be completed too.
+    :ivar words: values that are worth completing, or what some begin with, up to a colon.
+    :ivar paths: whether paths are values too.
+    :ivar joined: whether commas join several.
     """
 
     metavar: str
@@ -51,6 +53,7 @@ class Kind:
     read: Callable[[str], object] = _as_is
     words: tuple[str, ...] = ()
     paths: bool = False
+    joined: bool = False
 
 
 # What values are shown as
@@ -224,12 +227,18 @@ SHARE = Kind("SHARE", _share, _number)
 WRITE_RATIO = Kind("SHARE", _write_ratio, _number, ("odd",))
 TEXT = Kind("TEXT", text)
 BOOLEAN = Kind("true|false", _boolean, _truth, ("true", "false"))
-SOURCE = Kind("SOURCE", _spec, words=("mine", "pid:", "synthetic:", "-"), paths=True)
+SOURCE = Kind(
+    "SOURCE",
+    _spec,
+    words=("mine", "host", "pid:", "cgroup:", "swap:", "synthetic:", "-"),
+    paths=True,
+)
 TRACE = Kind(
     "TRACE",
     _spec,
     words=("zipf:", "uniform", "scan", "loop:", "hot:", "u32:", "csv:", "oracle:"),
     paths=True,
+    joined=True,
 )
 TABLE = Kind("TABLE", table)
 

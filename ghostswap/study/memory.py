@@ -14,6 +14,7 @@ from ghostswap.codecs.measure import Measure, measure
 from ghostswap.designs import table
 from ghostswap.designs.table import Design
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
@@ -118,16 +119,7 @@ def measure_by_all(
         table.get(name).check(kernels.get(host.kernel))
     by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
     all_of_them = _Several(tuple(codec for wanted in by.values() for codec in wanted.of))
-    sources: dict[str, Source] = {}
-    found: dict[str, list[array[int]]] = {}
-    for group in host.working:
-        spec = group.source or ""
-        if spec in sources:
-            continue
-        with at(group, "source"), open_source(spec) as source:
-            found[spec] = all_of_them.measure_all(source, jobs, progress)
-            sources[spec] = source
-            check_pages(source, len(found[spec][0]))
+    sources, found = _read(host, all_of_them, jobs, progress, at)
     specs = [group.source or "" for group in host.working]
     measured: dict[str, Measured] = {}
     first = 0
@@ -139,6 +131,30 @@ def measure_by_all(
         measured[name] = Measured(sources, zswap, zram, wanted.error)
         first += len(wanted.of)
     return measured
+
+
+def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Measured:
+    """The same, but only counted: what every page measures as is left at 0."""
+    sources, found = _read(host, _Several((_Uncompressed(),), "reading"), 1, progress, at)
+    pages = [found[group.source or ""][0] for group in host.working]
+    return Measured(sources, pages, pages, "")
+
+
+def _read(
+    host: Host, codecs: _Several, jobs: int | None, progress: Progress, at: At
+) -> tuple[dict[str, Source], dict[str, list[array[int]]]]:
+    """The sources of all groups, closed again, and what their pages measure as by each codec."""
+    sources: dict[str, Source] = {}
+    found: dict[str, list[array[int]]] = {}
+    for group in host.working:
+        spec = group.source or ""
+        if spec in sources:
+            continue
+        with at(group, "source"), open_source(spec) as source:
+            found[spec] = codecs.measure_all(source, jobs, progress)
+            sources[spec] = source
+            check_pages(source, len(found[spec][0]))
+    return sources, found
 
 
 def check_pages(source: Source, pages: int) -> None:
@@ -162,11 +178,22 @@ def check_pages(source: Source, pages: int) -> None:
     )
 
 
+class _Uncompressed:
+    """Stands for a codec where pages need but be counted."""
+
+    def measure(self, buffer: memoryview) -> array[int]:
+        return array("H", bytes(len(buffer) // PAGE_SIZE * 2))
+
+
 @dataclass(frozen=True, slots=True)
 class _Several:
-    """Several codecs, side by side over the same pages."""
+    """Several codecs, side by side over the same pages.
+
+    :ivar doing: what a progress bar says.
+    """
 
     of: tuple[Measure, ...]
+    doing: str = "compressing"
 
     def measure(self, buffer: memoryview) -> array[int]:
         """All pages by the first, then all by the second."""
@@ -180,7 +207,7 @@ class _Several:
         parts = [array("H") for _ in self.of]
         with (
             closing(measure(source, self, jobs)) as chunks,
-            progress("compressing", source.pages) as advance,
+            progress(self.doing, source.pages) as advance,
         ):
             for chunk in chunks:
                 pages = len(chunk) // len(parts)

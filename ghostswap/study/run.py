@@ -20,6 +20,8 @@ from ghostswap.pages.trace import interleave, open_trace, split_spec
 from ghostswap.study import band, comparison, fill
 from ghostswap.study.band import Timing
 from ghostswap.study.comparison import Contender, inversion
+from ghostswap.study.curve import curve
+from ghostswap.study.curve.curve import Curve
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import At, Measured, Progress, measure_by_all, nowhere, quiet
@@ -87,6 +89,40 @@ def replay_band(
             advance(1)
     found = band.band([outcome.counters() for outcome in outcomes])
     return replace(outcomes[0], band=found)
+
+
+def draw_curve(
+    host: Host, measured: Measured, progress: Progress = quiet, at: At = nowhere
+) -> Curve:
+    """Draw the major faults of *host*'s one process against its memory, under exact LRU."""
+    traces = Traces(host, measured, at)
+    (own,) = measured.zswap
+    with progress("touches", traces.touches) as advance:
+        return curve.draw(
+            traces.chunks(), len(own), traces.touches, seed=host.seed, advance=advance
+        )
+
+
+def replay_each(
+    hosts: Sequence[Host],
+    measured: Measured,
+    areas: Sequence[SwapArea],
+    jobs: int | None,
+    progress: Progress = quiet,
+    at: At = nowhere,
+) -> list[Outcome]:
+    """:func:`replay` each of *hosts*, whose memory is the same, side by side."""
+    found: list[Outcome] = []
+    with progress("sizes", len(hosts)) as advance:
+        runs = each(
+            lambda host: replay(host, measured, areas, at=at).outcome(),
+            hosts,
+            jobs or len(os.sched_getaffinity(0)),
+        )
+        for outcome in runs:
+            found.append(outcome)
+            advance(1)
+    return found
 
 
 def contend(

@@ -3,14 +3,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import os
 import platform
-import pty
 import re
-import select
-import shlex
 import shutil
 import subprocess
 import sys
@@ -23,10 +18,8 @@ from conftest import ROOT, Run
 
 from ghostswap import __version__
 from ghostswap.cli.app import COMMANDS, cli
-from ghostswap.cli.commands import completion
 
 COMPILED_FILE = "_codecs.abi3.so"
-COMPLETIONS = {"bash": "ghostswap", "zsh": "_ghostswap", "fish": "ghostswap.fish"}
 
 
 def options_of(name: str) -> list[str]:
@@ -77,108 +70,6 @@ def test_each_command_has_help_that_names_every_option(run: Run, name: str) -> N
     for option in options_of(name):
         assert option in done.stdout
     assert COMMANDS[name] in run("--help").stdout.replace("\n", " ")
-
-
-@pytest.mark.parametrize("shell", COMPLETIONS)
-def test_completion_files_are_what_the_command_prints(run: Run, shell: str) -> None:
-    installed = (ROOT / "completions" / shell / COMPLETIONS[shell]).read_text()
-    assert completion.render(cli, shell) == installed, "run 'make completions'"
-    assert run("completion", shell).stdout == installed
-
-
-def complete_in_bash(words: str) -> list[str]:
-    script = ROOT / "completions" / "bash" / "ghostswap"
-    code = (
-        f"source {script}; COMP_WORDS=({words}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ));"
-        'compopt() { :; }; _ghostswap; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.split()
-
-
-def test_bash_completes_commands_options_and_values() -> None:
-    assert complete_in_bash("ghostswap va") == ["validate"]
-    assert complete_in_bash("ghostswap mkswap --si") == ["--size"]
-    assert complete_in_bash("ghostswap simulate --compressor lz") == [
-        "lz4",
-        "lz4hc",
-        "lzo",
-        "lzo-rle",
-    ]
-    assert complete_in_bash("ghostswap simulate --design = cl") == ["classic"]
-    assert complete_in_bash("ghostswap completion ''") == ["bash", "zsh", "fish"]
-
-
-def complete_in_zsh(line: str, directory: Path) -> tuple[str, str]:
-    """What TAB makes of *line*, and all that zsh shows meanwhile."""
-    (directory / ".zshrc").write_text(
-        f"""
-        fpath=({ROOT / "completions" / "zsh"} $fpath)
-        autoload -Uz compinit
-        compinit -u -D
-        LISTMAX=1000
-        zle-line-init() {{
-            BUFFER={shlex.quote(line)} CURSOR={len(line)}
-            zle complete-word
-            print -r -- "$BUFFER" > {directory / "completed"}
-            zle list-choices
-            exit
-        }}
-        zle -N zle-line-init
-        """
-    )
-    shown = bytearray()
-    terminal, its_end = pty.openpty()
-    with open(terminal, "rb", buffering=0) as screen:
-        with open(its_end, "rb") as keyboard:
-            process = subprocess.Popen(
-                ["zsh", "-d", "-i"],
-                env={**os.environ, "ZDOTDIR": str(directory), "TERM": "xterm"},
-                stdin=keyboard,
-                stdout=keyboard,
-                stderr=keyboard,
-                start_new_session=True,
-            )
-        with contextlib.suppress(OSError):  # EIO, once zsh is gone
-            while select.select([screen], [], [], 30)[0]:
-                shown += screen.read(4096)
-        process.kill()
-        process.wait()
-    return (directory / "completed").read_text().rstrip("\n"), shown.decode()
-
-
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh_completes_commands_options_and_values(tmp_path: Path) -> None:
-    def complete(line: str) -> str:
-        return complete_in_zsh(line, tmp_path)[0]
-
-    assert complete("ghostswap sim") == "ghostswap simulate "
-    assert complete("ghostswap simulate --des") == "ghostswap simulate --design="
-    assert complete("ghostswap simulate --design=cl") == "ghostswap simulate --design=classic "
-    assert complete("ghostswap simulate --design cl") == "ghostswap simulate --design classic "
-    assert complete("ghostswap completion f") == "ghostswap completion fish "
-    (tmp_path / "area").touch()
-    assert complete(f"ghostswap inspect {tmp_path}/ar") == f"ghostswap inspect {tmp_path}/area "
-    line, shown = complete_in_zsh("ghostswap simulate --compressor=lz", tmp_path)
-    assert line == "ghostswap simulate --compressor=lz"
-    assert re.search(r"lz4 +lz4hc +lzo +lzo-rle", shown)
-
-
-@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
-def test_fish_completes_commands_options_and_values() -> None:
-    def complete(line: str) -> list[str]:
-        script = ROOT / "completions/fish/ghostswap.fish"
-        done = subprocess.run(
-            ["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return [row.split("\t")[0] for row in done.stdout.splitlines()]
-
-    assert complete("ghostswap va") == ["validate"]
-    assert complete("ghostswap mkswap --si") == ["--size"]
-    assert complete("ghostswap simulate --design cl") == ["classic"]
 
 
 def test_an_unknown_command_is_wrong_usage(run: Run) -> None:

@@ -23,7 +23,9 @@ from ghostswap.codecs.algorithms import COMPILED
 
 NAMES = tuple(name for name in codecs.names() if COMPILED or name not in ("lz4", "lzo", "lzo-rle"))
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
-SOURCE = os.path.join(ROOT, "ghostswap", "codecs", "_codecs.c")
+SOURCES = [
+    os.path.join(ROOT, "ghostswap", "codecs", name) for name in ("_codecs.c", "stack_distances.c")
+]
 
 #: The codecs' own thresholds and what lies around them.
 LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 18, 19, 33, 34, 260, 270, 2051, 2100)
@@ -166,6 +168,19 @@ for n in range(2048):  # up to and beyond the end of the page, which no damage c
         c.decompress("lzo-rle", b"\\x11\\x01\\x15page" + zero_run(2047) + zero_run(n))
     except ValueError:
         pass
+for pages in (1, 2, 63, 64, 65, 255, 256, 257, 1000):
+    places, counts = array("I", range(pages)), array("Q", bytes(8 * pages))
+    for touches in (0, 1, 255, 256, 257, 3000):
+        touched = array("I", [rng.randrange(pages) for _ in range(touches)])
+        c.stack_distances(places, touched, counts)
+    assert sorted(places) == list(range(pages)) and sum(counts) == 3769
+    for bad in ((array("I", [0] * pages + [0]), b"", counts), (places, b"", b"\\0"), (
+        array("I", [pages]), b"", array("Q", [0])), (places, array("I", [pages]), counts)):
+        try:
+            c.stack_distances(*bad)
+            raise SystemExit(f"taken: {bad}")
+        except (ValueError, TypeError, BufferError):
+            pass
 print("clean")
 """
 
@@ -184,7 +199,7 @@ def test_sanitizers_find_nothing_in_the_c_code(tmp_path: os.PathLike[str]) -> No
         [
             *("gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
             *("-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
-            *("-DPy_LIMITED_API=0x030b0000", f"-I{include}", SOURCE, "-o", module),
+            *("-DPy_LIMITED_API=0x030b0000", f"-I{include}", *SOURCES, "-o", module),
         ],
         check=True,
     )

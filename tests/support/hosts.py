@@ -1,103 +1,121 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random hosts, and all that came of each: run as a script, one line of JSON a host.
+"""Hosts as trees of files: recorded ones unpacked, and the running one with some files replaced.
 
-``python -m support.hosts SEED COUNT``; two runs of it are compared, so it draws by the seed alone.
+``python -m support.hosts NAME SENTENCE`` adds the host as it is to tests/cases/hosts.json.xz.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
+import os
+import re
 import sys
-from array import array
-from collections.abc import Iterator
-from dataclasses import asdict
-from random import Random
-from typing import Any, get_args
+from collections.abc import Mapping
+from pathlib import Path
 
-from ghostswap import hot, kernels
-from ghostswap.designs import table
-from ghostswap.mm.vmscan.policy import PolicyName
-from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
-from ghostswap.pages.touches import Touches
-from ghostswap.study.band import of_replay
-from ghostswap.study.fill import Fill
-from ghostswap.study.host import Group, Host
-from ghostswap.study.replay import Replay
+CASES = Path(__file__).parent.parent / "cases" / "hosts.json.xz"
+#: Files of a host that status reads; ``*`` stands for any name.
+READ = (
+    "/proc/sys/kernel/osrelease",
+    "/proc/sys/vm/swappiness",
+    "/proc/sys/vm/page-cluster",
+    "/proc/sys/vm/watermark_scale_factor",
+    "/proc/self/mountinfo",
+    "/proc/cmdline",
+    "/proc/crypto",
+    "/proc/meminfo",
+    "/proc/pressure/memory",
+    "/proc/swaps",
+    "/proc/vmstat",
+    "/sys/block/zram*/comp_algorithm",
+    "/sys/block/zram*/disksize",
+    "/sys/block/zram*/io_stat",
+    "/sys/block/zram*/mm_stat",
+    "/sys/kernel/debug/zswap/*",
+    "/sys/kernel/mm/swap/vma_ra_enabled",
+    "/sys/module/zswap/parameters/*",
+    "/sys/fs/cgroup/memory/memory.swappiness",
+    "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
+    "/sys/fs/cgroup/memory/*/memory.swappiness",
+    "/sys/fs/cgroup/memory/*/memory.memsw.limit_in_bytes",
+)
 
-MEASURES = (ZEROS, 300, 700, 1200, 1500, 2000, 2500, 3000, PAGE_SIZE, SAME | 30, INCOMPRESSIBLE)
+
+def record() -> dict[str, str]:
+    """The text of each file in :data:`READ` that there is; names of this very machine left out."""
+    found = {}
+    for pattern in READ:
+        for path in sorted(Path("/").glob(pattern[1:])):
+            if "/ghostswap" in str(path):
+                continue
+            text = path.read_text(errors="surrogateescape")
+            if path.name == "cmdline":
+                text = "root=/dev/vda ro quiet\n"
+            if path.name == "osrelease":
+                text = text.partition("-")[0].strip() + "\n"
+            if path.name == "swaps":
+                text = re.sub(r"/\S+/(swapfile)\s+", r"/mnt/\1\t", text)
+            if path.name == "mountinfo":
+                text = "".join(line for line in text.splitlines(True) if "cgroup" in line)
+            found[re.sub("/[0-9a-f]{12,}|/process_api", "/box", str(path))] = text
+    return found
 
 
-def host(rng: Random) -> tuple[Host, list[array[int]]]:
-    """A host with one to three groups, and what their pages measure."""
-    kernel = kernels.get(rng.choice([*kernels.KERNELS]))
-    designs = [name for name in table.RUN if table.get(name).is_on(kernel)]
-    design = table.get(rng.choice(designs))
-    pages = rng.choice((300, 900, 2500))
-    names = "abc"[: rng.choice((1, 1, 2, 3))]
-    groups = tuple(
-        Group(
-            name,
-            source="-",
-            touches="-",
-            limit_frames=pages * rng.choice((2, 5, 7)) // 10,
-            zswap_max=rng.choice((None, None, pages * 300)),
-            swap_max=rng.choice((None, None, pages * PAGE_SIZE * 3 // 4)),
-            zswap_writeback=rng.random() < 0.8,
-            changed_ratio=rng.choice((0, 0, 0.5)),
-        )
-        for name in names
+def unpack(name: str, directory: Path, without: str = "-") -> str:
+    """Make the tree of the recorded host *name* in *directory*.
+
+    :param without: files whose paths start so are left out.
+    :return: what stands for ``/``.
+    """
+    rows = json.loads(lzma.decompress(CASES.read_bytes()))["rows"]
+    files: dict[str, str] = next(row["files"] for row in rows if row["name"] == name)
+    return write(
+        {path: text for path, text in files.items() if not path.startswith(without)}, directory
     )
-    knobs: dict[str, Any] = {}
-    if not design.base and design.has_zswap:
-        knobs["zpool"] = rng.choice(design.kernel(kernel).zswap.zpools)
-    if design.is_zram and rng.random() < 0.5:
-        knobs["zram_mem_limit"] = pages * 1000
-    total = pages * len(names) * PAGE_SIZE
-    made = Host(
-        rng.choice((1 << 40, 2 * total)),
-        groups=groups,
-        kernel=kernel.name,
-        design=design.name,
-        policy=rng.choice(get_args(PolicyName)),
-        cgroup_version=rng.choice((1, 2)),
-        size=rng.choice((None, 2 * total + PAGE_SIZE, total)),
-        max_pool_percent=rng.choice((5, 20)),
-        shrinker_enabled=rng.random() < 0.4,
-        cpus=rng.choice((1, 2)),
-        seed=rng.randrange(100),
-        **knobs,
-    )
-    return made, [array("H", rng.choices(MEASURES, k=pages)) for _ in names]
 
 
-def chunks(rng: Random, groups: int, pages: int) -> Iterator[Touches]:
-    for _ in range(5):
-        touched = array(
-            "I", (min(int(rng.paretovariate(0.6)) - 1, 1 << 30) % pages for _ in range(2000))
-        )
-        writes = bytes(rng.random() < 0.3 for _ in touched) if rng.random() < 0.6 else None
-        yield Touches(rng.randrange(groups), touched, writes)
+def write(files: Mapping[str, str], directory: Path) -> str:
+    """Write *files* below *directory*; what stands for ``/``."""
+    for path, text in files.items():
+        place = directory / path.removeprefix("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, errors="surrogateescape")
+    return str(directory)
 
 
-def outcomes(seed: int, count: int) -> Iterator[dict[str, Any]]:
-    """What comes of *count* hosts: a replay, and a fill of the same memory."""
-    for number in range(seed, seed + count):
-        rng = Random(number)
-        made, measured = host(rng)
-        replay = Replay(made, measured, [], rng.choice(of_replay(made)))
-        for _ in replay.run(chunks(rng, len(measured), len(measured[0])), None):
-            pass
-        fill = Fill(made, measured, [])
-        fill.run()
-        yield {
-            "seed": number,
-            "replay": asdict(replay.outcome()),
-            "on disk": list(replay.disk_pages()),
-            "fill": asdict(fill.outcome()),
-        }
+def running_but(files: Mapping[str, str], directory: Path) -> str:
+    """The running host with other *files*: all beside them leads to the real ones.
+
+    A directory that one of *files* is in has links to the rest of what is really there.
+    """
+    root = Path("/")
+    for path in files:
+        parts = Path(path).parent.relative_to(root)
+        for depth in range(len(parts.parts) + 1):
+            here = Path(*parts.parts[:depth])
+            _links(root / here, directory / here)
+    for path, text in files.items():
+        place = directory / path.removeprefix("/")
+        place.unlink(missing_ok=True)
+        place.write_text(text)
+    return str(directory)
+
+
+def _links(real: Path, made: Path) -> None:
+    if made.is_symlink():
+        made.unlink()
+    made.mkdir(parents=True, exist_ok=True)
+    if real.is_dir():
+        for name in os.listdir(real):
+            if not (made / name).is_symlink() and not (made / name).exists():
+                (made / name).symlink_to(real / name)
 
 
 if __name__ == "__main__":
-    print(hot.obstacle() or "compiled")
-    for outcome in outcomes(*map(int, sys.argv[1:])):
-        print(json.dumps(outcome, default=str))
+    there = json.loads(lzma.decompress(CASES.read_bytes())) if CASES.exists() else {"rows": []}
+    there["doc"] = "Files of a virtual machine with Linux 6.18, by tests/support/hosts.py"
+    others = [row for row in there["rows"] if row["name"] != sys.argv[1]]
+    row = {"name": sys.argv[1], "doc": sys.argv[2], "files": record()}
+    there["rows"] = [*others, row]
+    CASES.write_bytes(lzma.compress(json.dumps(there).encode()))

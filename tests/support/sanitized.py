@@ -2,7 +2,7 @@
 """Random hosts with the hot modules compiled under AddressSanitizer: ``[SEED [COUNT]]``.
 
 Compiles a copy of the tree, which takes some minutes, and plays the hosts of
-:mod:`support.hosts` in it. Large columns are not malloc's, so hosts are small.
+:mod:`support.random_hosts` in it. Large columns are not malloc's, so hosts are small.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(seed: str = "0", count: str = "200") -> int:
             check=True,
         )
         played = subprocess.run(
-            [sys.executable, "-m", "support.hosts", seed, count],
+            [sys.executable, "-m", "support.random_hosts", seed, count],
             cwd=directory,
             env={
                 **os.environ,

@@ -148,18 +148,29 @@ def _elsewhere(ours: Resume, number: int) -> Iterator[Note]:
 
     :param number: of the device of *ours*, where its name is nobody's yet.
     """
-    theirs = _asked_for()
-    if theirs is None or theirs.device is None or ours.device is None:
-        return
-    here, there = blockdev.named_by(ours.device) or number, blockdev.named_by(theirs.device)
-    same = theirs.device == ours.device or there == here
-    if not same or (theirs.offset or 0) != (ours.offset or 0):
+    theirs = asked_for()
+    if theirs is not None and ours.device is not None and not is_place(ours, theirs, number):
         yield Note(f"this kernel looks for one elsewhere: {theirs.line}")
 
 
-def _asked_for() -> Resume | None:
-    """Where the running kernel looks: by its command line, else by what was written to it since."""
-    words = (_text("/proc/cmdline") or "").split()
+def is_place(ours: Resume, theirs: Resume, number: int) -> bool:
+    """Whether both are the same place.
+
+    :param number: of the device of *ours*, where its name is nobody's yet.
+    """
+    if theirs.device is None or ours.device is None:
+        return False
+    here, there = blockdev.named_by(ours.device) or number, blockdev.named_by(theirs.device)
+    same = theirs.device == ours.device or there == here
+    return same and (theirs.offset or 0) == (ours.offset or 0)
+
+
+def asked_for(root: str = "") -> Resume | None:
+    """Where the running kernel looks: by its command line, else by what was written to it since.
+
+    :param root: the directory that stands for ``/``.
+    """
+    words = (_text(f"{root}/proc/cmdline") or "").split()
     asked = (word for word in words if word.startswith(("resume=", "resume_offset=")))
     given = dict(word.split("=", 1) for word in asked)
     if "noresume" in words:
@@ -167,10 +178,10 @@ def _asked_for() -> Resume | None:
     if "resume" in given:
         offset = given.get("resume_offset", "0")
         return Resume(given["resume"], int(offset) if offset.isdecimal() else 0)
-    device = _text("/sys/power/resume")
+    device = _text(f"{root}/sys/power/resume")
     if device is None or device == "0:0":
         return None
-    return Resume(device, _number("/sys/power/resume_offset") or 0)
+    return Resume(device, _number(f"{root}/sys/power/resume_offset") or 0)
 
 
 def _number(path: str) -> int | None:

@@ -188,6 +188,12 @@ def parse(start: bytes) -> Header:
     """Find and read the header at the beginning of *start* (:data:`MAX_HEADER` bytes or fewer).
 
     :raises NotSwapError: where no known signature stands at the end of a page of any known size.
+
+    >>> page = bytearray(4096)
+    >>> page[1024:1036] = b"".join(n.to_bytes(4, "little") for n in (1, 9, 0))
+    >>> page[4086:] = b"SWAPSPACE2"
+    >>> parse(bytes(page)).last_page
+    9
     """
     size = find_page_size(start)
     if size is None:

@@ -55,6 +55,7 @@ class Seen:
     """An area with the verdicts on it.
 
     :ivar blocks_known: whether the file system told where the file's blocks lie.
+    :ivar may_be_on: that the area is switched on already is no danger to it.
     :ivar header: with the judging machine's page size, or with the one that its signature is
         for; ``None`` where there is no signature.
     """
@@ -64,6 +65,7 @@ class Seen:
     kernels: Sequence[Kernel]
     verdicts: Sequence[Verdict]
     blocks_known: bool = True
+    may_be_on: bool = False
     header: Header | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -340,7 +342,7 @@ def _unasked(seen: Seen, itself: Target) -> Iterator[Danger]:
             "",
             f"blockdev --setrw {seen.area.shell_path}",
         )
-    user = target.in_use(itself)
+    user = target.in_use(itself, swap=not seen.may_be_on)
     if user is not None:
         yield Danger(
             "used-elsewhere",

@@ -62,12 +62,14 @@ class Judges:
 
     :ivar kind: what the targets stand for; ``None``: themselves.
     :ivar flags: the second argument of swapon(2).
+    :ivar as_if_off: an area that is switched on is judged as if it were not.
     """
 
     kernels: Sequence[Kernel]
     machine: Machine
     kind: AreaKind | None = None
     flags: int = 0
+    as_if_off: bool = False
 
     def judge(self, area: Area) -> tuple[Verdict, ...]:
         """The verdict of each kernel, in their order."""
@@ -109,7 +111,7 @@ def _judge(
     area, known = _area(opened, place, judges)
     area = replace(area, holds=_contents(opened, area))
     verdicts = judges.judge(area)
-    seen = dangers.Seen(area, judges.machine, judges.kernels, verdicts, known)
+    seen = dangers.Seen(area, judges.machine, judges.kernels, verdicts, known, judges.as_if_off)
     itself = opened if judges.kind is None and not place.is_inside else None
     found = dangers.find(seen, itself)
     head = seen.header
@@ -145,7 +147,8 @@ def _area(opened: Target, place: Place, judges: Judges) -> tuple[Area, bool]:
     opening, encrypted, mapped = None, False, Mapped()
     try:
         if judges.kind is None and not place.is_inside:
-            opening = next(_obstacles(opened), None)
+            is_on = judges.as_if_off and target.active_swap(opened) is not None
+            opening = next(_obstacles(opened, is_on), None)
             encrypted = bool(inode_flags(opened.fd) & InodeFlag.ENCRYPT)
         elif kind == "tmpfs":
             opening = filesystems.before_header(replace(opened, fstype="tmpfs"))
@@ -189,11 +192,14 @@ def _contents(opened: Target, area: Area) -> Contents:
     return Contents()
 
 
-def _obstacles(opened: Target) -> Iterator[Refusal]:
-    """What keeps swapon(2) from reading the header, in its order."""
+def _obstacles(opened: Target, is_on: bool) -> Iterator[Refusal]:
+    """What keeps swapon(2) from reading the header, in its order.
+
+    :param is_on: it is a swap area already, which is not to count.
+    """
     active = Refusal("it is switched on already", "nothing to do", errno="EBUSY")
     if opened.kind == "block":
-        if _is_claimed(opened.fd):
+        if not is_on and _is_claimed(opened.fd):
             if target.active_swap(opened) is not None:
                 yield active
             user = target.in_use(opened) or "is claimed by another program or device"
@@ -209,7 +215,7 @@ def _obstacles(opened: Target) -> Iterator[Refusal]:
         if flags & flag:
             command = chattr and f"{chattr} {shell_path(opened.path)}"
             yield Refusal(f"the file is {what}", advice, errno="EPERM", command=command)
-    if target.active_swap(opened) is not None:
+    if not is_on and target.active_swap(opened) is not None:
         yield active
     refusal = filesystems.before_header(opened)
     if refusal is not None:

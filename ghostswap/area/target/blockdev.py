@@ -42,6 +42,18 @@ def memory_under(number: int) -> str | None:
     return next((memory for memory in found if memory is not None), _file_in_memory(place))
 
 
+def is_rotational(number: int) -> bool | None:
+    """Whether the device counts as one that seeks; ``None`` where nobody tells."""
+    place = _sysfs(number)
+    for queue in (f"{place}/queue", f"{os.path.dirname(place)}/queue"):  # a partition has none
+        with (
+            contextlib.suppress(OSError),
+            open(f"{queue}/rotational", encoding="ascii") as file,
+        ):
+            return file.read().strip() == "1"
+    return None
+
+
 def named_by(text: str) -> int | None:
     """The number of the device that *text* names: a path, ``8:1``, ``UUID=...`` and the like."""
     if match := re.fullmatch("([0-9]+):([0-9]+)", text):

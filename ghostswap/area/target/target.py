@@ -183,10 +183,13 @@ def lock(target: Target, mode: LockMode, waiting: Callable[[], None]) -> Target:
     return _examine(target.path, target.fd)
 
 
-def active_swaps() -> list[ActiveSwap]:
-    """The rows of /proc/swaps; none where it cannot be read."""
+def active_swaps(root: str = "") -> list[ActiveSwap]:
+    """The rows of /proc/swaps; none where it cannot be read.
+
+    :param root: the directory that stands for ``/``.
+    """
     try:
-        with open("/proc/swaps", encoding="utf-8", errors="surrogateescape") as file:
+        with open(f"{root}/proc/swaps", encoding="utf-8", errors="surrogateescape") as file:
             rows = [line.split() for line in file.read().splitlines()[1:]]
     except OSError:
         return []

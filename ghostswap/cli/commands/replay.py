@@ -19,6 +19,7 @@ from ghostswap.scenario.key import Run
     examples=(
         "ghostswap replay --pages pid:1234 --limit 64M --touches zipf:0.8@100k",
         "ghostswap replay host.toml --set zswap.max_pool_percent=30",
+        "ghostswap replay --pages pid:1234 --touches zipf:0.8@100k --curve=64M,96M",
     ),
 )
 @click.argument("swapfiles", metavar="[SWAPFILE|HOST.toml]...", nargs=-1)
@@ -29,6 +30,14 @@ from ghostswap.scenario.key import Run
     is_flag=True,
     help="Also run it as it would go with other timing: counters that differ are given with the"
     " least and the most of them.",
+)
+@click.option(
+    "--curve",
+    cls=Option,
+    bare="",
+    metavar="LIMIT,...",
+    help="Print the major faults of all sizes of memory at once, by exact LRU; and what the"
+    " kernel's reclaim makes of --limit and of each LIMIT.",
 )
 @click.option(
     "--proc",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "kernels",
     cls=Option,
     section="Machine",
-    type=Words(*KERNELS, "all"),
+    type=Words(*KERNELS, "all", joined=True),
     metavar="NAME[,NAME]",
     multiple=True,
     help=f"Kernels that judge: {', '.join(RELEASES)}, ghost (with the ghost swapfile RFC), or all.",

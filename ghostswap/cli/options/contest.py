@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ghostswap.cli.options.keys import Value
-from ghostswap.cli.terminal.options import Words
+from ghostswap.cli.terminal.options import Worth
 from ghostswap.scenario.keys import KEYS
 
 #: What is compared where nothing is chosen.
@@ -17,13 +17,14 @@ DEFAULT = ("classic", "ghost", "zram", "vswap-ste")
 SWEEPS = {"size": "size", "limit": "group.NAME.memory_max", "compressor": "compressor"}
 
 
-class Sweep(Words):
+class Sweep(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
     """``NAME=VALUE,VALUE…``."""
 
     name = "sweep"
 
     def __init__(self) -> None:
-        super().__init__(*(f"{name}=" for name in SWEEPS))
+        behind = {name: KEYS[key].kind.words for name, key in SWEEPS.items()}
+        self.worth = Worth(tuple(f"{name}=" for name in SWEEPS), behind=behind, joined=True)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -10,10 +10,10 @@ import click
 
 from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.terminal.args import Option, given, option_name, refuse
-from ghostswap.cli.terminal.options import F
+from ghostswap.cli.terminal.options import F, Worth
 from ghostswap.errors import UsageError
 from ghostswap.here import mem_total
-from ghostswap.scenario.key import Key, Run
+from ghostswap.scenario.key import NAME, Key, Run
 from ghostswap.scenario.keys import KEYS, at
 from ghostswap.scenario.kinds import Kind
 
@@ -22,15 +22,11 @@ if TYPE_CHECKING:
 
 
 class Value(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
-    """Text that is of some *kind*; it stays text, for a document to hold.
-
-    :ivar words: worth completing; *paths* likewise.
-    """
+    """Text that is of some *kind*; it stays text, for a document to hold."""
 
     def __init__(self, kind: Kind) -> None:
         self.name = kind.metavar.lower()
-        self.words = kind.words
-        self.paths = kind.paths
+        self.worth = Worth(kind.words, paths=kind.paths, joined=kind.joined)
         self._kind = kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -46,6 +42,17 @@ class Assignment(click.ParamType):  # type: ignore[type-arg]
     """``KEY=VALUE``; see :mod:`ghostswap.scenario.given`."""
 
     name = "key=value"
+
+    def __init__(self) -> None:
+        self.worth = Worth(
+            tuple(f"{_given_name(name)}=" for name in KEYS),
+            behind={_given_name(name): key.kind.words for name, key in KEYS.items()},
+        )
+
+
+def _given_name(name: str) -> str:
+    """A key as it stands on a command line, for one process and the first area."""
+    return name.removeprefix(f"group.{NAME}.").replace("area.", "area[1].")
 
 
 def key_options(command: str, runs: Run, without: Collection[str] = ()) -> Callable[[F], F]:

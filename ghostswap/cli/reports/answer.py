@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 from ghostswap.cli.reports.result import Result, pools
 from ghostswap.designs import table
-from ghostswap.mm.swap.swap_info import SwapInfo
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
@@ -15,15 +14,14 @@ from ghostswap.study.outcome import GroupOutcome, Outcome
 
 #: Writes a number of bytes.
 Size = Callable[[int], str]
-#: A saving below this share of the memory is hardly one: the slots are worth a word then.
-_LITTLE = 0.1
+#: Slots that take less than this share of the memory are not worth a word.
+_LITTLE = 0.01
 
 
 def answer(result: Result, size: Size) -> list[str]:
     """What became of the memory, what that saves, what it costs on disk."""
     lines = [_work(result, size)] if result.is_replay else []
-    lines += (_places(result, size), _saving(result.outcome, size))
-    lines += _disk(result, size)
+    lines += (_places(result, size), _saving(result.outcome, size), _disk(result, size))
     for group in result.outcome.groups:
         if group.killed:
             reason = killed_because(result.host, result.measured, result.outcome, group)
@@ -47,7 +45,7 @@ def _places(result: Result, size: Size) -> str:
     for pool in pools(outcome):
         if pool.pages:
             stored = pool.pages * PAGE_SIZE
-            ratio = f", {stored / pool.bytes:.2f} to 1" if pool.bytes else ""
+            ratio = f" ({stored / pool.bytes:.2f} to 1)" if pool.bytes else ""
             parts.append(f"{pool.who} holds {size(stored)} in {size(pool.bytes)}{ratio}")
     if held.zero:
         parts.append(f"{size(held.zero * PAGE_SIZE)} are zeros and take nothing")
@@ -55,53 +53,37 @@ def _places(result: Result, size: Size) -> str:
         parts.append(f"{size(held.disk * PAGE_SIZE)} are on disk")
     if outcome.kept_pages:
         parts.append(f"{size(outcome.kept_pages * PAGE_SIZE)} cannot leave memory")
-    return f"Of {size(outcome.pages * PAGE_SIZE)} {_listed(parts) or 'nothing is left'}."
+    return f"Of {size(outcome.pages * PAGE_SIZE)}, {'; '.join(parts) or 'nothing is left'}."
 
 
 def _saving(outcome: Outcome, size: Size) -> str:
     """What all of it saves or costs, in words either way."""
     freed, whole = outcome.freed_bytes, outcome.pages * PAGE_SIZE
-    metadata = size(outcome.metadata.total_bytes)
+    metadata = outcome.metadata
     if freed >= 0:
-        counted = f"pool and {metadata} of metadata counted"
+        counted = f"pool and {size(metadata.total_bytes)} of metadata counted"
         line = f"That frees {size(freed)} of memory, {100 * freed / whole:.1f} %, {counted}."
-        if freed >= _LITTLE * whole:
-            return line
     else:
-        line = f"That costs {size(-freed)} more than it saves: metadata takes {metadata}."
-    slots = _slots(outcome.areas, size)
-    if outcome.metadata.static_bytes * 2 > outcome.metadata.total_bytes and slots:
-        line += f" {size(outcome.metadata.static_bytes)} of it are for {slots}, used or not."
-    return line
+        line = f"That costs {size(-freed)} more than it saves."
+    largest = max(outcome.areas, key=lambda area: area.pages or 0, default=None)
+    if largest is None or metadata.static_bytes < _LITTLE * whole:
+        return line
+    slots = f"the slots of {largest.path} ({size((largest.pages or 0) * PAGE_SIZE)})"
+    line += f" {size(metadata.static_bytes)} of memory are taken for {slots}, used or not"
+    gained = freed + metadata.static_bytes  # by what is out, without what is there in any case
+    if gained <= 0:
+        return f"{line}."
+    return f"{line}: they pay from {size(whole * metadata.static_bytes // gained)} of this on."
 
 
-def _slots(areas: Sequence[SwapInfo], size: Size) -> str:
-    """The areas whose slots are taken account of when they are switched on."""
-    largest = max(areas, key=lambda area: area.pages or 0, default=None)
-    if largest is None or not largest.pages:
-        return ""
-    return f"the slots of {largest.path} ({size(largest.pages * PAGE_SIZE)})"
-
-
-def _disk(result: Result, size: Size) -> Iterator[str]:
+def _disk(result: Result, size: Size) -> str:
     outcome = result.outcome
     if outcome.written_bytes:
-        yield (
-            f"{size(outcome.written_bytes)} are written to disk, of"
-            f" {size(outcome.reserved_bytes)} that are reserved there."
-        )
-    elif outcome.reserved_bytes > PAGE_SIZE:
-        yield (
-            f"Nothing is written to disk, where {size(outcome.reserved_bytes)} are reserved for it."
-        )
-    else:
-        yield "Nothing is written to disk, and none is needed."
-
-
-def _listed(parts: Sequence[str]) -> str:
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+        written, reserved = size(outcome.written_bytes), size(outcome.reserved_bytes)
+        return f"{written} are written to disk, where {reserved} are reserved."
+    if outcome.reserved_bytes > PAGE_SIZE:
+        return f"Nothing is written to disk, where {size(outcome.reserved_bytes)} are reserved."
+    return "Nothing is written to disk, and none is needed."
 
 
 def killed_because(host: Host, measured: Measured, outcome: Outcome, group: GroupOutcome) -> str:

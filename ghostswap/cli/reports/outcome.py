@@ -29,7 +29,6 @@ _CAME_FROM = {
     "zram": "from zram",
     "disk": "from disk",
 }
-_BARS = " ▁▂▃▄▅▆▇█"
 _BAR = 40
 #: Which page a kernel takes is not decided by its rules alone.
 ALL_FITTED = (
@@ -285,24 +284,12 @@ def _timeline(outcome: Outcome, size: Size) -> list[tuple[str, str]]:
     disk = [sample.disk_pages for sample in samples[1:]]
     rows = []
     if any(faults):
-        rows.append(("  major faults", f"{_spark(faults)} at most {max(faults)} a step"))
+        rows.append(("  major faults", f"{show.spark(faults)} at most {max(faults)} a step"))
     if any(pool):
-        rows.append(("  pool", f"{_spark(pool)} at most {size(max(pool) * PAGE_SIZE)}"))
+        rows.append(("  pool", f"{show.spark(pool)} at most {size(max(pool) * PAGE_SIZE)}"))
     if any(disk):
-        rows.append(("  disk slots", f"{_spark(disk)} at most {max(disk)}"))
+        rows.append(("  disk slots", f"{show.spark(disk)} at most {max(disk)}"))
     return rows
-
-
-def _spark(values: Sequence[int]) -> str:
-    """*values* as bars, as many as the terminal has room for."""
-    room = max(min(len(values), show.console().width - 40), 8)
-    step = -(-len(values) // room)
-    means = [
-        sum(part) / len(part)
-        for part in (values[i : i + step] for i in range(0, len(values), step))
-    ]
-    most = max(means) or 1
-    return "".join(_BARS[round(mean / most * (len(_BARS) - 1))] for mean in means)
 
 
 def _print_histogram(lengths: Mapping[int, int]) -> None:

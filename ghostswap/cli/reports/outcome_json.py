@@ -53,22 +53,29 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
 
     :param why: reasons why the kernel would not show the same numbers.
     """
+    return {
+        "schema": SCHEMA,
+        "kernel": host.kernel,
+        "compressor": host.compressor,
+        **lengths_json(measured.error),
+        **sources_json(host, measured),
+        "reclaim": host.policy,
+        "cgroup": host.cgroup_version,
+        "exact": not (why or measured.error),
+        "why": list(why),
+    }
+
+
+def sources_json(host: Host, measured: Measured) -> dict[str, Any]:
+    """Where the memory of *host* came from, all together and one by one."""
     sources = [
         source_json(source, len(measured.of_source(host, spec)))
         for spec, source in measured.sources.items()
     ]
     sums = {key: sum(source[key] for source in sources) for key in _SOURCE_COUNTS}
     return {
-        "schema": SCHEMA,
-        "kernel": host.kernel,
-        "compressor": host.compressor,
-        **lengths_json(measured.error),
         "source": {"name": ", ".join(source["name"] for source in sources), **sums},
         "sources": sources,
-        "reclaim": host.policy,
-        "cgroup": host.cgroup_version,
-        "exact": not (why or measured.error),
-        "why": list(why),
     }
 
 

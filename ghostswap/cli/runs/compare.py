@@ -8,21 +8,20 @@ import click
 from ghostswap import kernels
 from ghostswap.cli.options.contest import DEFAULT, SWEEPS
 from ghostswap.cli.options.keys import document_of, is_for, is_scenario
+from ghostswap.cli.options.limits import with_limits
 from ghostswap.cli.reports.compare_report import Comparison
-from ghostswap.cli.terminal.args import given, refuse_others
+from ghostswap.cli.terminal.args import refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
-from ghostswap.errors import UsageError
 from ghostswap.kernels.rules import Kernel
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.given import PROCESS
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.keys import KEYS
-from ghostswap.scenario.kinds import Path
 from ghostswap.scenario.reader import Use, read
 from ghostswap.study.run import compare
-from ghostswap.units import Frames, format_size, parse_limit
+from ghostswap.units import format_size
 
 
 def run(context: click.Context) -> int:
@@ -96,20 +95,4 @@ def _swept(
     if name != "limit":
         kind = KEYS[SWEEPS[name]].kind
         return [document.changed({(name,): kind.read(word)}, option) for word in words]
-    limits = [parse_limit(word) for word in words]
-    are_frames = {isinstance(limit, Frames) for limit in limits}
-    if "cgroup_version" not in given(context) and len(are_frames) > 1 and not document.path:
-        raise UsageError(
-            "--sweep limit= has sizes and page frames, for different versions of cgroups",
-            "give all as one or the other, or add --cgroup",
-        )
-    found = []
-    for limit in limits:
-        last = "limit_frames" if isinstance(limit, Frames) else "memory_max"
-        path: Path = ("group", group, last)
-        others = [("group", group, other) for other in ("limit_frames", "memory_max")]
-        changed = document.changed({path: limit.count}, option, without=others)
-        if isinstance(limit, Frames) and not document.path:
-            changed.values.setdefault("cgroup_version", 1)
-        found.append(changed)
-    return found
+    return with_limits(document, context, group, option, words)

@@ -21,8 +21,12 @@ def run(context: click.Context, document: Document | None = None) -> int:
     """Replay what *document* describes; what *context* says where it is ``None``."""
     if document is None:
         document = document_of(context)
-    check_pressure(document)
     values = context.params
+    if values.get("curve") is not None:
+        from ghostswap.cli.runs import curve
+
+        return curve.run(context, document)
+    check_pressure(document)
     host, areas = read(document, Use(Run.REPLAY))
     if values["band"]:
         study.refuse_pipes(host, "of the runs that --band makes")

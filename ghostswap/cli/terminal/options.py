@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -55,17 +56,30 @@ class Integer(click.IntRange):
     name = "integer"
 
 
-class Words(click.ParamType):  # type: ignore[type-arg]
-    """Any text, with words that are worth completing.
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What of a value is worth completing.
 
-    :ivar paths: whether it may be a path as well.
+    :ivar words: whole values, or what some begin with: up to a colon or an equals sign.
+    :ivar paths: whether paths are values too; *directories* for those alone.
+    :ivar joined: whether commas join several.
+    :ivar behind: by what stands before an equals sign, the words behind it.
     """
+
+    words: tuple[str, ...] = ()
+    paths: bool = False
+    directories: bool = False
+    joined: bool = False
+    behind: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Words(click.ParamType):  # type: ignore[type-arg]
+    """Any text, with words that are worth completing."""
 
     name = "text"
 
-    def __init__(self, *words: str, paths: bool = False) -> None:
-        self.words = words
-        self.paths = paths
+    def __init__(self, *words: str, joined: bool = False) -> None:
+        self.worth = Worth(words, joined=joined)
 
 
 class _Lock(Words):

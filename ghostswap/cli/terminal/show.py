@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ghostswap.cli.terminal.degrade import can_show
 from ghostswap.units import printable
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 #: Narrower than this a table becomes a list: a row a paragraph, a line a cell.
 NARROW = 60
+#: box.SIMPLE_HEAD of rich, in ASCII.
+_PLAIN_HEAD = "    \n    \n -- \n    \n    \n    \n    \n    \n"
 #: In a pipe nothing wraps: whoever greps wants whole lines.
 _UNBOUNDED = 4096
+_BARS = " ▁▂▃▄▅▆▇█"
 
 
 @cache
@@ -86,9 +90,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
+    lines = box.SIMPLE_HEAD if can_show("─") else box.Box(_PLAIN_HEAD, ascii=True)
+    grid = Table(box=lines, header_style="bold", pad_edge=False, show_edge=False)
     for name in columns:
         grid.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in clean:
         grid.add_row(*(Text(cell) for cell in row))
     put(grid)
+
+
+def spark(values: Sequence[int]) -> str:
+    """*values* as bars, as many as the terminal has room for."""
+    room = max(min(len(values), console().width - 40), 8)
+    step = -(-len(values) // room)
+    means = [
+        sum(part) / len(part)
+        for part in (values[i : i + step] for i in range(0, len(values), step))
+    ]
+    most = max(means) or 1
+    return "".join(_BARS[round(mean / most * (len(_BARS) - 1))] for mean in means)

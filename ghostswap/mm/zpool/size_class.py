@@ -90,6 +90,10 @@ def size_classes(
     :param chain_size: 4 to 16, as Kconfig has it; the kernel's own where not given.
     :param page_size: a power of two from 4096 to 65536 bytes.
     :raises ValueError: for anything else.
+
+    >>> classes = size_classes()
+    >>> len(classes), classes[-1].size, max(c.pages_per_zspage for c in classes)
+    (119, 4096, 8)
     """
     chain_size = rules.max_chain_size if chain_size is None else chain_size
     if not 4 <= chain_size <= 16:
@@ -118,6 +122,9 @@ def huge_class_size(classes: Sequence[SizeClass]) -> int:
     zram stores a page of this compressed length or more as it is.
 
     :param classes: of :func:`size_classes`.
+
+    >>> huge_class_size(size_classes())
+    3625
     """
     packed = max(c.size for c in classes if c.pages_per_zspage != 1 and c.objs_per_zspage != 1)
     return packed - ZS_HANDLE_SIZE + 1

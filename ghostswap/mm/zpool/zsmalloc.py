@@ -100,6 +100,15 @@ class Pool(Allocator):
     Nothing is compacted: the kernel does that only when memory is short, or when told.
 
     :param chain_size: and the others as for :func:`~ghostswap.mm.zpool.size_class.size_classes`.
+
+    >>> pool = Pool()
+    >>> handles = [pool.malloc(1500) for _ in range(9)]
+    >>> pool.pages
+    6
+    >>> for handle in handles[:8]:
+    ...     pool.free(handle)
+    >>> pool.pages
+    3
     """
 
     def __init__(

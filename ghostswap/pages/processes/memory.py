@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from ghostswap.errors import TargetError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
+from ghostswap.pages.processes.capabilities import command, lacking
 from ghostswap.pages.processes.smaps import Mapping, parse_smaps
 from ghostswap.pages.source import Account, Why
 
@@ -49,13 +50,23 @@ def in_words(name: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise TargetError.from_os(name, error) from error
-        raise TargetError(
-            name,
-            "this user may not read its memory",
+        reason = "this user may not read its memory"
+        raise TargetError(name, reason, _cure(name.removeprefix("pid:")), error.errno) from error
+
+
+def _cure(pid: str) -> str:
+    """What would let this user read process *pid*."""
+    missing = lacking(pid) if os.geteuid() == 0 else []
+    if not missing:
+        return (
             "run as the user it belongs to, or as root (CAP_SYS_PTRACE), "
-            "which a /proc/sys/kernel/yama/ptrace_scope other than 0 demands",
-            error.errno,
-        ) from error
+            "which a /proc/sys/kernel/yama/ptrace_scope other than 0 demands"
+        )
+    shown = ", ".join(missing[:3]) + (", …" if missing[3:] else "")
+    return (
+        f"{command(pid)} ({pid}) holds {shown}, which root lacks here:"
+        " run with the same capabilities, or with CAP_SYS_PTRACE"
+    )
 
 
 class Memory:

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From what was seen of a host to what is wrong with it and what to do: findings, and their table.
+
+Nothing here reads or changes the host. May come in: the command line.
+"""
