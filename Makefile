@@ -103,4 +103,4 @@ compiled:
 		'sudo apt install -y gcc python3-dev' >&2
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache ghostswap/_hot-*
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache ghostswap/_hot.*

@@ -61,7 +61,7 @@ class BuildExt(build_ext):
             raise CompileError(f"the hot modules stay Python: {error}") from error
 
     def copy_extensions_to_source(self) -> None:
-        for stale in Path("ghostswap").glob(f"_hot-*.{sys.implementation.cache_tag}-*"):
+        for stale in Path("ghostswap").glob(f"_hot.*.{sys.implementation.cache_tag}-*"):
             if stale != Path(hot.library("ghostswap")):
                 stale.unlink()
         super().copy_extensions_to_source()
@@ -105,7 +105,7 @@ class BdistWheel(bdist_wheel):
     """A wheel for any Python, unless it has the hot modules compiled for one."""
 
     def get_tag(self) -> tuple[str, str, str]:
-        if any(Path(self.bdist_dir or ".").glob("ghostswap/_hot-*")):
+        if any(Path(self.bdist_dir or ".").glob("ghostswap/_hot.*")):
             self.py_limited_api = False
         return super().get_tag()
 

@@ -68,7 +68,7 @@ def library(package: str = _PACKAGE) -> str:
         for each in (path, path.removesuffix(".py") + ".pxd"):
             with open(each, "rb") as file:
                 digest = crc32(file.read(), digest)
-    return os.path.join(package, f"_hot-{digest:08x}{EXTENSION_SUFFIXES[0]}")
+    return os.path.join(package, f"_hot.{digest:08x}{EXTENSION_SUFFIXES[0]}")
 
 
 def obstacle() -> str:
@@ -83,7 +83,7 @@ def _look() -> tuple[str | None, str]:
         return None, "not used: GHOSTSWAP_PURE is set"
     path = library()
     if not os.path.exists(path):
-        others = any(name.startswith("_hot-") for name in os.listdir(_PACKAGE))
+        others = any(name.startswith("_hot.") for name in os.listdir(_PACKAGE))
         why = "changed since they were compiled" if others else "not compiled"
         return None, f"{why}: install gcc python3-dev and reinstall"
     try:

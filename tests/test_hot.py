@@ -82,13 +82,13 @@ def test_once_a_source_is_changed_none_is_compiled(package: Path, suffix: str) -
 
 
 def test_without_the_library_all_are_python(package: Path) -> None:
-    for library in package.glob("_hot-*"):
+    for library in package.glob("_hot.*"):
         library.unlink()
     assert probe(package) == "not compiled|{True}"
 
 
 def test_a_library_that_does_not_load_is_as_none(package: Path) -> None:
-    for library in package.glob("_hot-*"):
+    for library in package.glob("_hot.*"):
         library.unlink()
     Path(hot.library(str(package))).write_bytes(b"\x7fELF of another machine")
     why, _, are_python = probe(package).partition("|")

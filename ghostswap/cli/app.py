@@ -146,7 +146,7 @@ def _print_version(*, verbose: bool) -> None:
         name.rpartition(".")[2]: obstacle(name) or f"compiled: {has}"
         for name, has in MODULES.items()
     }
-    rows["hot modules"] = hot.obstacle() or f"compiled: {len(hot.MODULES)}, all that replays run"
+    rows["hot modules"] = hot.obstacle() or f"compiled: {len(hot.MODULES)}, for long replays"
     rows["Python"] = f"{platform.python_version()}, {sys.executable}"
     for name in LIBRARIES:
         try:

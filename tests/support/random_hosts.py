@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random hosts, and all that came of each: run as a script, one line of JSON a host.
 
-``python -m support.random_hosts SEED COUNT``; two runs of it are compared, so it draws by the seed alone.
+``python -m support.random_hosts SEED COUNT``; two runs of it are compared, so it draws by the seed
+alone.
 """
 
 from __future__ import annotations

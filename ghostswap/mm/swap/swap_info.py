@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Literal
 
 from ghostswap.page import PAGE_SIZE
@@ -69,6 +69,10 @@ class SwapInfo:
     inuse_pages: int = 0
     writes: int = 0
     _written: bytearray = field(default_factory=bytearray, repr=False)
+
+    def __reduce__(self) -> tuple[type[SwapInfo], tuple[object, ...]]:
+        """It goes between processes, compiled too."""
+        return SwapInfo, astuple(self)
 
     @classmethod
     def on(cls, area: SwapArea, prio: int) -> SwapInfo:

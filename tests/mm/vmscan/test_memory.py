@@ -60,8 +60,11 @@ class Store(Backing):
     def submit(self) -> None:
         """Nothing is sent in pieces here."""
 
-    def has_room(self) -> bool:
+    def has_room(self, slots: int = 1) -> bool:  # noqa: ARG002
         return self.has_slots
+
+    def drop_slot(self, page: int) -> None:
+        """There are none."""
 
     def pool_pages(self) -> int:
         return self.pool
