@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ghostswap import kernels
 from ghostswap.designs.build import Parameters
 from ghostswap.mm.swap.swap_info import SwapType
-from ghostswap.mm.vmscan.policy import PolicyName
+from ghostswap.mm.vmscan.chooser import Policy
 from ghostswap.mm.zram import WritebackMode
 from ghostswap.pages.touches import WriteRule
 
@@ -86,7 +86,7 @@ class Host(Parameters):
     areas: tuple[Area, ...] = field(default=(), kw_only=True)
     kernel: str = field(default=kernels.RELEASES[-1], kw_only=True)
     design: str = field(default="ghost", kw_only=True)
-    policy: PolicyName = field(default="kernel", kw_only=True)
+    policy: Policy = field(default="kernel", kw_only=True)
     cgroup_version: int = field(default=2, kw_only=True)
     shrinker_enabled: bool = field(default=False, kw_only=True)
     flush_every: int | None = field(default=None, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from ghostswap import hot, kernels
 from ghostswap.designs import table
-from ghostswap.mm.vmscan.policy import PolicyName
+from ghostswap.mm.vmscan.chooser import Policy
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 from ghostswap.pages.touches import Touches
 from ghostswap.study.band import of_replay
@@ -59,7 +59,7 @@ def host(rng: Random) -> tuple[Host, list[array[int]]]:
         groups=groups,
         kernel=kernel.name,
         design=design.name,
-        policy=rng.choice(get_args(PolicyName)),
+        policy=rng.choice(get_args(Policy)),
         cgroup_version=rng.choice((1, 2)),
         size=rng.choice((None, 2 * total + PAGE_SIZE, total)),
         max_pool_percent=rng.choice((5, 20)),

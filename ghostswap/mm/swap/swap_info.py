@@ -70,7 +70,7 @@ class SwapInfo:
     writes: int = 0
     _written: bytearray = field(default_factory=bytearray, repr=False)
 
-    def __reduce__(self) -> tuple[type[SwapInfo], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         """It goes between processes, compiled too."""
         return SwapInfo, astuple(self)
 

@@ -2,12 +2,12 @@ cimport cython
 from ghostswap.mm.noted_lists cimport NotedLists
 from ghostswap.mm.vmscan.lruvec cimport Events, Lruvec, Pages
 from ghostswap.mm.vmscan.pageout cimport Backing, Mapper
-from ghostswap.mm.vmscan.policy cimport Policy
+from ghostswap.mm.vmscan.chooser cimport Chooser
 
 cdef int ACCESSED, ACTIVATE, DIRTY, EVICTED, PRESENT
 
 
-cdef class ExactLru(Policy):
+cdef class ExactLru(Chooser):
     cdef Pages _pages
     cdef Backing _backing
     cdef NotedLists _lists

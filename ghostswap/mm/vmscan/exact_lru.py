@@ -7,12 +7,12 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from ghostswap.mm.noted_lists import NotedLists
+from ghostswap.mm.vmscan.chooser import Chooser
 from ghostswap.mm.vmscan.lruvec import ACCESSED, DIRTY, EVICTED, PRESENT, Lruvec, Pages
 from ghostswap.mm.vmscan.pageout import ACTIVATE, Backing, Mapper
-from ghostswap.mm.vmscan.policy import Policy
 
 
-class ExactLru(Policy):
+class ExactLru(Chooser):
     """Which pages leave, if the order of all touches were known, which no kernel can afford.
 
     A page that goes to disk is gone at once. Where a limit is reached that several groups share,
@@ -31,7 +31,7 @@ class ExactLru(Policy):
         self._turn = [0] * len(lruvecs)  # of those that share a limit, who is next
 
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
-        """See :class:`Policy`."""
+        """See :class:`Chooser`."""
         state, lists = self._pages.state, self._lists
         for number in range(len(pages)):
             page = pages[number]
@@ -43,23 +43,23 @@ class ExactLru(Policy):
                 state[page] |= DIRTY
 
     def add(self, page: int, lruvec: Lruvec) -> None:
-        """See :class:`Policy`: it is the last one touched."""
+        """See :class:`Chooser`: it is the last one touched."""
         self._lists.add(page, lruvec.index)
         self._pages.state[page] = PRESENT | ACCESSED
 
     def write_back(self, page: int, lruvec: Lruvec) -> None:
-        """See :class:`Policy`: here a page that goes to disk is gone at once."""
+        """See :class:`Chooser`: here a page that goes to disk is gone at once."""
 
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
-        """See :class:`Policy`."""
+        """See :class:`Chooser`."""
         return self._lists.walk(lruvec.index)
 
     def forget(self, lruvec: Lruvec) -> None:
-        """See :class:`Policy`."""
+        """See :class:`Chooser`."""
         self._lists.clear(lruvec.index)
 
     def try_to_free_pages(self, target: Lruvec) -> int:
-        """See :class:`Policy`: one page, where one can go."""
+        """See :class:`Chooser`: one page, where one can go."""
         sharers, turn = self._sharers[target.index], self._turn[target.index]
         for _ in sharers:
             lruvec = sharers[turn]

@@ -2,7 +2,7 @@ cimport cython
 from ghostswap.mm.memcontrol cimport Cgroup
 from ghostswap.mm.vmscan.lruvec cimport Events, Lruvec, Pages
 from ghostswap.mm.vmscan.pageout cimport Backing, Mapper
-from ghostswap.mm.vmscan.policy cimport Policy
+from ghostswap.mm.vmscan.chooser cimport Chooser
 
 cdef int ACCESSED, DIRTY, EVICTED, MAX_RECLAIM_RETRIES, PAGE_SIZE, PRESENT, UNMAPPED
 cdef int WRITES
@@ -25,7 +25,7 @@ cdef class Memory(Mapper):
     cdef Py_ssize_t[::1] _made, _room
     cdef Backing _backing
     cdef list _lruvec_of, _limits, _leaves_room
-    cdef Policy _policy
+    cdef Chooser _policy
     @cython.locals(state=bytearray, group=int, cgroup=Cgroup, events=Events)
     cpdef fault(self, Py_ssize_t page, Lruvec lruvec, int touch)
     @cython.locals(limits=tuple, limit=_Limit, room=Py_ssize_t)

@@ -18,6 +18,7 @@ from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.columns import zeros
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.vmscan.batches import WRITE_TIME
+from ghostswap.mm.vmscan.chooser import Chooser, Policy
 from ghostswap.mm.vmscan.exact_lru import ExactLru
 from ghostswap.mm.vmscan.lruvec import (
     ACCESSED,
@@ -32,7 +33,6 @@ from ghostswap.mm.vmscan.lruvec import (
 )
 from ghostswap.mm.vmscan.mglru import OWN_PAGES, Mglru
 from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing, Mapper, Origin
-from ghostswap.mm.vmscan.policy import Policy, PolicyName
 from ghostswap.mm.vmscan.two_lists import TwoLists
 from ghostswap.page import PAGE_SIZE
 
@@ -54,7 +54,7 @@ class Group:
     pages: int
 
 
-def kernel_pages(kernel: Kernel, policy: PolicyName) -> int:
+def kernel_pages(kernel: Kernel, policy: Policy) -> int:
     """Pages of a process that are neither its memory nor page tables of that, and never leave."""
     own = OWN_PAGES if policy == "mglru" else 0
     return kernel.vmscan.kernel_pages + own
@@ -97,7 +97,7 @@ class Setup:
     :ivar walks_twice: and *write_time*: as for :class:`~ghostswap.mm.vmscan.mglru.Mglru`.
     """
 
-    policy: PolicyName = "kernel"
+    policy: Policy = "kernel"
     cgroup_version: int = 2
     ram: int | None = None
     kernel_pages: int | None = None
@@ -171,7 +171,7 @@ class Memory(Mapper):
             for number, limits in enumerate(self._limits)
         ]
         self._room = zeros("q", len(self.groups))
-        self._policy: Policy
+        self._policy: Chooser
         lruvecs = tuple(by_cgroup.values())
         if policy == "lru":
             self._policy = ExactLru(self._pages, backing, lruvecs)

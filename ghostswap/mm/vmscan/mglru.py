@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ghostswap.kernels.rules import VmscanRules
 from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.batches import WRITE_TIME, Batches
+from ghostswap.mm.vmscan.chooser import Chooser
 from ghostswap.mm.vmscan.eviction import Eviction, unpack_shadow
 from ghostswap.mm.vmscan.generations import (
     ACTIVE,
@@ -38,7 +39,6 @@ from ghostswap.mm.vmscan.lruvec import (
 from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.page_tables import PageTables
 from ghostswap.mm.vmscan.pageout import Backing, Mapper
-from ghostswap.mm.vmscan.policy import Policy
 
 DEF_PRIORITY = 12
 #: Pages of a process beside its memory that it touches all the time: its stack, its data.
@@ -62,7 +62,7 @@ class _Turn:
     is_walking: bool = False
 
 
-class Mglru(Policy):
+class Mglru(Chooser):
     """Which pages leave: those of the oldest generation that nobody touched since.
 
     :param lruvecs: all there are, by index; the first is the root's.
@@ -124,7 +124,7 @@ class Mglru(Policy):
     # What processes do
 
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
-        """See :class:`~ghostswap.mm.vmscan.policy.Policy`."""
+        """See :class:`~ghostswap.mm.vmscan.chooser.Chooser`."""
         self._tables[lruvec.index].touch(lruvec, pages, writes, mapper)
 
     def add(self, page: int, lruvec: Lruvec) -> None:

@@ -2,7 +2,7 @@ cimport cython
 from ghostswap.mm.columns cimport Ring
 from ghostswap.mm.vmscan.lruvec cimport Events, Lruvec, Pages, State
 from ghostswap.mm.vmscan.pageout cimport Backing, Mapper
-from ghostswap.mm.vmscan.policy cimport Policy
+from ghostswap.mm.vmscan.chooser cimport Chooser
 
 cdef int ACCESSED, DIRTY, EVICTED, FREED, PRESENT, REFERENCED, UNMAPPED, WORKINGSET, WRITING
 cdef int DEF_PRIORITY, SWAP_CLUSTER_MAX
@@ -10,7 +10,7 @@ cdef Py_ssize_t MAX_SWAPPINESS, SWAPPINESS, WALK_TIME, WRITE_TIME
 cdef size_t _AGE, _AGE_SHIFT, _INDEX_MASK
 
 
-cdef class TwoLists(Policy):
+cdef class TwoLists(Chooser):
     cdef object _rules
     cdef Pages _pages
     cdef Backing _backing

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from ghostswap.kernels.rules import VmscanRules
 from ghostswap.mm.columns import Ring, zeros
 from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
+from ghostswap.mm.vmscan.chooser import Chooser
 from ghostswap.mm.vmscan.lruvec import (
     ACCESSED,
     DIRTY,
@@ -24,7 +25,6 @@ from ghostswap.mm.vmscan.lruvec import (
     Pages,
 )
 from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing, Mapper
-from ghostswap.mm.vmscan.policy import Policy
 
 # A shadow is the age of the lruvec that evicted the page, its index (16 bits, as the kernel has
 # for a cgroup), and WORKINGSET as one bit.
@@ -45,7 +45,7 @@ WALK_TIME = 50
 _NEVER = 1 << 62
 
 
-class TwoLists(Policy):
+class TwoLists(Chooser):
     """Which pages leave: those that nobody touched on their way down the inactive list.
 
     :param lruvecs: all there are, by index; the first is the root's.
@@ -97,7 +97,7 @@ class TwoLists(Policy):
     # What processes do
 
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
-        """See :class:`Policy`."""
+        """See :class:`Chooser`."""
         state = self._pages.state
         if self._one_cpu:
             self._touch_translated(lruvec, pages, writes, mapper)
@@ -124,7 +124,7 @@ class TwoLists(Policy):
                 state[page] |= ACCESSED | DIRTY
 
     def add(self, page: int, lruvec: Lruvec) -> None:
-        """See :class:`Policy`: on the active list if it went too early.
+        """See :class:`Chooser`: on the active list if it went too early.
 
         ``workingset_refault()`` and ``folio_add_lru()``.
         """
@@ -164,7 +164,7 @@ class TwoLists(Policy):
         return True
 
     def write_back(self, page: int, lruvec: Lruvec) -> None:
-        """See :class:`Policy`: it goes first when it is written (``zswap_writeback_entry()``).
+        """See :class:`Chooser`: it goes first when it is written (``zswap_writeback_entry()``).
 
         That it may be active until then is no matter (``lru_move_tail()``).
         """
@@ -176,7 +176,7 @@ class TwoLists(Policy):
             lruvec.charge(1)
 
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
-        """See :class:`Policy`."""
+        """See :class:`Chooser`."""
         yield from lruvec.inactive
         yield from (page for page, _ in lruvec.writing)
         yield from self._on_their_way(lruvec.inactive)
@@ -188,7 +188,7 @@ class TwoLists(Policy):
         return [self._pagevec[number] for number in numbers if self._pagevec_lists[number] is to]
 
     def forget(self, lruvec: Lruvec) -> None:
-        """See :class:`Policy`."""
+        """See :class:`Chooser`."""
         self._lru_add_drain()
         lruvec.inactive.clear()
         lruvec.active.clear()
@@ -197,7 +197,7 @@ class TwoLists(Policy):
     # What reclaim does
 
     def try_to_free_pages(self, target: Lruvec) -> int:
-        """See :class:`Policy`: ``do_try_to_free_pages()``."""
+        """See :class:`Chooser`: ``do_try_to_free_pages()``."""
         full_walk = not self._rules.partial_walks
         force_deactivate = False
         while True:

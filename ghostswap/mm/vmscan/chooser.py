@@ -11,10 +11,10 @@ from ghostswap.mm.vmscan.lruvec import Lruvec
 from ghostswap.mm.vmscan.pageout import Mapper
 
 #: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
-PolicyName = Literal["kernel", "mglru", "lru"]
+Policy = Literal["kernel", "mglru", "lru"]
 
 
-class Policy:
+class Chooser:
     """Which pages leave. A page is a number; whose it is comes with it."""
 
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
