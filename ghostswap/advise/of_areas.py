@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ghostswap.advise.finding import Said, named, swapoff, swapon
@@ -73,8 +74,8 @@ def missing(seen: Status) -> Iterator[Said]:
     for area in seen.areas:
         if area.active or area.refusal is None or area.refusal.errno != "ENOENT":
             continue
-        place = area.configured.replace("|", "[|]")
-        comment = shell_word(f"\\|^{place}[[:space:]]|s|^|#|")
+        place = re.sub(r"[][.*^$\\|]", r"\\\g<0>", area.configured)
+        comment = shell_word(f"\\|^[[:space:]]*{place}[[:space:]]|s|^|#|")
         yield Said(
             f"/etc/fstab asks for swap on {printable(area.configured)}, which is not there",
             "booting waits for it, and goes on without swap",

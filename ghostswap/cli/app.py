@@ -18,7 +18,7 @@ from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.units import printable
 
-#: name -> what it does. The command is ``command`` in the module of that name beside this one.
+#: name -> what it does. The command is ``command`` in the module of that name in commands/.
 COMMANDS = {
     "mkswap": "Make a swap area: a ghost swapfile, a full file, or in place.",
     "label": "Print or change the label and UUID of a swap area.",
@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "Show swap on this host as it is now, and what is wrong with it.",
     "simulate": "Store memory once, in zswap, zram or another design.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
+    "capture": "Watch which memory a process touches, over time.",
     "compare": "Set designs side by side, for one memory and one workload.",
     "measure": "Ask the running kernel, and set the model beside it (root).",
     "verify": "Bring every page back and compare it.",
@@ -34,6 +35,9 @@ COMMANDS = {
     "overhead": "Print what swap takes in memory for itself, by design and use.",
     "completion": "Print the completion script of a shell.",
 }
+
+#: Those of them that change what runs; they are in a room of their own.
+_LIVE = ("capture", "measure")
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -60,7 +64,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"ghostswap.cli.commands.{cmd_name}").command
+        room = "live." if cmd_name in _LIVE else ""
+        command = import_module(f"ghostswap.cli.commands.{room}{cmd_name}").command
         assert isinstance(command, click.Command)
         command.short_help = COMMANDS[cmd_name]
         return command

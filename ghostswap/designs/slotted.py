@@ -31,7 +31,7 @@ from ghostswap.mm.vmscan.pageout import (
     Origin,
     Out,
 )
-from ghostswap.mm.zram import WritebackMode, Zram
+from ghostswap.mm.zram import Recompressed, WritebackMode, Zram
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
@@ -385,10 +385,10 @@ class Slotted(Backend):
 
     def recompress_zram(
         self, seconds: Sequence[array[int]], mode: WritebackMode | None, threshold: int
-    ) -> int:
+    ) -> Recompressed:
         """See :func:`~ghostswap.designs.recompress.recompress`; all that zram has being idle."""
         if self._zram is None:
-            return 0
+            return Recompressed([0] * len(seconds))
         return recompress(self._zram, self._swap, self._page, seconds, mode, threshold)
 
     def write_zram_back(self, mode: WritebackMode) -> list[int]:

@@ -262,6 +262,8 @@ class VmscanRules:
         goes on from there, and only one that brought nothing goes through all (6.10).
     :ivar kernel_pages: pages that the kernel takes for a process beside the tables that map its
         memory, as recorded: other page tables, its stack and the like.
+    :ivar lru_gen_enabled: Debian builds it with CONFIG_LRU_GEN_ENABLED (from 6.12 on), so that
+        MGLRU takes the place of the two lists.
     :ivar mglru: its rules.
     """
 
@@ -271,6 +273,7 @@ class VmscanRules:
     shrinker_flushes: bool
     partial_walks: bool
     kernel_pages: int
+    lru_gen_enabled: bool
     mglru: MglruRules
 
 

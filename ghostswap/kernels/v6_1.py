@@ -128,6 +128,7 @@ KERNEL = Kernel(
         shrinker_flushes=True,
         partial_walks=False,
         kernel_pages=26,
+        lru_gen_enabled=False,
         mglru=MglruRules(
             promotes_at_once=True,
             evicts_after_aging=False,

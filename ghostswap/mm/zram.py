@@ -69,6 +69,26 @@ class BdStat:
     bd_writes: int = 0
 
 
+@dataclass(slots=True)
+class Recompressed:
+    """What ``recompress`` did.
+
+    :ivar decompressed: blocks that were read for it.
+    :ivar compressed: by algorithm, blocks that it was tried on.
+    :ivar smaller: blocks that are in a smaller class now.
+    """
+
+    compressed: list[int]
+    decompressed: int = 0
+    smaller: int = 0
+
+    def add(self, other: Recompressed) -> None:
+        """Count what another pass did, too."""
+        self.decompressed += other.decompressed
+        self.smaller += other.smaller
+        self.compressed = [a + b for a, b in zip(self.compressed, other.compressed, strict=True)]
+
+
 # The flags of a table entry stand above the compressed length, as ``enum zram_pageflags`` does.
 _LENGTH = (1 << 13) - 1
 _STORED = 1 << 13
@@ -115,6 +135,11 @@ class Zram:
     def is_limited(self) -> bool:
         """Whether there is a *mem_limit*, so that a block may be refused."""
         return self._limit_pages > 0
+
+    @property
+    def recompresses_by_one(self) -> bool:
+        """Whether :meth:`recompress` tries one algorithm at a time."""
+        return self._rules.recompresses_by_one
 
     def write_run(self, index: int, views: array[int]) -> None:
         """Write a new block of each view, from *index* on; there is no *mem_limit*.
@@ -235,7 +260,7 @@ class Zram:
         threshold: int = 0,
         max_pages: int | None = None,
         priority: int | None = None,
-    ) -> int:
+    ) -> Recompressed:
         """``recompress_store()``: have blocks compressed once more, where that saves memory.
 
         :param algorithms: those of ``recomp_algorithm`` by priority, from 1 on: what each makes of
@@ -245,7 +270,6 @@ class Zram:
             below; 0 for none.
         :param max_pages: most blocks that are tried; ``None`` for no limit.
         :param priority: the one algorithm to use, or up to 7.0 where none is named, all in turn.
-        :return: how many blocks are smaller now.
         :raises ValueError: where *threshold* is that of huge pages or above, or there is no such
             *priority*, which the kernel refuses with EINVAL.
         """
@@ -263,7 +287,7 @@ class Zram:
             if not self._priority[index] & _INCOMPRESSIBLE
             and self._priority[index] & _PRIORITY < last
         ]
-        smaller = 0
+        done = Recompressed([0] * len(algorithms))
         for index in self._in_order(found):
             if max_pages == 0:
                 break
@@ -273,8 +297,8 @@ class Zram:
             if max_pages is not None:
                 max_pages -= 1
             tried = range(max(first, (self._priority[index] & _PRIORITY) + 1), last + 1)
-            smaller += self._recompress_slot(index, algorithms, tried, threshold)
-        return smaller
+            self._recompress_slot(index, algorithms, tried, threshold, done)
+        return done
 
     def _recompress_slot(
         self,
@@ -282,11 +306,14 @@ class Zram:
         algorithms: Sequence[Callable[[int], int]],
         tried: range,
         threshold: int,
-    ) -> bool:
-        """``recompress_slot()``: whether the block is in a smaller class now."""
+        done: Recompressed,
+    ) -> None:
+        """``recompress_slot()``"""
+        done.decompressed += 1
         class_index = self._class_index(self._flags[index] & _LENGTH)
         for priority in tried:
             length = algorithms[priority - 1](index)
+            done.compressed[priority - 1] += 1
             if self._class_index(length) < class_index and not 0 < threshold <= length:
                 handle = self._pool.malloc(length)  # before the old one goes
                 self.mm_stat.set_pool_pages(self._pool.pages)
@@ -296,10 +323,10 @@ class Zram:
                 self._handle[index] = handle
                 self._flags[index] = _STORED | length
                 self._priority[index] = priority
-                return True
+                done.smaller += 1
+                return
         if len(algorithms) in tried:
             self._priority[index] |= _INCOMPRESSIBLE
-        return False
 
     def _class_index(self, length: int) -> int:
         """``zs_lookup_class_index()``, which leaves the handle out."""

@@ -18,6 +18,8 @@ from ghostswap.scenario.kinds import Path
 #: ``PMD_ORDER``: the largest folio of anonymous memory.
 _PMD_ORDER = 9
 _SHRT_MAX = (1 << 15) - 1
+#: ``zs_huge_class_size()`` of all kernels that recompress: the threshold must be below.
+_HUGE = 3625
 
 
 def _in(*commands: str) -> frozenset[str]:
@@ -83,12 +85,13 @@ KEYS = _rows(
         ),
         Key(
             "reclaim",
-            kinds.one_of("kernel", "mglru", "lru"),
+            kinds.RECLAIM,
             "Which page leaves: by the kernel's two lists, by MGLRU, or exactly the one not touched"
             " for longest.",
             "Machine",
             "--reclaim",
-            default="kernel",
+            shown=_WORK,
+            default="what the kernel runs: here as /sys/kernel/mm/lru_gen says, else as in Debian",
             runs=Run.REPLAY,
         ),
         Key(
@@ -222,6 +225,33 @@ KEYS = _rows(
             "Design",
             "--zeromap/--no-zeromap",
             default="false where memory is stored once, else true",
+            part="zram",
+        ),
+        Key(
+            "zram.recompress",
+            kinds.COMPRESSORS,
+            "Compressor that zram compresses its pages with once more, where that saves memory; up"
+            " to three, joined by commas.",
+            "Design",
+            "--recompress",
+            shown=_in("simulate"),
+            runs=Run.STORE,
+            part="zram",
+        ),
+        Key(
+            "zram.recompress_type",
+            kinds.RECOMPRESS_TYPE,
+            "Which pages that does: all of them, idle ones, or huge ones.",
+            default="all",
+            runs=Run.STORE,
+            part="zram",
+        ),
+        Key(
+            "zram.recompress_threshold",
+            kinds.integer(0, _HUGE - 1, "BYTES"),
+            "Compressed bytes that a page must have, and be below then; 0 for none.",
+            default="0",
+            runs=Run.STORE,
             part="zram",
         ),
         Key(

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
@@ -75,6 +76,7 @@ class Measured:
 
     :ivar sources: closed again, by their specs.
     :ivar zswap: of each group that has a source, as zswap's compressor has it; so *zram*.
+    :ivar seconds: by algorithm that zram recompresses with, all groups' pages.
     :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
     """
 
@@ -82,6 +84,7 @@ class Measured:
     zswap: list[array[int]]
     zram: list[array[int]]
     error: str
+    seconds: list[array[int]] = field(default_factory=list)
 
     def of(self, design: Design) -> list[array[int]]:
         """What *design* goes by."""
@@ -103,33 +106,44 @@ def measure_host(
 
     :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
-    return measure_by_all(host, (host.compressor,), designs, jobs, progress, at)[host.compressor]
+    return measure_hosts((host,), designs, jobs, progress, at)[0]
 
 
-def measure_by_all(
-    host: Host,
-    compressors: Iterable[str],
+def measure_hosts(
+    hosts: Sequence[Host],
     designs: Collection[str],
     jobs: int | None,
     progress: Progress = quiet,
     at: At = nowhere,
-) -> dict[str, Measured]:
-    """The same by each of *compressors*, in one go: memory in use does not stay as it is."""
-    for name in designs:
-        table.get(name).check(kernels.get(host.kernel))
-    by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
-    all_of_them = _Several(tuple(codec for wanted in by.values() for codec in wanted.of))
+) -> list[Measured]:
+    """The same for each of *hosts*, whose compressors and kernels differ, and not their memory.
+
+    All in one go: memory in use does not stay as it is.
+    """
+    host = hosts[0]
+    wanted = []
+    for one in hosts:
+        for name in designs:
+            table.get(name).check(kernels.get(one.kernel))
+        wanted.append(Codecs.wanted(one.compressor, one.kernel, designs))
+    seconds = [
+        [codecs.get(name, one.kernel, "zram") for name in one.zram_recompress] for one in hosts
+    ]
+    by = (*(of.of for of in wanted), *seconds)
+    number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
+    all_of_them = _Several(tuple(number))
     sources, found = _read(host, all_of_them, jobs, progress, at)
     specs = [group.source or "" for group in host.working]
-    measured: dict[str, Measured] = {}
-    first = 0
-    for name, wanted in by.items():
-        zswap, zram = (
-            [found[spec][first + number] for spec in specs]
-            for number in (wanted.zswap, wanted.zram)
-        )
-        measured[name] = Measured(sources, zswap, zram, wanted.error)
-        first += len(wanted.of)
+
+    def by_group(codec: Codec) -> list[array[int]]:
+        return [found[spec][number[codec]] for spec in specs]
+
+    measured = []
+    for of, others in zip(wanted, seconds, strict=True):
+        zswap, zram = by_group(of.of[of.zswap]), by_group(of.of[of.zram])
+        errors = (of.error, *(codec.error for codec in others))
+        again = [array("H", chain.from_iterable(by_group(codec))) for codec in others]
+        measured.append(Measured(sources, zswap, zram, next(filter(None, errors), ""), again))
     return measured
 
 

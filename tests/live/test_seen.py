@@ -41,7 +41,7 @@ def test_zswap_over_a_swap_file(tmp_path: Path) -> None:
     assert state.stored == state.debugfs["stored_pages"] * PAGE == 3300 * PAGE == seen.used
     assert state.debugfs["stored_incompressible_pages"] == 300
     assert state.pool == state.debugfs["pool_total_size"]
-    assert 1 < (state.ratio or 0) < 2
+    assert 1 < state.stored / state.pool < 2
     assert state.limit == seen.ram // PAGE * 20 // 100 * PAGE
     assert state.accept_threshold == state.limit // PAGE * 90 // 100 * PAGE
     assert state.written_back == 0
@@ -74,7 +74,7 @@ def test_zram_as_swap(tmp_path: Path) -> None:
     assert device.known == ("lzo-rle", "lzo", "lz4")
     # The header's page is in there as well.
     assert device.counters["orig_data_size"] >= 2000 * PAGE
-    assert 1 < (device.ratio or 0) < 2.1
+    assert device.counters["mem_used_total"] < device.counters["orig_data_size"] < 16 * MIB
     assert [area.medium for area in seen.areas] == ["zram"]
     assert seen.reserved == seen.never_written == 0
 

@@ -15,7 +15,7 @@ from conftest import load_case
 from hypothesis import given
 from hypothesis import strategies as st
 from support.corpora import CORPORA
-from support.machine import filling
+from support.machine import filling, host_of
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs.views import for_zram
@@ -112,9 +112,10 @@ def recompressed(kernel: str, lengths: list[int], second: list[int], **how: Any)
         zram.write(index, length)
     zram.mark_idle()
     before = zram.mm_stat.compr_data_size
-    smaller = zram.recompress([second.__getitem__], **how)
+    done = zram.recompress([second.__getitem__], **how)
     after = zram.mm_stat.compr_data_size
-    assert (smaller == 0) == (before == after)
+    assert done.decompressed == done.compressed[0] >= done.smaller
+    assert (done.smaller == 0) == (before == after)
     return [zram.length(index) for index in range(len(lengths))]
 
 
@@ -145,18 +146,17 @@ def test_memory_that_zram_holds_is_recompressed_by_what_its_pages_measure() -> N
     measured = {
         name: codecs.get(name, "7.3", "zram").measure(CORPORA["text"]()) for name in ("lz4", "zstd")
     }
-    fill = zram_filling("7.3")
-    fill.add(measured["lz4"])
-    before = fill.outcome().zram
-    smaller = fill.recompress([measured["zstd"]])
-    after = fill.outcome().zram
-    alone = zram_filling("7.3")
-    alone.add(measured["zstd"])
-    assert smaller > 1000
+    before, best = (swap_area("7.3", measured[name]).zram for name in ("lz4", "zstd"))
+    host = host_of("7.3", [], design="zram", zram_recompress=("zstd",))
+    fill = Fill(host, [measured["lz4"]], [], seconds=[measured["zstd"]])
+    fill.run()
+    outcome = fill.outcome()
+    after, done = outcome.zram, outcome.recompression
+    assert done is not None
+    assert done.decompressed == done.compressed["zstd"] >= done.smaller > 1000
     assert after["orig_data_size"] == before["orig_data_size"]
-    assert before["mem_used_total"] > after["mem_used_total"]
-    best = alone.outcome().zram["compr_data_size"]
-    assert best <= after["compr_data_size"] <= best * 1.01
+    assert done.pool_bytes == before["mem_used_total"] > after["mem_used_total"]
+    assert best["compr_data_size"] <= after["compr_data_size"] <= best["compr_data_size"] * 1.01
 
 
 def test_what_the_last_algorithm_failed_on_is_not_tried_again() -> None:
@@ -169,7 +169,7 @@ def test_what_the_last_algorithm_failed_on_is_not_tried_again() -> None:
         return 2100
 
     for _ in range(2):
-        assert zram.recompress([second]) == 0
+        assert zram.recompress([second]).smaller == 0
     assert asked == [0]
     zram.write(0, 2000)
     zram.recompress([second])

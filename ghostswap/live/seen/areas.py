@@ -150,12 +150,11 @@ def _fstab(tree: Tree) -> Iterator[tuple[str, str, int | None]]:
         if "noauto" in options:
             continue
         given = next((each[4:] for each in options if each.startswith("pri=")), "")
-        asked = unescape(fields[0])
-        path = asked
-        if not asked.startswith("/"):
-            device = blockdev.named_by(asked)
-            path = asked if device is None else blockdev.name(device)
-        yield asked, path, number(given)
+        path = unescape(fields[0])
+        if not path.startswith("/"):
+            device = blockdev.named_by(path)
+            path = f"/dev/{path}" if device is None else blockdev.name(device)
+        yield fields[0], path, number(given)
 
 
 def _same(tree: Tree, one: str, other: str) -> bool:

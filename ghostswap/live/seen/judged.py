@@ -89,8 +89,8 @@ def _judged(tree: Tree, areas: Sequence[AreaState], judges: Judges) -> Iterator[
 
 
 def _can_be_judged(tree: Tree, area: AreaState) -> bool:
-    if area.medium == "zram":
-        return False  # what sets it up has just written its header
+    if area.active and area.medium == "zram":
+        return False  # what set it up had just written its header
     path = tree.path(area.path)
     try:
         os.stat(path)

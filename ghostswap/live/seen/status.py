@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -89,7 +88,10 @@ def read(tree: Tree) -> Status:
         kernel, _ = kernels.running(release)
         found = judged.judge(tree, found, kernel, state.meminfo.get("MemTotal", 0))
         resume = judged.find_resume(tree, found)
-    status = Status(
+    for place, what in (("/proc/meminfo", "memory and swap"), ("/sys/kernel", "zswap and zram")):
+        if not tree.exists(place):
+            tree.bar(place, f"not there, so nothing can be said of {what}")
+    return Status(
         kernel=release,
         areas=found,
         zswap=zswap.read(tree),
@@ -102,10 +104,6 @@ def read(tree: Tree) -> Status:
         room=areas.room(tree, found),
         unseen=tree.barred,
     )
-    for place, what in (("/proc/meminfo", "memory and swap"), ("/sys/kernel", "zswap and zram")):
-        if not os.path.exists(tree.path(place)):
-            tree.bar(place, f"not there, so nothing can be said of {what}")
-    return status
 
 
 def _compressors(tree: Tree) -> frozenset[str]:

@@ -57,12 +57,6 @@ class ZramDevice:
     counters: Mapping[str, int]
     backing_dev: str
 
-    @property
-    def ratio(self) -> float | None:
-        """Bytes stored for each byte of memory taken; ``None`` where it is empty."""
-        used = self.counters.get("mem_used_total", 0)
-        return self.counters.get("orig_data_size", 0) / used if used else None
-
 
 @dataclass(frozen=True, slots=True)
 class Tool:

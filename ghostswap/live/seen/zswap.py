@@ -15,7 +15,7 @@ from ghostswap.live.seen.tree import Tree, number
 from ghostswap.page import PAGE_SIZE
 
 PARAMETERS = "/sys/module/zswap/parameters"
-_DEBUGFS = "/sys/kernel/debug"
+_DEBUGFS = "/sys/kernel/debug/zswap"
 _MODPROBE = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d")
 _TMPFILES = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/lib/tmpfiles.d")
 #: Why a page was refused, by the names of the counters in debugfs.
@@ -93,11 +93,6 @@ class Zswap:
         )
 
     @property
-    def ratio(self) -> float | None:
-        """Bytes stored for each byte of the pool; ``None`` where it is empty."""
-        return self.stored / self.pool if self.pool else None
-
-    @property
     def written_back(self) -> int:
         """Pages written back to disk since boot."""
         return self.vmstat.get("zswpwb", self.debugfs.get("written_back_pages", 0))
@@ -117,13 +112,11 @@ def read(tree: Tree) -> Zswap | None:
     if not names:
         return None
     parameters = {name: tree.word(f"{PARAMETERS}/{name}") for name in names}
-    directory = f"{_DEBUGFS}/zswap"
-    counters = {name: tree.number(f"{directory}/{name}") for name in tree.names(directory)}
+    counters = {name: tree.number(f"{_DEBUGFS}/{name}") for name in tree.names(_DEBUGFS)}
     debugfs = {name: value for name, value in counters.items() if value is not None}
-    if _DEBUGFS in tree.barred or directory in tree.barred:
-        pass
-    elif not debugfs and parameters.get("enabled") == "Y":
-        tree.bar(directory, "debugfs is not mounted")
+    # It comes with the first time that zswap is on.
+    if not counters and parameters.get("enabled") == "Y" and _DEBUGFS not in tree.barred:
+        tree.bar(_DEBUGFS, "debugfs is not mounted")
     meminfo = tree.numbers("/proc/meminfo")
     vmstat = tree.numbers("/proc/vmstat")
     return Zswap(

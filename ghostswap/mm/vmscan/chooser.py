@@ -11,7 +11,7 @@ from ghostswap.mm.vmscan.lruvec import Lruvec
 from ghostswap.mm.vmscan.pageout import Mapper
 
 #: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
-Policy = Literal["kernel", "mglru", "lru"]
+Policy = Literal["two-lists", "mglru", "lru"]
 
 
 class Chooser:

@@ -12,6 +12,7 @@ from ghostswap.mm.vmscan.generations import (
     MAX_NR_GENS,
     MIN_LRU_BATCH,
     MIN_NR_GENS,
+    OFF,
     RECLAIM,
     REFS,
     WRITEBACK,
@@ -19,6 +20,7 @@ from ghostswap.mm.vmscan.generations import (
     Generations,
 )
 from ghostswap.mm.vmscan.lruvec import (
+    ACCESSED,
     DIRTY,
     EVICTED,
     PRESENT,
@@ -32,8 +34,8 @@ from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.page_tables import PageTables
 from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing
 
+_USED = REFERENCED | WORKINGSET
 _IN_USE = PRESENT | REFERENCED
-
 _INDEX_MASK = 0xFFFF
 _REFS_SHIFT = 17
 _SEQ_SHIFT = _REFS_SHIFT + LRU_REFS_WIDTH
@@ -59,11 +61,17 @@ class Eviction:
         backing: Backing,
     ) -> None:
         self._rules = rules
+        self._at_once = rules.promotes_at_once
         self._pages = pages
         self._folios = folios
         self._marks = marks
         self._batches = batches
         self._backing = backing
+        # What a page of the oldest generation must have for it to be sorted into another.
+        self._may_go_on = (
+            0 if rules.promotes_at_once else _USED,
+            WRITEBACK if rules.moves_on_written else 0,
+        )
 
     def evict(
         self,
@@ -109,62 +117,60 @@ class Eviction:
         if generations.nr_gens() <= MIN_NR_GENS:
             return 0, []
         folios = self._folios
+        gen, marks, state = folios.gen, folios.marks, folios.state
         oldest = generations.min_seq % MAX_NR_GENS
         pages = generations.lists[oldest]
         tier_idx = generations.get_tier_idx()
+        states_that_matter, marks_that_matter = self._may_go_on
         isolated: list[int] = []
         skipped: list[int] = []
         scanned = 0
-        while pages:
-            page = next(iter(pages))
+        while pages and scanned < budget:
+            page = pages.popitem(last=False)[0]
             scanned += 1
-            if self._sort(page, generations, tier_idx):
+            if (
+                gen[page] != oldest
+                or state[page] & states_that_matter
+                or marks[page] & marks_that_matter
+            ) and self._sort(page, generations, tier_idx):
                 lruvec.events.pgrefill += 1
-            elif folios.marks[page] & BATCHED:
-                del pages[page]
+                generations.put(page)
+            elif marks[page] & BATCHED:
                 skipped.append(page)
+                if len(skipped) == MIN_LRU_BATCH:
+                    break
             else:
-                generations.remove(page)
-                self._clear_refs(page)
+                gen[page] = OFF
+                if not state[page] & REFERENCED:
+                    marks[page] &= ~REFS
+                    if self._at_once:
+                        state[page] &= ~WORKINGSET
                 isolated.append(page)
-            if scanned == budget or max(len(isolated), len(skipped)) >= MIN_LRU_BATCH:
-                break
+                if len(isolated) == MIN_LRU_BATCH:
+                    break
+        generations.nr_pages[oldest] -= len(isolated)
         for page in skipped:
             pages[page] = None
         return scanned, isolated
 
     def _sort(self, page: int, generations: Generations, tier_idx: int) -> bool:
         """``sort_folio()``: whether *page* is of a younger generation, or becomes one."""
-        folios, rules = self._folios, self._rules
+        folios = self._folios
         if folios.gen[page] != folios.where[page]:  # promoted
-            generations.move(page)
             return True
-        if not rules.promotes_at_once:
+        if not self._at_once:
             tier = generations.tier(page)
-            is_workingset = folios.state[page] & WORKINGSET != 0
             # The workingset being lazily promoted is not counted.
-            is_lazy = folios.refs(page) + is_workingset == (1 << LRU_REFS_WIDTH) + 1
+            is_lazy = folios.state[page] & _USED == _USED and folios.marks[page] & REFS == REFS
             if tier > tier_idx or is_lazy:
                 generations.protected[tier] += not is_lazy
                 generations.promote(page)
-                generations.move(page)
                 return True
-        if rules.moves_on_written and folios.marks[page] & WRITEBACK:
+        if self._rules.moves_on_written and folios.marks[page] & WRITEBACK:
             generations.promote(page)
             folios.marks[page] |= RECLAIM
-            generations.move(page)
             return True
         return False
-
-    def _clear_refs(self, page: int) -> None:
-        """What ``isolate_folio()`` clears of a page that is not marked."""
-        folios = self._folios
-        if folios.state[page] & REFERENCED:
-            return
-        if self._rules.promotes_at_once:
-            folios.clear_refs(page, workingset=False)
-        else:
-            folios.marks[page] &= ~REFS
 
     def _shrink_folio_list(
         self,
@@ -185,12 +191,13 @@ class Eviction:
             if marks[page] & WRITEBACK:
                 marks[page] |= RECLAIM | ACTIVE
                 activated += 1
-            elif not self._is_referenced(page, generations, tables, is_walking=is_walking):
-                shadow = self._eviction(page, generations, lruvec)
+            elif (not state[page] & ACCESSED and not self._at_once) or not self._is_referenced(
+                page, generations, tables, is_walking=is_walking
+            ):
                 out = swap_out(page, group, state[page] & DIRTY != 0)
                 if out == FREED:
                     generations.evicted[generations.tier(page)] += 1
-                    pages.shadow[page] = shadow
+                    pages.shadow[page] = self._eviction(page, generations, lruvec)
                     tables.unmap(page)
                     state[page] = EVICTED
                     marks[page] = 0
@@ -218,7 +225,7 @@ class Eviction:
     ) -> bool:
         """``folio_check_references()``: whether *page* stays; active, if not for the first time."""
         folios = self._folios
-        if self._rules.promotes_at_once:
+        if self._at_once:
             if folios.state[page] & _IN_USE == _IN_USE:
                 return True  # a walk found it young when it was isolated
             if tables.look_around(page, generations, is_walking=False):
@@ -253,8 +260,9 @@ class Eviction:
             else:
                 self._mark_rejected(page, generations)
                 staying.append(page)
+        in_swap_cache = self._backing.in_swap_cache
         for page in staying:
-            self._batches.put(page)
+            generations.add(page, in_swap_cache=in_swap_cache(page))
         return again
 
     def _is_clean(self, page: int) -> bool:
@@ -266,7 +274,7 @@ class Eviction:
         """A page that stays is not put in the oldest generation."""
         folios = self._folios
         marks, state = folios.marks, folios.state
-        if not self._rules.promotes_at_once:
+        if not self._at_once:
             in_swap_cache = self._backing.in_swap_cache(page)
             if generations.place(page, in_swap_cache=in_swap_cache) == generations.min_seq:
                 folios.clear_refs(page, workingset=state[page] & WORKINGSET != 0)

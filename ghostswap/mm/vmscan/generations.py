@@ -34,6 +34,15 @@ OFF = -1
 _USED = REFERENCED | WORKINGSET
 
 
+def tier_of(refs: int) -> int:
+    """``order_base_2()``"""
+    return (refs - 1).bit_length() if refs > 1 else 0
+
+
+#: By LRU_REFS of a page that is PG_referenced besides.
+_TIERS = tuple(tier_of(refs + 1) for refs in range(1 << LRU_REFS_WIDTH))
+
+
 class Folios:
     """What MGLRU knows of every page, as columns beside :class:`~ghostswap.mm.vmscan.lruvec.Pages`.
 
@@ -77,6 +86,7 @@ class Generations:
 
     def __init__(self, rules: MglruRules, folios: Folios) -> None:
         self._rules = rules
+        self._at_once = rules.promotes_at_once
         self._folios = folios
         self._further = WORKINGSET | (REFERENCED if rules.marks_go_further else 0)
         self.max_seq = MIN_NR_GENS + 1
@@ -104,7 +114,7 @@ class Generations:
         """``lru_gen_folio_seq()``: the generation that *page* would be put in."""
         marks, state = self._folios.marks[page], self._folios.state[page]
         under_way = marks & RECLAIM and marks & WRITEBACK
-        if self._rules.promotes_at_once:
+        if self._at_once:
             if marks & ACTIVE:
                 return self.max_seq
             if not rotated and (not in_swap_cache or under_way):
@@ -120,7 +130,8 @@ class Generations:
             back = MIN_NR_GENS
         else:
             back = MAX_NR_GENS - (state & self._further != 0)
-        return max(self.max_seq - back + 1, self.min_seq)
+        seq = self.max_seq - back + 1
+        return seq if seq > self.min_seq else self.min_seq
 
     def add(self, page: int, *, in_swap_cache: bool, rotated: bool = False) -> None:
         """``lru_gen_add_folio()``: at the young end of its place, if *rotated* at the old end."""
@@ -147,10 +158,9 @@ class Generations:
         self.nr_pages[gen] += 1
         folios.gen[page] = gen
 
-    def move(self, page: int, *, to_old_end: bool = False) -> None:
-        """Put *page* on the list of the generation that it says it is of."""
+    def put(self, page: int, *, to_old_end: bool = False) -> None:
+        """Put *page*, just taken from its list, on that of the generation that it says it is of."""
         folios = self._folios
-        del self.lists[folios.where[page]][page]
         gen = folios.where[page] = folios.gen[page]
         self.lists[gen][page] = None
         if to_old_end:
@@ -160,8 +170,7 @@ class Generations:
         """``folio_inc_gen()``: *page* of the oldest generation becomes one of the next."""
         self._folios.clear_refs(
             page,
-            workingset=not self._rules.promotes_at_once
-            and self._folios.state[page] & WORKINGSET != 0,
+            workingset=not self._at_once and self._folios.state[page] & WORKINGSET != 0,
         )
         self.update(page, (self.min_seq + 1) % MAX_NR_GENS)
 
@@ -181,12 +190,13 @@ class Generations:
     def _inc_min_seq(self) -> None:
         oldest = self.min_seq % MAX_NR_GENS
         gens = self._folios.gen
-        for page in tuple(self.lists[oldest]):
+        pages, self.lists[oldest] = self.lists[oldest], OrderedDict()
+        for page in pages:
             if gens[page] == oldest:
-                if not self._rules.promotes_at_once:
+                if not self._at_once:
                     self.protected[self.tier(page)] += 1
                 self.promote(page)
-            self.move(page, to_old_end=True)
+            self.put(page, to_old_end=True)
         self._reset_ctrl_pos()
         self.min_seq += 1
 
@@ -206,18 +216,16 @@ class Generations:
 
     def tier(self, page: int) -> int:
         """``lru_tier_from_refs()``"""
-        if self._folios.state[page] & WORKINGSET:
+        state = self._folios.state[page]
+        if not state & _USED:
+            return 0
+        if state & WORKINGSET:
             return self._rules.workingset_tier
-        return self.tier_of(self._folios.refs(page))
-
-    @staticmethod
-    def tier_of(refs: int) -> int:
-        """``order_base_2()``"""
-        return (refs - 1).bit_length() if refs > 1 else 0
+        return _TIERS[(self._folios.marks[page] & REFS) >> REFS_SHIFT]
 
     def get_tier_idx(self) -> int:
         """``get_tier_idx()``: the last tier whose pages may be evicted."""
-        if self._rules.promotes_at_once:
+        if self._at_once:
             return MAX_NR_TIERS - 1  # all are evicted in the first one
         gain, other_gain = self._rules.gains
         refaulted, total = self._ctrl_pos(0)

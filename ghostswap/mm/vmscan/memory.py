@@ -97,7 +97,7 @@ class Setup:
     :ivar walks_twice: and *write_time*: as for :class:`~ghostswap.mm.vmscan.mglru.Mglru`.
     """
 
-    policy: Policy = "kernel"
+    policy: Policy = "two-lists"
     cgroup_version: int = 2
     ram: int | None = None
     kernel_pages: int | None = None

@@ -25,6 +25,7 @@ from ghostswap.mm.vmscan.generations import (
     REFS_SHIFT,
     Folios,
     Generations,
+    tier_of,
 )
 from ghostswap.mm.vmscan.lruvec import (
     ACCESSED,
@@ -180,7 +181,7 @@ class Mglru(Chooser):
             is_recent, tier, comes_back = seq == generations.min_seq, 0, True
         else:
             is_recent = abs(generations.max_seq - seq) < MAX_NR_GENS
-            tier = rules.workingset_tier if was_workingset else generations.tier_of(refs + 1)
+            tier = rules.workingset_tier if was_workingset else tier_of(refs + 1)
             comes_back = was_workingset
         if not is_recent:
             return

@@ -50,20 +50,19 @@ class PageTables:
     def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
         """Touch *pages* in order; *mapper* maps those that are not."""
         state, tlb, size = self._state, self._tlb, len(self._tlb)
+        is_young, first = self._is_young, self._first
         for page, write in zip(pages, writes, strict=True):
             if not state[page] & PRESENT:
                 mapper.fault(page, lruvec, write)
-                self._note_access(page)
-            elif not size or tlb[page % size] != page or (write and not state[page] & DIRTY):
+            elif size and tlb[page % size] == page and (state[page] & DIRTY or not write):
+                continue
+            else:
                 state[page] |= ACCESSED
-                self._note_access(page)
+            is_young[(page - first) // PTRS_PER_PTE] = 1
+            if size:
+                tlb[page % size] = page
             if write:
                 state[page] |= DIRTY
-
-    def _note_access(self, page: int) -> None:
-        self._is_young[(page - self._first) // PTRS_PER_PTE] = 1
-        if self._tlb:
-            self._tlb[page % len(self._tlb)] = page
 
     def unmap(self, page: int) -> None:
         """``ptep_clear_flush()``"""

@@ -177,6 +177,7 @@ def test_device_memory_is_not_touched() -> None:
         for line in (
             "7f0000000000-7f0000400000 rw-p 00000000 00:05 140              /dev/fb0",
             "Anonymous:             0 kB",
+            "Referenced:            0 kB",
             "Private_Hugetlb:       0 kB",
             "Swap:                  0 kB",
             "VmFlags: rd wr mr mw me pf io de dd",
