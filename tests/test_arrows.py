@@ -20,10 +20,11 @@ MAY_IMPORT: dict[str, str] = {
     "cli/commands": "cli/runs cli/reports cli/options cli/terminal scenario claims designs codecs"
     " kernels area/disk area/make area/judge area/header area/target",
     "cli/runs": "cli/reports cli/options cli/terminal scenario advise claims live live/seen study"
-    " designs codecs kernels pages/source area/disk area/make area/judge area/header area/target",
+    " designs codecs kernels pages pages/source area/disk area/make area/judge area/header"
+    " area/target",
     "cli/reports": "cli/terminal scenario advise live/seen study designs codecs mm/zpool mm/swap"
     " kernels pages/source area/disk area/judge area/header area/target",
-    "cli/options": "cli/terminal scenario kernels",
+    "cli/options": "cli/terminal scenario kernels pages pages/source",
     "cli/terminal": "area/target",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "advise": "live/seen",

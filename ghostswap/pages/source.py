@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 from typing import Protocol
 
 
@@ -95,12 +96,16 @@ class Account:
     :ivar memory: what the pages are, in a few words: ``memory of processes``.
     :ivar read: pages handed out.
     :ivar doubts: pages handed out of which it is not certain that swap would have got them, by why.
+    :ivar weight: how many pages one stands for that is *met*, looked at by itself; 1 but in a
+        sample.
     """
 
     memory: str
     read: int = 0
     doubts: Counter[str] = field(default_factory=Counter)
-    _sums: dict[tuple[Why, str, str, str], tuple[int, int]] = field(default_factory=dict)
+    weight: int | Fraction = 1
+    _exact: dict[str, int | Fraction] = field(default_factory=dict)
+    _sums: dict[tuple[Why, str, str, str], tuple[int, int | Fraction]] = field(default_factory=dict)
     _ranges: list[tuple[int, int, int, Why, str]] = field(default_factory=list)
 
     def leave(
@@ -112,10 +117,17 @@ class Account:
         *,
         what: str = "",
         count: int = 1,
+        met: bool = False,
     ) -> None:
-        """Add *pages* that are in *count* of *what* (``process``, ``mapping``)."""
+        """Add *pages* that are in *count* of *what* (``process``, ``mapping``), or were *met*."""
         before, total = self._sums.get((why, what, reason, cure), (0, 0))
-        self._sums[why, what, reason, cure] = before + count, total + pages
+        weight = self.weight if met else 1
+        self._sums[why, what, reason, cure] = before + count, total + pages * weight
+
+    def doubt(self, why: str, pages: int) -> None:
+        """Add *pages* that are handed out, though it is not certain that they should be."""
+        self._exact[why] = self._exact.get(why, 0) + pages * self.weight
+        self.doubts[why] = round(self._exact[why])
 
     def leave_bytes(self, why: Why, start: int, end: int, pages: int, reason: str) -> None:
         """Add the *pages* in bytes *start* to *end* of a file; ranges that meet become one."""
@@ -128,7 +140,7 @@ class Account:
     def left(self) -> list[Left]:
         """What was left so far."""
         sums = [
-            Left(why, pages, _counted(count, what), reason, cure)
+            Left(why, round(pages), _counted(count, what), reason, cure)
             for (why, what, reason, cure), (count, pages) in self._sums.items()
         ]
         ranges = [
@@ -161,8 +173,9 @@ class Account:
         """Add what *other* has."""
         self.read += other.read
         self.doubts += other.doubts
-        for (why, what, reason, cure), (count, pages) in other._sums.items():
-            self.leave(why, pages, reason, cure, what=what, count=count)
+        for key, (count, pages) in other._sums.items():
+            before, total = self._sums.get(key, (0, 0))
+            self._sums[key] = before + count, total + pages
         self._ranges += other._ranges
 
 
@@ -202,3 +215,25 @@ class Source(Protocol):
     def __enter__(self) -> Source: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+    def skip(self, pages: int) -> int:
+        """Pass over the next *pages* without handing them out; what can be is not read either.
+
+        :return: how many there were, fewer at the end. Pages that would be left for what is in
+            them count, for nobody looks.
+        """
+        ...
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read the next page and no other.
+
+        :return: whether it came; ``False`` where it is one to leave, ``None`` at the end.
+        """
+        ...
+
+    def weigh(self, weight: Fraction) -> None:
+        """Have each page that is read one by one, and left, count for *weight* pages.
+
+        It counts for itself where nothing can be passed over unread.
+        """
+        ...

@@ -48,15 +48,33 @@ class SyntheticSource:
             raise UsageError(f"no kind of pages in {_quote(spec)}", _HINT)
         self._left = _apportion(self.pages, _parse_shares(kinds))
         self._done = 0
+        self._skipped = 0
         self._rng = Random("synthetic pages")
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer* as :meth:`Source.readinto` says."""
-        todo = min(len(buffer) // PAGE_SIZE, self.pages - self._done)
+        todo = min(len(buffer) // PAGE_SIZE, self.pages - self._done - self._skipped)
         for start in range(0, todo * PAGE_SIZE, PAGE_SIZE):
             buffer[start : start + PAGE_SIZE] = self._draw()
         self.account.read += todo
         return todo * PAGE_SIZE
+
+    def skip(self, pages: int) -> int:
+        """Pass over pages as :meth:`Source.skip` says.
+
+        Nothing is drawn for them: which ones of all that are left to make are passed over, and
+        which are made, comes to the same.
+        """
+        passed = min(pages, self.pages - self._done - self._skipped)
+        self._skipped += passed
+        return passed
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read one page as :meth:`Source.read_one` says."""
+        return bool(self.readinto(page[:PAGE_SIZE])) or None
+
+    def weigh(self, weight: Fraction) -> None:
+        """None is ever left."""
 
     def _draw(self) -> bytes:
         """Make the next page, of any that are left to make with the same probability."""

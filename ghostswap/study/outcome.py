@@ -15,6 +15,8 @@ from ghostswap.page import PAGE_SIZE
 
 #: Counter -> the least and the most of several runs.
 Band = dict[str, tuple[int, int]]
+#: A total's name in JSON, with dots -> where 95 of 100 samples find it.
+Intervals = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Outcome:
     :ivar folios: where folios of several pages went, if pages left so.
     :ivar why: reasons why the kernel itself would not give the same numbers twice.
     :ivar band: least and most, over all runs, of the counters that differ between them.
+    :ivar drawn: pages that were drawn, where all this is estimated from a sample; else ``None``.
+    :ivar intervals: of the totals that were estimated.
     """
 
     design: str
@@ -117,6 +121,8 @@ class Outcome:
     timeline: tuple[Sample, ...]
     why: tuple[str, ...] = ()
     band: Band = field(default_factory=dict)
+    drawn: int | None = None
+    intervals: Intervals = field(default_factory=dict)
 
     def counters(self) -> dict[str, int]:
         """All that may differ from run to run, by its name in JSON."""

@@ -27,6 +27,7 @@ from ghostswap.pages import open_source
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Codecs, Measured, Progress, check_pages, quiet
+from ghostswap.study.samples.estimators import Stratum
 
 
 class Difference(GhostswapError):
@@ -310,4 +311,6 @@ def verify(
                 advance(len(pages))
         check_pages(source, len(measured))
         verified = trip.finish()
-    return Measured({spec: source}, [measured], [measured], codecs.error), verified
+    drawn = Stratum(len(measured), len(measured), len(measured))
+    found = Measured({spec: source}, [measured], [measured], codecs.error, {spec: (drawn,)})
+    return found, verified

@@ -24,10 +24,28 @@ from ghostswap.study.curve import curve
 from ghostswap.study.curve.curve import Curve
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Group, Host
-from ghostswap.study.memory import At, Measured, Progress, measure_by_all, nowhere, quiet
+from ghostswap.study.memory import (
+    At,
+    Measured,
+    Progress,
+    Sample,
+    measure_by_all,
+    nowhere,
+    quiet,
+    whole,
+)
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
+from ghostswap.study.samples import estimate as samples
 from ghostswap.workers import each
+
+
+def estimate(
+    host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
+) -> Outcome:
+    """Store all memory of *host*'s one group, of which there is a sample, through its design."""
+    ((strata,), (own,)) = measured.strata.values(), measured.of(table.get(host.design))
+    return samples.estimate(host, areas, strata, own, jobs)
 
 
 def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fill, Outcome]:
@@ -133,6 +151,8 @@ def contend(
     :param last: of :func:`last_touches`; ``None`` for memory that is stored once.
     """
     if last is None:
+        if measured.is_sample:
+            return Contender(estimate(host, measured, areas, jobs=1), None)
         _, outcome = store(host, measured, areas)
         return Contender(outcome, None)
     done = replay(host, measured, areas)
@@ -163,6 +183,7 @@ def compare(
     jobs: int | None = None,
     progress: Progress = quiet,
     at: At = nowhere,
+    sample: Sample = whole,
 ) -> Contest:
     """Try all *designs* on each of *hosts*, whose memory is the same.
 
@@ -174,7 +195,7 @@ def compare(
     if with_work:
         refuse_pipes(host, "of the designs")
     compressors = dict.fromkeys(host.compressor for host in hosts)
-    measured = measure_by_all(host, compressors, designs, jobs, progress, at)
+    measured = measure_by_all(host, compressors, designs, jobs, progress, at, sample)
     some = measured[host.compressor]
     last = last_touches(host, some, at) if with_work else None
     runs = [replace(other, design=design) for other in hosts for design in designs]

@@ -9,6 +9,7 @@ import click
 
 from ghostswap.cli.options.contest import DEFAULT, Sweep, only
 from ghostswap.cli.options.keys import Value, key_options
+from ghostswap.cli.options.sampling import sample_option
 from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import bytes_option, jobs_option, json_option
 from ghostswap.designs import table
@@ -60,6 +61,7 @@ from ghostswap.scenario.keys import KEYS
     hidden=True,
     help="'ghostswap overhead' has it.",
 )
+@sample_option
 @jobs_option
 @bytes_option
 @json_option

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ghostswap.cli.options.keys import key_options
+from ghostswap.cli.options.sampling import sample_option
 from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import bytes_option, jobs_option, json_option, verbose_option
 from ghostswap.scenario.key import BOTH
@@ -36,6 +37,7 @@ from ghostswap.scenario.key import BOTH
     hidden=True,
     help="Also print what /proc/swaps and /proc/meminfo would show of swap.",
 )
+@sample_option
 @jobs_option
 @verbose_option
 @bytes_option

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ghostswap.cli.reports.result import Result, pools
+from ghostswap.cli.reports.result import Result, pools, ranged, sample_words
 from ghostswap.designs import table
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE
 from ghostswap.study.host import Host
@@ -22,6 +22,7 @@ def answer(result: Result, size: Size) -> list[str]:
     """What became of the memory, what that saves, what it costs on disk."""
     lines = [_work(result, size)] if result.is_replay else []
     lines += (_places(result, size), _saving(result.outcome, size), _disk(result, size))
+    lines += (f"All this is {words}." for words in sample_words(result.outcome, result.host))
     for group in result.outcome.groups:
         if group.killed:
             reason = killed_because(result.host, result.measured, result.outcome, group)
@@ -46,7 +47,8 @@ def _places(result: Result, size: Size) -> str:
         if pool.pages:
             stored = pool.pages * PAGE_SIZE
             ratio = f" ({stored / pool.bytes:.2f} to 1)" if pool.bytes else ""
-            parts.append(f"{pool.who} holds {size(stored)} in {size(pool.bytes)}{ratio}")
+            taken = ranged(outcome, "pool_bytes", pool.bytes, size)
+            parts.append(f"{pool.who} holds {size(stored)} in {taken}{ratio}")
     if held.zero:
         parts.append(f"{size(held.zero * PAGE_SIZE)} are zeros and take nothing")
     if held.disk:
@@ -62,7 +64,8 @@ def _saving(outcome: Outcome, size: Size) -> str:
     metadata = outcome.metadata
     if freed >= 0:
         counted = f"pool and {size(metadata.total_bytes)} of metadata counted"
-        line = f"That frees {size(freed)} of memory, {100 * freed / whole:.1f} %, {counted}."
+        words = ranged(outcome, "freed_bytes", freed, size)
+        line = f"That frees {words} of memory, {100 * freed / whole:.1f} %, {counted}."
     else:
         line = f"That costs {size(-freed)} more than it saves."
     largest = max(outcome.areas, key=lambda area: area.pages or 0, default=None)

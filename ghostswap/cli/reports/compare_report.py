@@ -16,7 +16,7 @@ from ghostswap.cli.reports.outcome import (
     print_skipped,
 )
 from ghostswap.cli.reports.outcome_json import host_json, outcome_json
-from ghostswap.cli.reports.result import timing
+from ghostswap.cli.reports.result import sample_words, timing
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.designs import table as designs
@@ -35,6 +35,8 @@ _WHO_PAYS = (
     " with zram more pages stay and fewer fault, and its pool is taken from all others;"
     " --cgroup 1 counts neither"
 )
+#: Rows that are called otherwise in JSON than the totals that they are.
+_TOTALS = {"written_bytes": "disk.written_bytes", "stuck_pages": "held.stuck"}
 #: What a sweep shows of each design.
 _SWEPT = ("freed_bytes", "pgmajfault", "swap_ins_disk", "never_written_bytes", "kept_pages")
 #: Of who ran out of memory, and so has no numbers worth a comparison.
@@ -108,7 +110,8 @@ class Comparison:
             units = ", ".join(f"{name} {ns:g}" for name, ns in unit_costs.UNIT_COSTS.items())
             show.facts([("times", f"counts by constants, not measured, in ns: {units}")])
         if touches is None:
-            show.facts([lengths_fact(measured.error)])
+            show.facts([lengths_fact(measured.error, is_sample=outcome.drawn is not None)])
+            show.facts(("sample", f"estimate: {one}") for one in sample_words(outcome, self.host))
         else:
             show.facts(host_facts(self.host, measured.error))
         for source in measured.sources.values():
@@ -124,7 +127,9 @@ class Comparison:
         """Reasons why the kernel would not show the same numbers."""
         if self.contest.touches is not None:
             return timing(self.host)
-        return tuple(dict.fromkeys(why for outcome in self._outcomes() for why in outcome.why))
+        found = self._outcomes()
+        why = tuple(dict.fromkeys(why for outcome in found for why in outcome.why))
+        return (*why, *sample_words(found[0], self.host))
 
     def _killed(self) -> list[tuple[str, str]]:
         """Who ran out of memory, and why."""
@@ -161,7 +166,9 @@ class Comparison:
             cells = [
                 ""
                 if contender.is_killed
-                else cell(row, row.value(contender), size) + (_BEST if number in top else " ")
+                else cell(row, row.value(contender), size)
+                + _interval(row, contender.outcome, size)
+                + (_BEST if number in top else " ")
                 for number, contender in enumerate(contenders)
             ]
             if any(row.value(one) for one in contenders if not one.is_killed):
@@ -188,7 +195,9 @@ class Comparison:
                     (
                         value,
                         *(
-                            _KILLED if c.is_killed else cell(row, row.value(c), size)
+                            _KILLED
+                            if c.is_killed
+                            else cell(row, row.value(c), size) + _interval(row, c.outcome, size)
                             for c in contenders
                         ),
                     )
@@ -212,6 +221,15 @@ def _bands(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[in
             start, used = number, 0
         used += width
     return [*bands, (start, len(names))]
+
+
+def _interval(row: Row, outcome: Outcome, size: Callable[[int], str]) -> str:
+    """Where *row*'s value is, where it is estimated from a sample."""
+    name = _TOTALS.get(row.key, row.key)
+    if name not in outcome.intervals:
+        return ""
+    low, high = (cell(row, edge, size) for edge in outcome.intervals[name])
+    return f" ({low} to {high})"
 
 
 def _is_limited(group: Group) -> bool:

@@ -86,7 +86,7 @@ class CurveReport:
         if self.marked:
             about = host_json(self.host, self.measured, timing(self.host))
         else:
-            about = {"schema": SCHEMA, **sources_json(self.host, self.measured)}
+            about = {"schema": SCHEMA, **sources_json(self.measured)}
         emit_json(
             {
                 **about,

@@ -10,7 +10,7 @@ from itertools import pairwise
 from ghostswap.cli.reports.answer import answer, killed_because
 from ghostswap.cli.reports.outcome_json import histogram
 from ghostswap.cli.reports.proc import meminfo, swaps
-from ghostswap.cli.reports.result import InPool, Result, pools, timing
+from ghostswap.cli.reports.result import InPool, Result, pools, ranged, timing
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
@@ -81,8 +81,9 @@ def _what(result: Result, size: Size) -> str:
     outcome = result.outcome
     names = ", ".join(source.name for source in result.measured.sources.values())
     who = outcome.design if result.zpool is None else f"{outcome.design} with {_with(result)}"
+    pages = ranged(outcome, "pages", outcome.pages)
     return (
-        f"{names}: {outcome.pages} pages, {size(outcome.pages * PAGE_SIZE)},"
+        f"{names}: {pages} pages, {size(outcome.pages * PAGE_SIZE)},"
         f" through {who} on Linux {outcome.kernel}"
     )
 
@@ -92,35 +93,49 @@ def _with(result: Result) -> str:
 
 
 _NUMBERS = ("pages", "share", "costs")
+#: By who holds them, the totals of pages that are a word, and of those that did not compress.
+_WORDS = {
+    "zswap": ("zswap.same_filled_pages", "zswap.stored_incompressible_pages"),
+    "zram": ("zram.same_pages", "zram.huge_pages"),
+}
 
 
 def _places(result: Result, size: Size) -> list[tuple[str, str, str, str]]:
     outcome, held = result.outcome, result.outcome.held
     given_up = sum(group.pages - group.resident_pages for group in outcome.groups if group.killed)
+    written = ranged(outcome, "disk.written_bytes", outcome.written_bytes, size)
+    kept = outcome.kept_pages if outcome.resident_pages else 0
     places = [
-        ("memory", outcome.resident_pages, size(outcome.resident_pages * PAGE_SIZE)),
-        ("  of them could not leave", outcome.kept_pages if outcome.resident_pages else 0, ""),
-        ("zero pages (zeromap)", held.zero, "no memory"),
+        (
+            "memory",
+            outcome.resident_pages,
+            "resident_pages",
+            size(outcome.resident_pages * PAGE_SIZE),
+        ),
+        ("  of them could not leave", kept, "kept_pages", ""),
+        ("zero pages (zeromap)", held.zero, "held.zero", "no memory"),
         *(row for pool in pools(outcome) for row in _in_pool(pool, result, size)),
-        ("disk", held.disk, f"{size(outcome.written_bytes)} written"),
-        ("given up by who was killed", given_up, ""),
+        ("disk", held.disk, "held.disk", f"{written} written"),
+        ("given up by who was killed", given_up, "", ""),
     ]
     return [
-        (what, str(pages), percent(pages, outcome.pages), cost)
-        for what, pages, cost in places
+        (what, ranged(outcome, name, pages), percent(pages, outcome.pages), cost)
+        for what, pages, name, cost in places
         if pages
     ]
 
 
-def _in_pool(pool: InPool, result: Result, size: Size) -> Iterator[tuple[str, int, str]]:
+def _in_pool(pool: InPool, result: Result, size: Size) -> Iterator[tuple[str, int, str, str]]:
     """What is compressed; where nothing came back, also how."""
-    taken = f"{size(pool.bytes)} pool"
+    who = pool.who
+    taken = f"{ranged(result.outcome, 'pool_bytes', pool.bytes, size)} pool"
     if result.is_replay:
-        yield f"{pool.who}, compressed", pool.pages, taken
+        yield f"{who}, compressed", pool.pages, "", taken
         return
-    yield f"{pool.who}, same-filled", pool.same, "no pool"
-    yield f"{pool.who}, compressed", pool.pages - pool.same - pool.as_is, taken
-    yield f"{pool.who}, kept as they are", pool.as_is, "in the pool"
+    same, as_is = _WORDS[who]
+    yield f"{who}, same-filled", pool.same, same, "no pool"
+    yield f"{who}, compressed", pool.pages - pool.same - pool.as_is, "held.compressed", taken
+    yield f"{who}, kept as they are", pool.as_is, as_is, "in the pool"
 
 
 def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
@@ -138,7 +153,8 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
         rows.append(("ratio", f"{stored / outcome.pool_bytes:.2f} (stored pages / pool{fine})"))
     for area, slots in zip(outcome.areas, outcome.slots, strict=True):
         lie = f"; {slots.used} clusters, {slots.seeks} seeks" if slots is not None else ""
-        used = f"{area.inuse_pages} of {area.pages} slots used"
+        slots_used = "slots_at_swap_out" if len(outcome.areas) == 1 else ""
+        used = f"{ranged(outcome, slots_used, area.inuse_pages)} of {area.pages} slots used"
         disk = f", {size(area.reserved_bytes)} of disk reserved" if area.reserved_bytes else ""
         rows.append((f"{area.type} area", f"{area.path}: {used}{disk}{lie}"))
     for name, use in outcome.tiers.items():
@@ -151,12 +167,12 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
         if group.killed:
             why = killed_because(result.host, result.measured, outcome, group)
             rows.append(("out of memory", f"{group.name}: killed, as the kernel would: {why}"))
-    rows.append(lengths_fact(result.measured.error))
+    rows.append(lengths_fact(result.measured.error, is_sample=outcome.drawn is not None))
     if result.verified is not None:
         verified = result.verified
         loads = f"{verified.loads} pages decompressed and {verified.disk_reads} read from disk"
         rows.append(("verified", f"{loads}, all as they were"))
-    reasons = result.why
+    reasons = outcome.why
     if result.is_replay:
         reasons = timing(result.host, with_band=bool(outcome.band))
     rows += (("not repeatable", f"estimate: {why}") for why in reasons)
@@ -167,14 +183,16 @@ def _freed(outcome: Outcome, size: Size) -> str:
     freed, whole = outcome.freed_bytes, outcome.pages * PAGE_SIZE
     if freed < 0:
         return f"none: it costs {size(-freed)} more than it saves (pool and metadata)"
-    return f"{size(freed)}, {percent(freed, whole)} (net of pool and metadata)"
+    words = ranged(outcome, "freed_bytes", freed, size)
+    return f"{words}, {percent(freed, whole)} (net of pool and metadata)"
 
 
 def _metadata(outcome: Outcome, size: Size) -> str:
     meta, tables = outcome.metadata, outcome.allocated_bytes
     whole = f"; {size(tables)} with tables by the cluster" if tables is not None else ""
+    total = ranged(outcome, "metadata_bytes", meta.total_bytes, size)
     return (
-        f"{size(meta.total_bytes)}: {size(meta.static_bytes)} static,"
+        f"{total}: {size(meta.static_bytes)} static,"
         f" {size(meta.dynamic_bytes)} as it is used{whole} (estimate, by structure sizes)"
     )
 
@@ -205,9 +223,10 @@ def host_facts(host: Host, error: str) -> list[tuple[str, str]]:
     return rows
 
 
-def lengths_fact(error: str) -> tuple[str, str]:
+def lengths_fact(error: str, *, is_sample: bool = False) -> tuple[str, str]:
     """Whether lengths are the kernel's."""
-    return "lengths", f"estimate: {error}" if error else "the kernel's, exactly"
+    same = "the kernel's, of the pages that were drawn" if is_sample else "the kernel's, exactly"
+    return "lengths", f"estimate: {error}" if error else same
 
 
 def percent(part: int, whole: int) -> str:
@@ -232,12 +251,14 @@ def _with_band(band: Band, name: str, value: int) -> str:
 
 def _print_counters(outcome: Outcome, *, verbose: bool) -> None:
     counters = {**outcome.zswap, **outcome.zram, **outcome.vmstat}
-    shown = {name: _with_band(outcome.band, name, count) for name, count in counters.items()}
+    by_name = {name.rpartition(".")[2]: found for name, found in outcome.intervals.items()}
+    band = {**by_name, **outcome.band}
+    shown = {name: _with_band(band, name, count) for name, count in counters.items()}
     if verbose:
         show.heading("counters")
         show.facts((f"  {name}", text) for name, text in shown.items())
         return
-    some = [f"{name} {text}" for name, text in shown.items() if text != "0"]
+    some = [f"{name} {text}" for name, text in shown.items() if counters[name]]
     if some:
         show.facts([("counters", ", ".join(some))])
 

@@ -21,7 +21,7 @@ from ghostswap.study.outcome import Outcome
 SCHEMA = 1
 _BIN = 256
 #: Those of a source's keys that may be added up over sources.
-_SOURCE_COUNTS = ("pages", "unreadable_pages", "swapped_pages")
+_SOURCE_COUNTS = ("pages", "sampled_pages", "unreadable_pages", "swapped_pages")
 
 
 def result_json(result: Result, *, with_proc: bool = False) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
         "kernel": host.kernel,
         "compressor": host.compressor,
         **lengths_json(measured.error),
-        **sources_json(host, measured),
+        **sources_json(measured),
         "reclaim": host.policy,
         "cgroup": host.cgroup_version,
         "exact": not (why or measured.error),
@@ -66,10 +66,10 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
     }
 
 
-def sources_json(host: Host, measured: Measured) -> dict[str, Any]:
-    """Where the memory of *host* came from, all together and one by one."""
+def sources_json(measured: Measured) -> dict[str, Any]:
+    """Where the memory came from, all together and one by one."""
     sources = [
-        source_json(source, len(measured.of_source(host, spec)))
+        source_json(source, measured.pages_of(spec), sum(one.kept for one in measured.strata[spec]))
         for spec, source in measured.sources.items()
     ]
     sums = {key: sum(source[key] for source in sources) for key in _SOURCE_COUNTS}
@@ -84,11 +84,12 @@ def lengths_json(error: str) -> dict[str, str | None]:
     return {"lengths": "estimate" if error else "exact", "lengths_error": error or None}
 
 
-def source_json(source: Source, pages: int) -> dict[str, Any]:
-    """The source that *pages* pages came from."""
+def source_json(source: Source, pages: int, sampled: int) -> dict[str, Any]:
+    """The source of *pages* pages, *sampled* of which were measured."""
     return {
         "name": source.name,
         "pages": pages,
+        "sampled_pages": sampled,
         "unreadable_pages": source.account.pages(MISSING),
         "swapped_pages": source.account.pages(IN_SWAP),
     }
@@ -151,6 +152,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "to_disk_compressed": asdict(transfer.to_disk_compressed(design, outcome.held)),
         "swapoff": asdict(transfer.swapoff(design, outcome.held)),
         "timeline": [asdict(sample) for sample in outcome.timeline],
+        "intervals": outcome.intervals,
     }
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ghostswap import kernels
@@ -17,6 +17,7 @@ from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.round_trip import Verified
+from ghostswap.study.samples.estimate import totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Result:
         """Reasons why the kernel would not show the same numbers."""
         if self.is_replay:
             return timing(self.host)
-        return self.outcome.why
+        return (*self.outcome.why, *sample_words(self.outcome, self.host))
 
     @property
     def zpool(self) -> str | None:
@@ -103,6 +104,24 @@ def pools(outcome: Outcome) -> list[InPool]:
         pages = outcome.held.compressed - in_zram
         found.insert(0, InPool("zswap", pages, zswap["pool_total_size"], same, as_is))
     return found
+
+
+def ranged(outcome: Outcome, name: str, value: int, text: Callable[[int], str] = str) -> str:
+    """*value*, and where it is estimated the interval of the total *name*, moved to it."""
+    found = outcome.intervals.get(name)
+    if found is None:
+        return text(value)
+    shift = value - totals(outcome).get(name, value)
+    low, high = (max(0, edge + shift) if value >= 0 else edge + shift for edge in found)
+    return f"{text(value)} ({text(low)} to {text(high)})"
+
+
+def sample_words(outcome: Outcome, host: Host) -> tuple[str, ...]:
+    """What *outcome* is estimated from; nothing where all was measured."""
+    if outcome.drawn is None:
+        return ()
+    pages = f"{outcome.drawn} of {outcome.pages} pages, drawn with seed {host.seed}"
+    return (f"estimated from {pages}; ranges hold the whole's value in 95 of 100 samples",)
 
 
 def timing(host: Host, *, with_band: bool = False) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from ghostswap.cli.options.contest import DEFAULT, SWEEPS
 from ghostswap.cli.options.keys import document_of, is_for, is_scenario
 from ghostswap.cli.options.limits import with_limits
 from ghostswap.cli.reports.compare_report import Comparison
-from ghostswap.cli.terminal.args import refuse_others
+from ghostswap.cli.runs.simulate import sample_of
+from ghostswap.cli.terminal.args import refuse, refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
@@ -20,6 +21,7 @@ from ghostswap.scenario.given import PROCESS
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.keys import KEYS
 from ghostswap.scenario.reader import Use, read
+from ghostswap.study.memory import whole
 from ghostswap.study.run import compare
 from ghostswap.units import format_size
 
@@ -42,6 +44,8 @@ def run(context: click.Context) -> int:
     use = Use(run, designs, sweep[0] if sweep else "")
     hosts = [read(one, use)[0] for one in documents]
     _, areas = read(documents[0], use)
+    if run is Run.REPLAY:
+        refuse(context, "a workload touches all pages", "sample")
     found = compare(
         hosts,
         designs,
@@ -50,6 +54,7 @@ def run(context: click.Context) -> int:
         jobs=values["jobs"],
         progress=progress_bar,
         at=document.placing,
+        sample=whole if run is Run.REPLAY else sample_of(hosts[0], values["sample"]),
     )
     words = sweep[1] if sweep else ("",)
     comparison = Comparison(hosts[0], found, use.swept, words, values["cost"])

@@ -64,7 +64,7 @@ def _json(found: Comparison) -> dict[str, Any]:
         "design": found.design,
         "compressor": found.codec.name,
         **lengths_json(found.codec.error),
-        "source": source_json(found.source, found.pages),
+        "source": source_json(found.source, found.pages, found.pages),
         "counters": [
             {
                 "name": name,

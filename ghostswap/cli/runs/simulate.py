@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ghostswap import kernels
 from ghostswap.cli.options.keys import document_of, is_for, is_scenario
+from ghostswap.cli.options.sampling import sampling
 from ghostswap.cli.reports.classes import Classes
 from ghostswap.cli.reports.outcome import print_result
 from ghostswap.cli.reports.outcome_json import result_json
@@ -20,9 +23,12 @@ from ghostswap.scenario.document import Document
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.reader import Use, read
 from ghostswap.study.host import Host
-from ghostswap.study.memory import measure_host
-from ghostswap.study.run import store
+from ghostswap.study.memory import Sample, measure_host, whole
+from ghostswap.study.run import estimate, store
 from ghostswap.units import format_size
+
+if TYPE_CHECKING:
+    from ghostswap.pages.sampled import Wanted
 
 
 def run(context: click.Context) -> int:
@@ -49,13 +55,34 @@ def _store(context: click.Context, document: Document) -> int:
     host, areas = read(document, Use(Run.STORE))
     if values["classes"]:
         _check_classes(host)
-    measured = measure_host(host, (host.design,), values["jobs"], progress_bar)
+    sample = sample_of(host, values["sample"])
+    jobs = values["jobs"]
+    measured = measure_host(host, (host.design,), jobs, progress_bar, sample=sample)
+    if measured.is_sample:
+        if values["classes"]:
+            raise UsageError("--classes are those of a whole pool", "add --sample 100%")
+        estimated = estimate(host, measured, areas, jobs)
+        emit(context, Result(host, measured, estimated, Run.STORE))
+        return 0
     fill, outcome = store(host, measured, areas)
     classes = None
     if values["classes"]:
         classes = Classes(fill.classes(), kernels.get(outcome.kernel).zsmalloc)
     emit(context, Result(host, measured, outcome, Run.STORE, classes))
     return 0
+
+
+def sample_of(host: Host, wanted: Wanted | None) -> Sample:
+    """How much of *host*'s memory to measure where it is stored once.
+
+    :raises UsageError: where a part is *wanted*, but there are several groups, or folios.
+    """
+    if len(host.working) == 1 and not host.folio_order:
+        return sampling(wanted, host.seed)
+    if wanted is not None and wanted.share != 1:
+        what = "of single pages, and not of folios" if host.folio_order else "of one group's memory"
+        raise UsageError(f"a sample is {what}", "leave out --sample")
+    return whole
 
 
 def emit(context: click.Context, result: Result) -> None:
@@ -88,6 +115,7 @@ def _replay(context: click.Context, document: Document, work: str) -> int:
     from ghostswap.cli.runs import replay
 
     refuse(context, "no workload has it", "classes")
+    refuse(context, "a workload touches all pages", "sample")
     note(f"'ghostswap simulate {work}' is 'ghostswap replay {work}' now")
     return replay.run(context, document)
 
@@ -98,6 +126,7 @@ def _verify(context: click.Context) -> int:
     refuse(context, "pages are verified in one process", "jobs")
     refuse(context, "it is for a workload", "band")
     refuse(context, "pages are verified, not classes", "classes")
+    refuse(context, "all pages are verified", "sample")
     note("'ghostswap simulate --verify' is 'ghostswap verify' now")
     return verify.run(context)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Generator
+from fractions import Fraction
 from functools import cache
 from importlib import import_module
 
@@ -94,6 +95,7 @@ class KdumpSource:
         valid = _count_bits(medium, bitmaps, half)
         self._blocks_due = _count_bits(medium, bitmaps + half, half)
         self._descriptors = bitmaps + 2 * half
+        self._to_skip = 0
         self._blocks = self._read_blocks()
         self._rest = b""
         self._window = (0, b"")
@@ -112,13 +114,13 @@ class KdumpSource:
             )
 
     def _read_blocks(self) -> Generator[bytes]:
-        """All blocks that can be read."""
+        """All blocks that are not to be skipped; nothing for one that cannot be read."""
         zeros = bytes(self._block_size)
         place_of_zeros = -1
         table = page_desc(self._layout)
         size = row(table).size
-        due = self._blocks_due
-        while due:
+        while self._blocks_due:
+            due = self._blocks_due
             try:
                 data = read(self._medium, self._descriptors, min(due, _DESCRIPTORS) * size)
             except TargetError as error:
@@ -126,43 +128,44 @@ class KdumpSource:
                 return
             self._descriptors += len(data)
             for offset, length, flags, _ in rows(table, data):
-                due -= 1
-                if offset == place_of_zeros:
+                self._blocks_due -= 1
+                if self._to_skip:
+                    self._to_skip -= 1
+                elif offset == place_of_zeros:
                     yield zeros
-                elif block := self._read_block(offset, length, flags):
+                else:
+                    block = self._read_block(offset, length, flags)
                     if block == zeros:
                         place_of_zeros = offset
                     yield block
             if len(data) < size:
-                self._leave(Why.TRUNCATED, due, _CUT)
+                self._leave(Why.TRUNCATED, self._blocks_due, _CUT)
                 return
 
     def _read_block(self, offset: int, size: int, flags: int) -> bytes:
         """Read one block; nothing where that cannot be."""
         codec, package = _CODECS.get(flags & _FLAGS, ("several codecs", ""))
         if size > 2 * self._block_size:
-            self._leave(Why.DAMAGED, 1, "more bytes than a page takes")
+            self._lose(Why.DAMAGED, "more bytes than a page takes")
             return b""
         try:
             packed = self._read(offset, size)
         except TargetError as error:
-            self._leave(Why.UNREADABLE, 1, error.reason)
+            self._lose(Why.UNREADABLE, error.reason)
             return b""
         if len(packed) < size:
-            self._leave(Why.TRUNCATED, 1, _CUT)
+            self._lose(Why.TRUNCATED, _CUT)
             return b""
         try:
             block = _unpack(codec, packed, self._block_size)
         except ImportError:
             cure = f"pip install {package}"
-            self._leave(
-                Why.DAMAGED, 1, f"compressed with {codec}, which nothing here unpacks", cure
-            )
+            self._lose(Why.DAMAGED, f"compressed with {codec}, which nothing here unpacks", cure)
             return b""
         except Exception:  # each library has errors of its own
             block = b""
         if len(block) != self._block_size:
-            self._leave(Why.DAMAGED, 1, f"broken, or not compressed with {codec}")
+            self._lose(Why.DAMAGED, f"broken, or not compressed with {codec}")
             return b""
         return block
 
@@ -172,19 +175,63 @@ class KdumpSource:
             start, data = self._window = offset, read(self._medium, offset, max(size, _WINDOW))
         return data[offset - start : offset - start + size]
 
-    def _leave(self, why: Why, blocks: int, reason: str, cure: str = "") -> None:
-        self.account.leave(why, blocks * (self._block_size // PAGE_SIZE), reason, cure)
+    def _leave(self, why: Why, blocks: int, reason: str) -> None:
+        self.account.leave(why, blocks * (self._block_size // PAGE_SIZE), reason)
+
+    def _lose(self, why: Why, reason: str, cure: str = "") -> None:
+        """Leave a block that was looked at."""
+        self.account.leave(why, self._block_size // PAGE_SIZE, reason, cure, met=True)
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer* as :meth:`Source.readinto` says."""
         filled = 0
-        while filled < len(buffer) and (block := self._rest or next(self._blocks, b"")):
-            part = block[: len(buffer) - filled]
-            buffer[filled : filled + len(part)] = part
-            filled += len(part)
-            self._rest = block[len(part) :]
+        while filled < len(buffer) and self._load():
+            filled += self._take(buffer[filled:])
         self.account.read += filled // PAGE_SIZE
         return filled
+
+    def skip(self, pages: int) -> int:
+        """Pass over pages as :meth:`Source.skip` says."""
+        passed = min(pages, len(self._rest) // PAGE_SIZE)
+        self._rest = self._rest[passed * PAGE_SIZE :]
+        blocks, part = divmod(pages - passed, self._block_size // PAGE_SIZE)
+        there = min(blocks, self._blocks_due - self._to_skip)
+        self._to_skip += there
+        passed += there * (self._block_size // PAGE_SIZE)
+        if part and self._load():
+            self._rest = self._rest[part * PAGE_SIZE :]
+            passed += part
+        return passed
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read one page as :meth:`Source.read_one` says."""
+        if not self._rest:
+            block = next(self._blocks, None)
+            if not block:
+                return None if block is None else False
+            self._rest = block
+        self._take(page[:PAGE_SIZE])
+        self.account.read += 1
+        return True
+
+    def weigh(self, weight: Fraction) -> None:
+        """Weigh pages as :meth:`Source.weigh` says."""
+        self.account.weight = weight
+
+    def _load(self) -> bool:
+        """Have some of a block to hand out; whether there is some."""
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self._rest = block
+        return True
+
+    def _take(self, room: memoryview) -> int:
+        part = self._rest[: len(room)]
+        room[: len(part)] = part
+        self._rest = self._rest[len(part) :]
+        return len(part)
 
     def __enter__(self) -> KdumpSource:
         return self

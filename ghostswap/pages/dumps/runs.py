@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ghostswap.errors import TargetError
 from ghostswap.page import PAGE_SIZE
@@ -22,6 +23,8 @@ Sift = Callable[[memoryview, int], int]
 _BAD_PLACE = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
 #: Where a run ends that goes on as long as there is something to read: beyond what headers can say.
 UNTIL_THE_END = 1 << 80
+#: Bytes that are passed over at once.
+_SCRATCH = 1 << 20
 
 
 def pages_in(size: int) -> int:
@@ -79,6 +82,7 @@ class RunSource:
         self._medium = medium
         self._runs = runs
         self._run = next(runs, None)
+        self._met = 0  # pages that were handed out, or left for what was found there
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer* as :meth:`Source.readinto` says."""
@@ -90,29 +94,71 @@ class RunSource:
                 self._run = next(self._runs, None)
         return filled
 
-    def _read(self, run: Run, room: memoryview) -> int:
-        """Go on in *run*; return the bytes of pages that came, maybe none."""
+    def skip(self, pages: int) -> int:
+        """Pass over pages as :meth:`Source.skip` says; of what only goes forward, all is read."""
+        passed = 0
+        scratch = memoryview(bytearray(_SCRATCH if self._medium.size is None else PAGE_SIZE))
+        while passed < pages and self._run is not None:
+            run = self._run
+            if run.start >= run.end:
+                self._run = next(self._runs, None)
+            elif self._medium.size is None or run.start >= self._medium.size:
+                before = self._met  # a file that was cut ends here
+                self._read(run, scratch[: (pages - passed) * PAGE_SIZE])
+                passed += self._met - before
+            else:
+                zeros, data = self._ahead(run)
+                met = min(pages - passed, pages_in(zeros or data))
+                run.start = min(run.start + met * PAGE_SIZE, run.end)
+                passed += met
+        return passed
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read one page as :meth:`Source.read_one` says."""
+        before = self._met
+        while self._met == before and self._run is not None:
+            if self._run.start >= self._run.end:
+                self._run = next(self._runs, None)
+            elif self._read(self._run, page):
+                return True
+        return None if self._met == before else False
+
+    def weigh(self, weight: Fraction) -> None:
+        """Weigh pages as :meth:`Source.weigh` says."""
+        if self._medium.size is not None:
+            self.account.weight = weight
+
+    def _ahead(self, run: Run) -> tuple[int, int]:
+        """Bytes of zeros in a hole that is next in *run*, and of data behind one without pages."""
         start, stop = self._medium.data(run.start, run.end)
         hole = start - run.start if start == run.end else _whole(start - run.start)
         if hole and not run.holes:
-            hole = min(hole, len(room))
-            run.start += hole
-            filled = _pad(room, 0, hole)
-            self.account.read += filled // PAGE_SIZE
-            return filled
+            return hole, 0
         if hole and run.holes:
             why, reason = run.holes
             self.account.leave(why, pages_in(hole), reason)
             run.start += hole
-            if run.start >= run.end:
-                return 0
-        size = min(len(room), run.end - run.start, pages_in(stop - run.start) * PAGE_SIZE)
+        return 0, min(run.end - run.start, pages_in(stop - run.start) * PAGE_SIZE)
+
+    def _read(self, run: Run, room: memoryview) -> int:
+        """Go on in *run*; return the bytes of pages that came, maybe none."""
+        zeros, data = self._ahead(run)
+        if zeros:
+            zeros = min(zeros, len(room))
+            run.start += zeros
+            filled = _pad(room, 0, zeros)
+            self._met += filled // PAGE_SIZE
+            self.account.read += filled // PAGE_SIZE
+            return filled
+        if not data:
+            return 0
         at = run.start
-        filled = self._read_data(run, room, size)
+        filled = self._read_data(run, room, min(len(room), data))
+        self._met += filled // PAGE_SIZE
         if run.sift is not None and filled:
             filled = run.sift(room[:filled], at)
         if run.doubt and filled:
-            self.account.doubts[run.doubt] += filled // PAGE_SIZE
+            self.account.doubt(run.doubt, filled // PAGE_SIZE)
         self.account.read += filled // PAGE_SIZE
         return filled
 
@@ -150,6 +196,7 @@ class RunSource:
         end = min(run.start + PAGE_SIZE, run.end)
         reason = os.strerror(error.errno)
         self.account.leave_bytes(Why.UNREADABLE, run.start, end, 1, reason)
+        self._met += 1
         run.start = end
 
     def _give_up(self, run: Run, filled: int, lost: int, why: Why, error: TargetError) -> None:

@@ -30,7 +30,7 @@ class Zeros:
         places = [number * PAGE_SIZE for number, head in enumerate(heads) if not head]
         left = [at for at in places if bytes(view[at : at + PAGE_SIZE]) == _ZEROS]
         if left:
-            self._account.leave(Why.ZERO, len(left), self._reason)
+            self._account.leave(Why.ZERO, len(left), self._reason, met=True)
         return _drop(view, left)
 
 
@@ -62,7 +62,7 @@ class CleanPages:
         places = range(0, len(view), PAGE_SIZE)
         left = [at for at in places if starts_with(there[at : at + PAGE_SIZE], at)]
         if left:
-            self._account.leave(Why.FILE, len(left), _EQUAL)
+            self._account.leave(Why.FILE, len(left), _EQUAL, met=True)
         return _drop(view, left)
 
     def _read(self, size: int, offset: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
+from fractions import Fraction
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
@@ -110,9 +111,24 @@ class StreamSource:
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer* as :meth:`Source.readinto` says, waiting for what is still to come."""
+        return self._tell().readinto(buffer)
+
+    def skip(self, pages: int) -> int:
+        """Pass over pages as :meth:`Source.skip` says."""
+        return self._tell().skip(pages)
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read one page as :meth:`Source.read_one` says."""
+        return self._tell().read_one(page)
+
+    def weigh(self, weight: Fraction) -> None:
+        """Weigh pages as :meth:`Source.weigh` says."""
+        self._tell().weigh(weight)
+
+    def _tell(self) -> Source:
         if self._told is None:
             self._told = tell(self.name, self._medium)
-        return self._told.readinto(buffer)
+        return self._told
 
     def __enter__(self) -> StreamSource:
         return self

@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 from ghostswap.errors import TargetError
@@ -68,6 +69,7 @@ class OnceSource:
         self._survey(pids, totals)
         self.pages += sum(self._due.values())
         self._turns = self._take_turns()
+        self._skipped = 0
         self._turn: tuple[_Reader, list[Run]] | None = None  # the next run last
 
     def _survey(self, pids: Iterable[int], totals: Callable[[], Totals]) -> None:
@@ -137,10 +139,10 @@ class OnceSource:
         counted = Account(ONCE)
         wanted = {pid: pages for pid, pages in self._due.items() if pages}
         for pid, memory, _, spans in self._visit(wanted, counted):
-            before = self.account.read
+            before = self.account.read + self._skipped
             for runs in frames.runs(memory.pagemap, spans):
                 yield memory, runs[::-1]
-            lost = wanted[pid] - (self.account.read - before)
+            lost = wanted[pid] - (self.account.read + self._skipped - before)
             if lost > 0 and memory.has_ended:
                 self.account.leave(Why.ENDED, lost, "ended while it was read", what="process")
         for file in self._files.open(counted):
@@ -150,18 +152,43 @@ class OnceSource:
     def readinto(self, buffer: memoryview) -> int:
         """Fill *buffer* as :meth:`Source.readinto` says."""
         filled = 0
-        while filled < len(buffer):
-            if self._turn is None or not self._turn[1]:
-                self._turn = next(self._turns, None)
-            if self._turn is None:
-                break
-            reader, rest = self._turn
-            runs = pagemap.take(rest, len(buffer) - filled)
-            size = sum(end - start for start, end in runs)
-            got = reader.read(runs, buffer[filled : filled + size], self.account)
-            self.account.read += got // PAGE_SIZE
+        while filled < len(buffer) and (reader := self._reader()):
+            got = self._read(*reader, buffer[filled:])
             filled += got
         return filled
+
+    def skip(self, pages: int) -> int:
+        """Pass over pages as :meth:`Source.skip` says."""
+        passed = 0
+        while passed < pages and (reader := self._reader()):
+            runs = pagemap.take(reader[1], (pages - passed) * PAGE_SIZE)
+            passed += sum(end - start for start, end in runs) // PAGE_SIZE
+        self._skipped += passed
+        return passed
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read one page as :meth:`Source.read_one` says."""
+        reader = self._reader()
+        return None if reader is None else bool(self._read(*reader, page[:PAGE_SIZE]))
+
+    def weigh(self, weight: Fraction) -> None:
+        """Weigh pages as :meth:`Source.weigh` says."""
+        self.account.weight = weight
+
+    def _reader(self) -> tuple[_Reader, list[Run]] | None:
+        """Who reads what comes next, and where that is; ``None`` at the end."""
+        while self._turn is None or not self._turn[1]:
+            self._turn = next(self._turns, None)
+            if self._turn is None:
+                return None
+        return self._turn
+
+    def _read(self, reader: _Reader, rest: list[Run], room: memoryview) -> int:
+        runs = pagemap.take(rest, len(room))
+        size = sum(end - start for start, end in runs)
+        got = reader.read(runs, room[:size], self.account)
+        self.account.read += got // PAGE_SIZE
+        return got
 
     def __enter__(self) -> OnceSource:
         return self

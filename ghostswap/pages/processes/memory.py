@@ -127,7 +127,7 @@ class Memory:
                     got = os.preadv(self._mem, [view[filled : filled + end - start]], start)
                 except OSError:
                     reason = "unmapped, or found broken, before it was read"
-                    account.leave(Why.UNREADABLE, 1, reason, what="page")
+                    account.leave(Why.UNREADABLE, 1, reason, what="page", met=True)
                     start += PAGE_SIZE
                     continue
                 if not got:  # the process has ended

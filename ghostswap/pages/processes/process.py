@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from fractions import Fraction
 
 from ghostswap.errors import TargetError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
 from ghostswap.pages.processes.memory import GONE, Memory, in_words, statm
 from ghostswap.pages.source import Account, Why
+
+#: Pages that are looked for at once where most of them are passed over.
+_LOOK = 1 << 13
 
 PRIVATE = "anonymous memory, of each process that has it"
 
@@ -33,7 +37,8 @@ class ProcessSource:
         self.pages = 0
         self._memory = Memory(pid)
         self.name = self._memory.name
-        self._ranges: list[tuple[int, int]] = []  # where to look for pages, the next one last
+        self._ranges: list[pagemap.Run] = []  # where to look for pages, the next one last
+        self._found: list[pagemap.Run] = []  # pages that were found there, the next ones last
         try:
             self._walk = pagemap.best_walk(self._memory.pagemap)
             self._survey()
@@ -60,12 +65,10 @@ class ProcessSource:
         Only as many pages as fit are looked for, so that look and read are close together.
         """
         filled = 0
-        while filled < len(buffer) and self._ranges:
-            start, end = self._ranges.pop()
+        while filled < len(buffer):
             room = (len(buffer) - filled) // PAGE_SIZE
-            runs, walk_end = self._walk(self._memory.pagemap, start, end, room)
-            if walk_end < end:
-                self._ranges.append((walk_end, end))
+            if not (runs := self._take(room, room)):
+                break
             size = sum(last - first for first, last in runs)
             filled += self._memory.read(runs, buffer[filled : filled + size], self.account)
         self._pages_due -= filled // PAGE_SIZE
@@ -73,6 +76,39 @@ class ProcessSource:
         if not filled:
             self._miss_the_dead()
         return filled
+
+    def skip(self, pages: int) -> int:
+        """Pass over pages as :meth:`Source.skip` says."""
+        passed = 0
+        while passed < pages and (runs := self._take(pages - passed, _LOOK)):
+            passed += sum(last - first for first, last in runs) // PAGE_SIZE
+        self._pages_due -= passed
+        return passed
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read one page as :meth:`Source.read_one` says."""
+        runs = self._take(1, _LOOK)
+        if not runs:
+            self._miss_the_dead()
+            return None
+        self._pages_due -= 1
+        came = bool(self._memory.read(runs, page[:PAGE_SIZE], self.account))
+        self.account.read += came
+        return came
+
+    def weigh(self, weight: Fraction) -> None:
+        """Weigh pages as :meth:`Source.weigh` says."""
+        self.account.weight = weight
+
+    def _take(self, pages: int, look: int) -> list[pagemap.Run]:
+        """So many pages of those that come next, or fewer; *look* for so many at once."""
+        while not self._found and self._ranges:
+            start, end = self._ranges.pop()
+            runs, walk_end = self._walk(self._memory.pagemap, start, end, look)
+            if walk_end < end:
+                self._ranges.append((walk_end, end))
+            self._found = runs[::-1]
+        return pagemap.take(self._found, pages * PAGE_SIZE)
 
     def _miss_the_dead(self) -> None:
         """Count what a process took with it that ended early."""
@@ -164,6 +200,26 @@ class MineSource:
             if not got:
                 self._process = next(self._turns, None)
         return filled
+
+    def skip(self, pages: int) -> int:
+        """Pass over pages as :meth:`Source.skip` says."""
+        passed = 0
+        while passed < pages and self._process:
+            passed += self._process.skip(pages - passed)
+            if passed < pages:
+                self._process = next(self._turns, None)
+        return passed
+
+    def read_one(self, page: memoryview) -> bool | None:
+        """Read one page as :meth:`Source.read_one` says."""
+        came = None
+        while self._process and (came := self._process.read_one(page)) is None:
+            self._process = next(self._turns, None)
+        return came
+
+    def weigh(self, weight: Fraction) -> None:
+        """Weigh pages as :meth:`Source.weigh` says."""
+        self.account.weight = weight
 
     def __enter__(self) -> MineSource:
         return self

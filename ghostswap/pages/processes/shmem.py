@@ -174,7 +174,8 @@ class SharedFile:
                 got += room
             got -= got % PAGE_SIZE
             if missing := (end - start - got) // PAGE_SIZE:
-                account.leave(Why.UNREADABLE, missing, "freed before it was read", what="page")
+                reason = "freed before it was read"
+                account.leave(Why.UNREADABLE, missing, reason, what="page", met=True)
             filled += got
         return filled
 

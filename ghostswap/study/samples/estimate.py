@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory of which a sample is known, stored once: every total with its 95 % interval.
+
+Where no limit decides, what becomes of a page depends on that page alone, and totals are what
+:mod:`.estimators` makes of the pages that were drawn. Where one does, or pages share places in
+another way than in zsmalloc, the sample is drawn anew from itself, and stored again and again.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from random import Random
+from statistics import stdev
+
+from ghostswap.designs import metadata, table
+from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.mm.zpool.size_class import size_classes
+from ghostswap.page import PAGE_SIZE
+from ghostswap.study.host import Host
+from ghostswap.study.outcome import Outcome
+from ghostswap.study.samples.estimators import (
+    Estimate,
+    Stratum,
+    count,
+    objects_share,
+    open_zspages,
+    total,
+)
+from ghostswap.study.samples.scaled import SETTINGS, fill, kernel_of, pools_of, whole
+from ghostswap.workers import each
+
+#: Times that a sample is drawn anew, and two-sided 95 % of Student's t of one less.
+_REDRAWS = 20
+_T = 2.093
+#: A number that what is rounded up does not matter in.
+_MANY = 1 << 20
+_POOL_BYTES = ("zswap.pool_total_size", "zram.mem_used_total", "zram.mem_used_max", "pool_bytes")
+_LENGTH_BYTES = ("compressed_bytes", "zram.compr_data_size")
+#: What is negative where swap costs more than it saves.
+_MAY_BE_LESS = "freed_bytes"
+#: Whole pages, in bytes.
+_PAGE_BYTES = ("zram.orig_data_size", "disk.written_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What *measured* of a stratum came to."""
+
+    stratum: Stratum
+    measured: array[int]
+    outcome: Outcome
+
+    @property
+    def weighted(self) -> tuple[Outcome, float]:
+        """The outcome, and the weight of its pages."""
+        return self.outcome, self.stratum.weight
+
+
+def estimate(
+    host: Host,
+    areas: Sequence[SwapArea],
+    strata: Sequence[Stratum],
+    measured: array[int],
+    jobs: int | None = None,
+) -> Outcome:
+    """Store the memory of *host*'s one group, of which *strata* were drawn.
+
+    :param measured: all that was, stratum after stratum.
+    """
+    pages = count([(stratum, stratum.kept) for stratum in strata])
+    parts = []
+    first = 0
+    for stratum in strata:
+        own = measured[first : first + stratum.kept]
+        first += stratum.kept
+        outcome = fill(host, own, areas, stratum.kept / pages.value)
+        parts.append(Part(stratum, own, outcome))
+    is_simple = not any(_has_limits(host, part.outcome) for part in parts)
+    if not is_simple and len(parts) > 1:
+        parts = [_pooled(host, areas, parts, pages.value)]
+    found = whole(host, areas, round(pages.value), [part.weighted for part in parts])
+    if is_simple:
+        found, estimates = _by_pages(host, parts, found)
+    else:
+        estimates = _by_redraws(host, areas, parts[0], found, jobs)
+    if any(stratum.kept < stratum.drawn for stratum in strata):
+        estimates["pages"] = pages
+    return replace(
+        found,
+        drawn=sum(stratum.drawn for stratum in strata),
+        intervals={
+            name: (round(one.low if name == _MAY_BE_LESS else max(one.low, 0)), round(one.high))
+            for name, one in estimates.items()
+        },
+    )
+
+
+def totals(outcome: Outcome) -> dict[str, int]:
+    """All totals of *outcome* that depend on its pages, by their names in JSON."""
+    found = {
+        f"{table_}.{name}": value
+        for table_, counters in (
+            ("zswap", outcome.zswap),
+            ("zram", outcome.zram),
+            ("vmstat", outcome.vmstat),
+        )
+        for name, value in counters.items()
+        if name not in SETTINGS
+    }
+    held = outcome.held
+    return found | {
+        "resident_pages": outcome.resident_pages,
+        "kept_pages": outcome.kept_pages,
+        "slots_at_swap_out": outcome.slots_at_swap_out,
+        "slots_at_writeback": outcome.slots_at_writeback,
+        "held.compressed": held.compressed,
+        "held.stuck": held.stuck,
+        "held.disk": held.disk,
+        "held.zero": held.zero,
+        "pool_bytes": outcome.pool_bytes,
+        "compressed_bytes": outcome.compressed_bytes,
+        "metadata_bytes": outcome.metadata.total_bytes,
+        "freed_bytes": outcome.freed_bytes,
+        "disk.written_bytes": outcome.written_bytes,
+    }
+
+
+def _has_limits(host: Host, outcome: Outcome) -> bool:
+    """Whether more than the page itself decided what became of one, or what it takes."""
+    zswap, zram = outcome.zswap, outcome.zram
+    zpool = host.zpool or kernel_of(host).zswap.zpools[0]
+    group = host.working[0]
+    return bool(
+        (zswap and (zram or zpool != "zsmalloc"))
+        or zswap.get("pool_limit_hit")
+        or zswap.get("written_back_pages")
+        or zram.get("failed_writes")
+        or host.zram_writeback is not None
+        or group.zswap_max is not None
+        or any(one.no_slot for one in outcome.groups)
+    )
+
+
+def _by_pages(
+    host: Host, parts: Sequence[Part], found: Outcome
+) -> tuple[Outcome, dict[str, Estimate]]:
+    """Estimate by what becomes of each page that was drawn; also *found*, with the pool so."""
+    estimates: dict[str, Estimate] = {}
+    counters = [totals(part.outcome) for part in parts]
+
+    def counted(name: str, unit: int = 1) -> Estimate:
+        pairs = zip(parts, counters, strict=True)
+        return count([(part.stratum, of[name] // unit) for part, of in pairs]).times(unit)
+
+    for name in counters[0]:
+        if name in _PAGE_BYTES:
+            estimates[name] = counted(name, PAGE_SIZE)
+        elif name not in (*_POOL_BYTES, *_LENGTH_BYTES, "metadata_bytes", "freed_bytes"):
+            estimates[name] = counted(name)
+    classes = size_classes(rules=kernel_of(host).zsmalloc)
+    shares = objects_share(classes)
+    room = open_zspages(classes, found.histogram, pools_of(host))
+    full = total([(part.stratum, _values(part.outcome, shares.__getitem__)) for part in parts])
+    pool = full.around(full.value + room if full.value else 0)
+    found = _with_pool(found, round(pool.value))
+    lengths = total([(part.stratum, _values(part.outcome, float)) for part in parts])
+    costs = _costs(host)
+    estimates |= dict.fromkeys((name for name in _POOL_BYTES if name in counters[0]), pool)
+    now = totals(found)
+    for name in _LENGTH_BYTES:
+        if name in now:
+            estimates[name] = lengths.around(now[name])
+    spent = total([(part.stratum, _per_page(part.outcome, costs, None)) for part in parts])
+    estimates["metadata_bytes"] = spent.around(now["metadata_bytes"])
+    freed = total([(part.stratum, _per_page(part.outcome, costs, shares)) for part in parts])
+    estimates["freed_bytes"] = freed.around(now["freed_bytes"])
+    return found, estimates
+
+
+def _values(outcome: Outcome, value: Callable[[int], float]) -> Counter[float]:
+    """Pages in the pool by a value of their lengths."""
+    found: Counter[float] = Counter()
+    for length, pages in outcome.histogram.items():
+        found[value(length)] += pages
+    return found
+
+
+def _costs(host: Host) -> dict[str, float]:
+    """Bytes of metadata for a page that is out, by where it is: what depends on pages alone."""
+    is_zram = table.get(host.design).is_zram
+
+    def of(zswap: int = 0, zram: int = 0, disk: int = 0, zero: int = 0) -> float:
+        places = {"zswap": zswap, "zram": zram, "disk": disk, "zero": zero}
+        taken = metadata.of(host.design, host.kernel, slots=0, entries=True, **places)
+        return taken.dynamic_bytes / _MANY
+
+    return {
+        "zero": of(zero=_MANY),
+        "disk": of(disk=_MANY),
+        "pool": of(zram=_MANY) if is_zram else of(zswap=_MANY),
+        "same": of(zero=_MANY) if is_zram else of(zswap=_MANY),
+    }
+
+
+def _per_page(
+    outcome: Outcome, costs: Mapping[str, float], shares: Sequence[float] | None
+) -> Counter[float]:
+    """Pages that are out, by what metadata they cost; by what they free, given their *shares*."""
+    held = outcome.held
+    same = held.compressed - sum(outcome.histogram.values())
+    found: Counter[float] = Counter()
+    for place, pages in (("zero", held.zero), ("disk", held.disk), ("same", same)):
+        found[costs[place] if shares is None else PAGE_SIZE - costs[place]] += pages
+    for length, pages in outcome.histogram.items():
+        cost = costs["pool"]
+        found[cost if shares is None else PAGE_SIZE - cost - shares[length]] += pages
+    return found
+
+
+def _with_pool(outcome: Outcome, size: int) -> Outcome:
+    size = -(-size // PAGE_SIZE) * PAGE_SIZE
+    zswap, zram = outcome.zswap, outcome.zram
+    if "pool_total_size" in zswap:
+        zswap = {**zswap, "pool_total_size": size}
+    if zram:
+        zram = {**zram, "mem_used_total": size, "mem_used_max": size}
+    return replace(outcome, zswap=zswap, zram=zram)
+
+
+def _pooled(host: Host, areas: Sequence[SwapArea], parts: Sequence[Part], pages: float) -> Part:
+    """One part of all, in which each page has the same weight: of some strata not all are kept."""
+    weight = max(part.stratum.weight for part in parts)
+    measured = array("H")
+    for part in parts:
+        kept = part.stratum.kept
+        number = round(kept * part.stratum.weight / weight)
+        measured.extend(part.measured[at * kept // number] for at in range(number))
+    outcome = fill(host, measured, areas, len(measured) / pages)
+    return Part(Stratum(round(pages), len(measured), len(measured)), measured, outcome)
+
+
+def _by_redraws(
+    host: Host, areas: Sequence[SwapArea], part: Part, found: Outcome, jobs: int | None
+) -> dict[str, Estimate]:
+    """Estimate by what other samples would come to, as far as this one tells of them."""
+    kept = part.stratum.kept
+    share = kept / found.pages
+    weight = found.pages / kept
+
+    def redraw(number: int) -> dict[str, int]:
+        rng = Random(f"redraw {host.seed} {number}")
+        chosen = sorted(rng.choices(range(kept), k=kept))  # what leaves first stays in front
+        measured = array("H", map(part.measured.__getitem__, chosen))
+        outcome = fill(host, measured, areas, share)
+        return totals(whole(host, areas, found.pages, [(outcome, weight)]))
+
+    runs = list(each(redraw, range(_REDRAWS), jobs or len(os.sched_getaffinity(0))))
+    estimates = {}
+    for name, value in totals(found).items():
+        half = _T * stdev(run[name] for run in runs) * sqrt(max(0, 1 - share))
+        estimates[name] = Estimate(value, value - half, value + half)
+    return estimates

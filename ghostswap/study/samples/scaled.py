@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A part of a host's memory on a host as much smaller, and what that comes to on the whole."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import ceil
+
+from ghostswap import kernels
+from ghostswap.codecs.views import for_zram, for_zswap
+from ghostswap.designs import table
+from ghostswap.designs.metadata import Metadata
+from ghostswap.designs.transfer import Held
+from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.swap.swap_info import SwapArea, SwapInfo, TierUse
+from ghostswap.mm.zpool.size_class import size_classes
+from ghostswap.page import PAGE_SIZE, SAME, ZEROS
+from ghostswap.study.fill import Fill
+from ghostswap.study.host import Host
+from ghostswap.study.outcome import GroupOutcome, Outcome
+from ghostswap.study.samples.estimators import open_zspages
+
+#: What an administrator sets, and no page changes.
+SETTINGS = frozenset({"max_pages", "accept_pages", "mem_limit"})
+
+
+def kernel_of(host: Host) -> Kernel:
+    """The kernel whose rules the design of *host* follows."""
+    return table.get(host.design).kernel(kernels.get(host.kernel))
+
+
+def pools_of(host: Host) -> int:
+    """Over how many pools zswap spreads its objects; 1 for zram."""
+    return 1 if table.get(host.design).is_zram else kernel_of(host).zswap.nr_zpools
+
+
+def fill(host: Host, measured: array[int], areas: Sequence[SwapArea], part: float) -> Outcome:
+    """Store *measured*, a *part* of the memory of *host*, where all limits are as much lower.
+
+    But for the pool's: it is as full of zspages that have room as the whole one, which takes up
+    none of what the objects take.
+    """
+    run = Fill(_smaller(host, measured, part), [measured], _smaller_areas(areas, part))
+    run.run()
+    return run.outcome()
+
+
+def _smaller(host: Host, measured: array[int], part: float) -> Host:
+    room = (1 - part) * _open(host, measured, part)
+
+    def less(limit: int, extra: float = 0) -> int:
+        return max(1, round(limit * part + extra)) if limit else 0
+
+    def less_or_none(limit: int | None) -> int | None:
+        return None if limit is None else less(limit)
+
+    def less_slots(size: int | None) -> int | None:
+        return size and (less(size // PAGE_SIZE - 1) + 1) * PAGE_SIZE
+
+    percent = host.max_pool_percent
+    ram = host.ram * part + (100 * room / percent if percent else 0)
+    return replace(
+        host,
+        ram=ceil(ram / PAGE_SIZE) * PAGE_SIZE,
+        size=less_slots(host.size),
+        zram_disksize=less_slots(host.zram_disksize),
+        zram_mem_limit=less(host.zram_mem_limit, room),
+        zram_backing_dev=less(host.zram_backing_dev),
+        zram_writeback_limit=less_or_none(host.zram_writeback_limit),
+        groups=tuple(
+            replace(
+                group,
+                swap_max=less_or_none(group.swap_max),
+                zswap_max=less_or_none(group.zswap_max),
+            )
+            for group in host.groups
+        ),
+    )
+
+
+def _open(host: Host, measured: array[int], part: float) -> float:
+    kernel = kernel_of(host)
+    view = for_zram if table.get(host.design).is_zram else for_zswap
+    objects = {
+        min(length, PAGE_SIZE): pages / part
+        for length, pages in Counter(view(kernel, measured)).items()
+        if length not in (ZEROS, SAME)
+    }
+    return open_zspages(size_classes(rules=kernel.zsmalloc), objects, pools_of(host))
+
+
+def _smaller_areas(areas: Sequence[SwapArea], part: float) -> list[SwapArea]:
+    return [
+        area
+        if area.pages is None
+        else replace(
+            area,
+            pages=max(1, round(area.pages * part)),
+            badpages=(),
+        )
+        for area in areas
+    ]
+
+
+@dataclass(slots=True)
+class _Area(SwapInfo):
+    """An area of which only counts are known; in a fill a page is written once."""
+
+    @property
+    def written_pages(self) -> int:
+        """See :class:`SwapInfo`."""
+        return self.writes
+
+
+def whole(
+    host: Host, areas: Sequence[SwapArea], pages: int, runs: Sequence[tuple[Outcome, float]]
+) -> Outcome:
+    """What all *pages* of *host* come to.
+
+    :param areas: those of *host*.
+    :param runs: what each part came to, and the weight of its pages.
+    """
+    first = runs[0][0]
+
+    def total(value: Callable[[Outcome], float]) -> int:
+        return round(sum(weight * value(outcome) for outcome, weight in runs))
+
+    def counters(of: Callable[[Outcome], Mapping[str, int]]) -> dict[str, int]:
+        return {
+            name: of(settings)[name]
+            if name in SETTINGS
+            else round(sum(weight * of(outcome)[name] for outcome, weight in runs))
+            for name in of(first)
+        }
+
+    design = table.get(host.design)
+    one_page = Fill(host, [array("H", [ZEROS])], areas)
+    one_page.run()
+    settings = one_page.outcome()
+    is_open = host.size is None and (host.zram_disksize is None or not design.is_zram)
+
+    def area(number: int, info: SwapInfo) -> SwapInfo:
+        slots = info.pages
+        if info.path == design.device:
+            slots = total(lambda one: one.areas[number].pages or 0)
+        elif next((own.pages is None for own in areas if own.path == info.path), is_open):
+            slots = pages  # as large as need be
+        return _Area(
+            info.path,
+            info.type,
+            slots,
+            info.prio,
+            info.seeks,
+            info.blkdev,
+            info.tier_mask,
+            inuse_pages=total(lambda one: one.areas[number].inuse_pages),
+            writes=total(lambda one: one.areas[number].writes),
+        )
+
+    def tier(name: str) -> TierUse:
+        return TierUse(**counters(lambda one: asdict(one.tiers[name])))
+
+    infos = tuple(area(number, info) for number, info in enumerate(settings.areas))
+    files = (info for info in infos if info.path != design.device)
+    written = total(lambda one: one.written_bytes // PAGE_SIZE) * PAGE_SIZE
+    reserved = sum(info.reserved_bytes for info in files) + host.zram_backing_dev
+    return replace(
+        first,
+        pages=pages,
+        resident_pages=total(lambda one: one.resident_pages),
+        kept_pages=total(lambda one: one.kept_pages),
+        zswap=counters(lambda one: one.zswap),
+        zswap_own=counters(lambda one: one.zswap_own),
+        zram=counters(lambda one: one.zram),
+        vmstat=counters(lambda one: one.vmstat),
+        areas=infos,
+        groups=(_whole_group(pages, total, first.groups[0]),),
+        compressed_bytes=total(lambda one: one.compressed_bytes),
+        metadata=Metadata(
+            total(lambda one: one.metadata.static_bytes),
+            total(lambda one: one.metadata.dynamic_bytes),
+        ),
+        allocated_bytes=None,
+        reserved_bytes=reserved,
+        written_bytes=written,
+        never_written_bytes=reserved - written,
+        slots_at_swap_out=total(lambda one: one.slots_at_swap_out),
+        slots_at_writeback=total(lambda one: one.slots_at_writeback),
+        tiers={name: tier(name) for name in first.tiers},
+        held=Held(**counters(lambda one: asdict(one.held))),
+        histogram=dict(sorted(_histogram(runs).items())),
+    )
+
+
+def _histogram(runs: Sequence[tuple[Outcome, float]]) -> dict[int, int]:
+    found: Counter[int] = Counter()
+    for outcome, weight in runs:
+        found.update({length: round(weight * n) for length, n in outcome.histogram.items()})
+    return found
+
+
+#: Adds up a value over all parts, weighted.
+_Total = Callable[[Callable[[Outcome], float]], int]
+
+
+def _whole_group(pages: int, total: _Total, first: GroupOutcome) -> GroupOutcome:
+    def of(name: str) -> int:
+        return total(lambda one: getattr(one.groups[0], name))
+
+    return replace(
+        first,
+        pages=pages,
+        resident_pages=of("resident_pages"),
+        swap_outs=of("swap_outs"),
+        refused=of("refused"),
+        no_slot=of("no_slot"),
+        swap_current=of("swap_current"),
+        zswap_current=of("zswap_current"),
+        zswap_incomp=None if first.zswap_incomp is None else of("zswap_incomp"),
+    )
