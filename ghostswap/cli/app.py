@@ -18,13 +18,14 @@ from ghostswap.cli.terminal.talk import complain
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.units import printable
 
-#: name -> what it does. The command is ``command`` in the module of that name beside this one.
+#: name -> what it does. The command is ``command`` in the module of that name in commands/.
 COMMANDS = {
     "mkswap": "Make a swap area: a ghost swapfile, a full file, or in place.",
     "label": "Print or change the label and UUID of a swap area.",
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
     "status": "Show swap on this host as it is now, and what is wrong with it.",
+    "advise": "Say what to set here, with figures from the memory in use.",
     "simulate": "Store memory once, in zswap, zram or another design.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
     "compare": "Set designs side by side, for one memory and one workload.",
@@ -35,6 +36,8 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
 }
 
+#: Those in a room of their own.
+_OF_HOST = ("status", "advise")
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
@@ -60,7 +63,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"ghostswap.cli.commands.{cmd_name}").command
+        room = "commands.host" if cmd_name in _OF_HOST else "commands"
+        command = import_module(f"ghostswap.cli.{room}.{cmd_name}").command
         assert isinstance(command, click.Command)
         command.short_help = COMMANDS[cmd_name]
         return command
