@@ -22,6 +22,7 @@ class Weights:
     :ivar microsecond: one of CPU time to compress and bring back a page.
     :ivar disk: disk that has to be reserved anew, as a share of the memory.
     :ivar seeks: what part of *cushion* counts where the disk seeks.
+    :ivar kept: what it is worth that the compressor need not change: times are not the same twice.
     """
 
     memory: float
@@ -29,6 +30,7 @@ class Weights:
     microsecond: float
     disk: float
     seeks: float = 0.25
+    kept: float = 0.03
 
 
 GOALS: MappingProxyType[Goal, Weights] = MappingProxyType(
@@ -49,6 +51,7 @@ def score(
     microseconds: float,
     disk: float,
     seeks: bool,
+    kept: bool = False,
 ) -> float:
     """What an option is worth; see :class:`Weights` for the parts.
 
@@ -62,4 +65,5 @@ def score(
         + weights.cushion * cushion * part
         - weights.microsecond * microseconds
         - weights.disk * disk
+        + weights.kept * kept
     )

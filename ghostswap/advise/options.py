@@ -43,8 +43,9 @@ class Place:
 
     @property
     def seeks(self) -> bool:
-        """Whether its swap is on a disk that seeks."""
-        return any(area.medium == "rotational" for area in self.seen.areas)
+        """Whether its swap is on a disk that seeks, or would be."""
+        media = [area.medium for area in self.seen.active if area.on_disk]
+        return "rotational" in (media or [self.seen.room.medium])
 
     @property
     def on_disk(self) -> int:
@@ -62,6 +63,7 @@ class Option:
     :ivar time: of a page; ``None`` where there was none to try.
     :ivar error: how far lengths may be from the kernel's; ``""`` where they are the kernel's.
     :ivar lacks: why it cannot be had here; ``""`` where it can.
+    :ivar is_set: its compressor is the one that is set.
     """
 
     outcome: Outcome
@@ -71,6 +73,7 @@ class Option:
     time: PageTime | None
     error: str
     lacks: str
+    is_set: bool
 
     @property
     def design(self) -> str:
@@ -134,7 +137,15 @@ class Option:
             microseconds=self.time.round_trip_us if self.time else 0,
             disk=self.disk / self.memory,
             seeks=seeks,
+            kept=self.is_set,
         )
+
+
+def is_set(place: Place, design: str, compressor: str) -> bool:
+    """Whether *compressor* is what the part of *design* has now."""
+    if table.get(design).is_zram:
+        return any(device.compressor == compressor for device in place.seen.zram)
+    return place.seen.zswap is not None and place.seen.zswap.compressor == compressor
 
 
 def designs(place: Place) -> tuple[str, ...]:

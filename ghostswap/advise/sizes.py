@@ -18,6 +18,8 @@ from ghostswap.units import format_size
 FILE_US = {False: 90.0, True: 8000.0}
 #: A value above it would have the kernel never drop a page of a file.
 _MOST_SWAPPINESS = 180
+#: What is so near to it stays.
+_NEAR = 20
 _DEFAULT_PAGE_CLUSTER = 3
 _ZRAM_PRIO = 100
 
@@ -192,10 +194,13 @@ def _reclaim(place: Place, option: Option) -> Iterator[Setting]:
     back = time.round_trip_us if time else 1.0
     file = FILE_US[place.seeks]
     value = min(_MOST_SWAPPINESS, round(20 * file / (file + back)) * 10)
+    now = place.seen.reclaim.swappiness
+    if now is not None and abs(now - value) <= _NEAR:
+        value = now  # times are not the same twice
     yield Setting(
         "vm.swappiness",
         value,
-        place.seen.reclaim.swappiness,
+        now,
         f"a page takes {back:.1f} us to go and come back, one of a file {file:g} us (a round"
         f" number); the kernel weighs both to 200, and {_MOST_SWAPPINESS} is the most",
         f"more than {file * (200 / _MOST_SWAPPINESS - 1):.0f} us a page",

@@ -7,12 +7,13 @@ import os
 from dataclasses import dataclass, replace
 
 from ghostswap import codecs, kernels
-from ghostswap.advise import advice, options
+from ghostswap.advise import advice, files, options
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option, Place
 from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.reports.host import advise_json, advise_report
+from ghostswap.cli.runs.emit import write_all
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.codecs.timing import PageTime, time_codec
@@ -30,6 +31,7 @@ from ghostswap.pages.source import IN_SWAP, Source
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import Measured, measure_by_all
 from ghostswap.study.run import estimate, store
+from ghostswap.units import printable
 
 #: Pages that are drawn, and of these those that every codec is timed with.
 _DRAWN = 20_000
@@ -51,9 +53,21 @@ class Asked:
     jobs: int | None
 
 
-def run(asked: Asked, *, as_json: bool) -> int:
-    """Advise, and print it."""
+def run(asked: Asked, *, as_json: bool, emit: str | None = None) -> int:
+    """Advise, and print it.
+
+    :param emit: a directory to make, with files that do it.
+    :raises GhostswapError: where there is nothing that could be had here.
+    """
     found, source = advise(asked, Tree())
+    if emit is not None:
+        if found.choice.lacks:
+            raise GhostswapError(
+                f"there is nothing to write to {printable(emit)}: {found.choice.lacks}",
+                "leave out --emit",
+            )
+        write_all(emit, files.files(found, files.installed(Tree())))
+        note(f"{printable(emit)}: apply.sh sets it, undo.sh takes it back; nothing is set yet")
     if as_json:
         emit_json(advise_json.as_json(found, source))
     else:
@@ -171,5 +185,6 @@ def _option(
         time,
         measured.error,
         options.lacks(place, design, compressor, disk),
+        options.is_set(place, design, compressor),
     )
     return options.resized(option, size, disk)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+from pathlib import Path
 
 from conftest import ROOT, Run, needs_root
 from support.json_keys import documented, keys_of
@@ -73,3 +75,31 @@ def test_a_source_that_is_not_there(run: Run) -> None:
     done = run("advise", "--pages", "not-there")
     assert (done.returncode, done.stdout) == (1, "")
     assert "not-there" in done.stderr
+
+
+def test_files_are_written_whole_or_not_at_all(run: Run, tmp_path: Path) -> None:
+    done = run("advise", *SOURCE, "--kernel", "6.18", "--emit", "made")
+    assert done.returncode == 0, done.stderr
+    assert "undo.sh takes it back; nothing is set yet" in done.stderr
+    made = {path: path.read_text() for path in (tmp_path / "made").rglob("*") if path.is_file()}
+    assert {"apply.sh", "undo.sh", "90-ghostswap.conf"} <= {path.name for path in made}
+    for path, text in made.items():
+        assert os.access(path, os.X_OK) == (path.suffix == ".sh")
+        if path.suffix == ".conf":
+            assert text.startswith("#"), "each line has its reason"
+    again = run("advise", *SOURCE, "--kernel", "6.18", "--emit", "made")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "made: it is there already" in again.stderr
+    nowhere = run("advise", *SOURCE, "--kernel", "6.18", "--emit", "not/there")
+    assert (nowhere.returncode, nowhere.stdout) == (1, "")
+    assert os.listdir(tmp_path) == ["made"]
+    assert {path: path.read_text() for path in made} == made
+
+
+def test_undo_without_apply_does_nothing(run: Run, tmp_path: Path) -> None:
+    assert run("advise", *SOURCE, "--kernel", "6.18", "--emit", "made").returncode == 0
+    done = subprocess.run(
+        [tmp_path / "made/undo.sh"], capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert done.returncode == 1
+    assert "apply.sh has not run" in done.stderr

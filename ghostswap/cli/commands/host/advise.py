@@ -59,6 +59,13 @@ from ghostswap.cli.terminal.options import Integer, jobs_option, json_option, ra
     metavar="GOAL",
     help="What counts most: memory, latency or disk.",
 )
+@click.option(
+    "--emit",
+    cls=Option,
+    type=click.Path(),
+    metavar="DIR",
+    help="Make this directory, with the files that do it, apply.sh and undo.sh.",
+)
 @jobs_option
 @json_option
 def command(
@@ -68,6 +75,7 @@ def command(
     ram: int | None,
     kernel: str | None,
     goal: Goal | None,
+    emit: str | None,
     jobs: int | None,
     as_json: bool,
 ) -> int:
@@ -80,4 +88,4 @@ def command(
     from ghostswap.cli.runs import advise
 
     asked = advise.Asked(source, ram, kernel, goal or "balanced", exact, seed, jobs)
-    return advise.run(asked, as_json=as_json)
+    return advise.run(asked, as_json=as_json, emit=emit)
