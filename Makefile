@@ -2,15 +2,18 @@
 # make demo   install into .venv and run the main job on this machine's memory
 # make test   install the test extras and run every check
 # make fresh  do both on a minimal Debian of their own (as root; SUITE=trixie for another release)
+# make vmtest ask real kernels in QEMU what ghostswap predicts (KERNEL=7.3 for one of them)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCRATCH := $(VENV)/demo
 SUITE ?= bookworm
+KERNEL ?=
+ARGS ?=
 .NOTPARALLEL:
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test fresh lint bench completions clean venv installed extras compiled
+.PHONY: demo test fresh vmtest lint bench completions clean venv installed extras compiled
 
 # A ghost as large as the memory; where little memory can be read, a program's is made to look at.
 demo: installed compiled
@@ -55,6 +58,10 @@ test: extras compiled
 
 fresh:
 	.ci/fresh $(SUITE)
+
+# Some minutes; what a kernel needs that is not to be had is said, and that kernel is skipped.
+vmtest: extras compiled
+	PYTHONPATH=tests $(BIN)/python -m vm $(KERNEL) $(ARGS)
 
 lint: extras
 	$(BIN)/ruff check .

@@ -38,7 +38,7 @@ _T = TypeVar("_T")
 
 
 def replay(
-    design: str, policy: Literal["kernel", "lru"], pages: int, path: str
+    design: str, policy: Literal["two-lists", "lru"], pages: int, path: str
 ) -> tuple[float, int, float]:
     """Seconds, faults (the first writes included) and bytes a page."""
     rng = random.Random(1)
@@ -130,9 +130,9 @@ def main() -> None:
         print(f"libcachesim LRU   {every / unit:11.0f} {misses:8}")
         print(f"OrderedDict LRU   {every / bare:11.0f} {misses:8}")
         for design in ("classic", "ghost"):
-            for policy in ("lru", "kernel"):
+            for policy in ("lru", "two-lists"):
                 seconds, faults, size = _alone(replay, design, policy, pages, path)
-                row = f"{design:10} {policy:7}{every / seconds:11.0f} {faults:8} {size:11.0f}"
+                row = f"{design:10} {policy:9}{every / seconds:11.0f} {faults:8} {size:11.0f}"
                 print(f"{row} {unit / seconds:16.3f} {bare / seconds:16.3f}")
                 if policy == "lru" and faults != misses:
                     sys.exit(f"{design}: {faults} misses, but libcachesim has {misses}")

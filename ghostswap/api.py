@@ -26,7 +26,7 @@ from ghostswap.here import mem_total
 from ghostswap.pages import open_source
 from ghostswap.scenario.areas import open_areas
 from ghostswap.study import run
-from ghostswap.study.host import Area, Group, Host
+from ghostswap.study.host import Area, Group, Host, default_policy
 from ghostswap.study.memory import measure_host
 from ghostswap.study.outcome import Outcome
 
@@ -111,5 +111,8 @@ def replay(source: str, touches: str, memory_max: int, **knobs: object) -> Outco
 
 def _host(group: Group, areas: Sequence[str], knobs: dict[str, object]) -> Host:
     knobs.setdefault("ram", mem_total())
+    if "policy" not in knobs:
+        kernel = kernels.get(str(knobs.get("kernel", kernels.RELEASES[-1])))
+        knobs["policy"], knobs["policy_from"] = default_policy(kernel)
     given = tuple(Area(path) for path in areas)
     return Host(groups=(group,), areas=given, **knobs)  # type: ignore[arg-type]  # as Host has it

@@ -35,6 +35,15 @@ def _meminfo(name: str) -> int:
     raise UsageError("/proc/meminfo does not tell this machine's memory", "give it with --ram SIZE")
 
 
+def lru_gen_enabled() -> bool:
+    """Whether the running kernel reclaims by MGLRU (/sys/kernel/mm/lru_gen/enabled, bit 0)."""
+    try:
+        with open("/sys/kernel/mm/lru_gen/enabled", encoding="ascii") as file:
+            return int(file.read(), 16) & 1 == 1
+    except (OSError, ValueError):  # a kernel without it
+        return False
+
+
 def page_size() -> int:
     """``PAGE_SIZE`` of the running kernel."""
     return os.sysconf("SC_PAGE_SIZE")

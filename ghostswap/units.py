@@ -84,6 +84,23 @@ def parse_limit(text: str) -> Limit:
     return limit
 
 
+_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Read a time of more than nothing, in seconds: ``1s``, ``500ms``, ``1.5m``, ``2h``, ``60``.
+
+    :raises UsageError: where *text* is not such a time.
+    """
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)", text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if not seconds:
+        raise UsageError(
+            f'not a time: "{printable(text[:_LONGEST])}"', "write it as 500ms, 1s or 5m"
+        )
+    return seconds
+
+
 def format_size(size: int) -> str:
     """Write *size* bytes with the largest binary unit and one decimal, as mkswap prints it.
 

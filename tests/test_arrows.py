@@ -20,20 +20,20 @@ MAY_IMPORT: dict[str, str] = {
     "cli/commands": "cli/runs cli/reports cli/options cli/terminal scenario advise claims designs"
     " codecs kernels area/disk area/make area/judge area/header area/target",
     "cli/runs": "cli/reports cli/options cli/terminal scenario advise claims live live/seen study"
-    " designs codecs kernels pages pages/source area/disk area/make area/judge area/header"
-    " area/target",
+    " designs codecs kernels pages pages/profiles pages/source area/disk area/make area/judge"
+    " area/header area/target",
     "cli/reports": "cli/terminal scenario advise live/seen study designs codecs mm/zpool mm/swap"
-    " kernels pages/source area/disk area/judge area/header area/target",
+    " kernels pages pages/profiles pages/source area/disk area/judge area/header area/target",
     "cli/options": "cli/terminal scenario kernels pages pages/source",
     "cli/terminal": "area/target",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "advise": "live/seen study designs codecs mm/zswap kernels",
     "claims": "study designs codecs mm/swap kernels pages",
-    "live": "live/seen study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages pages/source"
-    " area/make area/judge area/header area/target",
+    "live": "live/seen study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages"
+    " pages/processes pages/source area/make area/judge area/header area/target",
     "live/seen": "kernels area/disk area/judge area/header area/target",
     "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
-    " pages pages/source area/header area/target",
+    " pages pages/profiles pages/source area/header area/target",
     "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels pages",
     "codecs": "mm/zpool kernels pages/source",
     "mm/vmscan": "mm/memcontrol mm/swap mm/noted_lists mm/columns kernels",
@@ -44,9 +44,10 @@ MAY_IMPORT: dict[str, str] = {
     "mm/zpool": "mm/columns kernels",
     "mm/noted_lists": "mm/columns",
     "mm/columns": "",
-    "pages": "pages/dumps pages/processes pages/source",
-    "pages/dumps": "pages/source",
+    "pages": "pages/dumps pages/processes pages/profiles pages/source",
+    "pages/dumps": "pages/profiles pages/source",
     "pages/processes": "pages/source",
+    "pages/profiles": "pages/source",
     "pages/source": "",
     "area/make": "area/judge area/header area/target",
     "area/disk": "area/header area/target",

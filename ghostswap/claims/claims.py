@@ -121,6 +121,7 @@ _NEVER_WRITTEN = _BY_KEY["never_written_bytes"]
 _MAJOR = _BY_KEY["pgmajfault"]
 _STUCK = _BY_KEY["stuck_pages"]
 _STATIC = _BY_KEY["metadata_static_bytes"]
+_DYNAMIC = _BY_KEY["metadata_dynamic_bytes"]
 _COMPRESSED = _row("compressed", "pages compressed", lambda c: c.outcome.held.compressed)
 _KILLED = _row("killed", "killed", lambda c: sum(group.killed for group in c.outcome.groups))
 _REFUSED = _row("refused", "pages refused", lambda c: sum(g.refused for g in c.outcome.groups))
@@ -218,6 +219,16 @@ EXAMPLES = {
             ),
             (_MAJOR, _NEVER_WRITTEN, _STATIC),
             conclusions.too_large,
+        ),
+        Example(
+            "xswap",
+            (
+                _sized("classic", _LARGE),
+                _sized("ghost", _LARGE),
+                _with("xswap", design="xswap"),
+            ),
+            (_MAJOR, _COMPRESSED, _RESERVED, _STATIC, _DYNAMIC, _STUCK),
+            conclusions.xswap,
         ),
         Example(
             "backend-transfer",

@@ -139,6 +139,23 @@ def too_large(small: Figures, classic: Figures, ghost: Figures, vswap: Figures) 
     )
 
 
+def xswap(classic: Figures, ghost: Figures, successor: Figures) -> str | None:
+    faults = {figures["pgmajfault"] for figures in (classic, ghost, successor)}
+    if len(faults) > 1 or 0 in faults or successor["reserved_bytes"]:
+        return None
+    if successor["metadata_static_bytes"] or not ghost["metadata_static_bytes"]:
+        return None
+    if not successor["stuck_pages"] == successor["compressed"] == ghost["stuck_pages"] > 0:
+        return None
+    return (
+        f"Idle, an area of {_size(classic['reserved_bytes'])} keeps"
+        f" {_size(classic['metadata_static_bytes'])} of memory for slots, as does a ghost of that"
+        f" size, and xswap nothing; in use it takes {_size(successor['metadata_dynamic_bytes'])}"
+        f" for {_count(successor['compressed'])} pages. None of those can ever go to a disk, as"
+        " none of a ghost's can."
+    )
+
+
 def backend_transfer(classic: Figures, ghost: Figures, vswap: Figures) -> str | None:
     if not (classic["movable"] and vswap["movable"]) or ghost["movable"]:
         return None

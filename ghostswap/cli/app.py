@@ -27,7 +27,9 @@ COMMANDS = {
     "status": "Show swap on this host as it is now, and what is wrong with it.",
     "advise": "Say what to set here, with figures from the memory in use.",
     "simulate": "Store memory once, in zswap, zram or another design.",
+    "profile": "Write down what memory compresses to, to take along.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
+    "capture": "Watch which memory a process touches, over time.",
     "compare": "Set designs side by side, for one memory and one workload.",
     "measure": "Ask the running kernel, and set the model beside it (root).",
     "verify": "Bring every page back and compare it.",
@@ -36,8 +38,9 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
 }
 
-#: Those in a room of their own.
-_OF_HOST = ("status", "advise")
+#: Those of them that change what runs, or look at it; they are in rooms of their own.
+_ROOMS = {"capture": "live.", "measure": "live.", "status": "host.", "advise": "host."}
+
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
@@ -63,8 +66,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        room = "commands.host" if cmd_name in _OF_HOST else "commands"
-        command = import_module(f"ghostswap.cli.{room}.{cmd_name}").command
+        room = _ROOMS.get(cmd_name, "")
+        command = import_module(f"ghostswap.cli.commands.{room}{cmd_name}").command
         assert isinstance(command, click.Command)
         command.short_help = COMMANDS[cmd_name]
         return command

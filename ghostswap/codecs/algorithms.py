@@ -42,6 +42,11 @@ class Codec(ABC):
         return ""
 
     @property
+    def key(self) -> str:
+        """The compressor and how its kernel sets it up, in a word: equal keys, equal lengths."""
+        return self.name
+
+    @property
     def exact(self) -> bool:
         """Whether :meth:`measure` gives the kernel's number for every page."""
         return not self.error
@@ -292,6 +297,11 @@ class Zstd(_ByLibrary):
     version: str
     hint: int
     libraries: Mapping[str, ZstdLibrary] | None = None
+
+    @property
+    def key(self) -> str:
+        """See :class:`Codec`."""
+        return f"{self.name}-{self.version}-{self.hint}"
 
     def _libraries(self) -> Mapping[str, ZstdLibrary]:
         return zstd_libraries() if self.libraries is None else self.libraries

@@ -312,7 +312,15 @@ class Backend(ABC):
         return 0 if self._zswap is None else self._zswap.pool_pages
 
     @abstractmethod
-    def has_room(self) -> bool:
+    def has_room(self, slots: int = 1) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+
+    @abstractmethod
+    def in_swap_cache(self, page: int) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+
+    @abstractmethod
+    def drop_slot(self, page: int) -> None:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
 
     @abstractmethod

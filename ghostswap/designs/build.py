@@ -49,6 +49,7 @@ class Parameters:
     :ivar tiers: what is written to /sys/kernel/mm/swap/tiers.
     :ivar cpus: that take slots in turn.
     :ivar seed: of whatever addresses decide in the kernel.
+    :ivar one_zpool: zswap has one pool, whatever its kernel has.
     :ivar zram_disksize: in bytes; as *size* where ``None``.
     :ivar zram_mem_limit: in bytes, 0 for none.
     :ivar zram_backing_dev: bytes of zram's backing device, 0 for none.
@@ -71,6 +72,7 @@ class Parameters:
     zram_backing_dev: int = 0
     zram_writeback_limit: int | None = None
     zram_is_device: bool = False
+    one_zpool: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def build(
 def _zswap(
     design: Design, kernel: Kernel, contents: Contents, places: Places, parameters: Parameters
 ) -> Zswap:
+    if parameters.one_zpool:
+        kernel = replace(kernel, zswap=replace(kernel.zswap, nr_zpools=1))
     return Zswap(
         kernel,
         parameters.ram,
@@ -196,8 +200,7 @@ def _areas(
     given = [default_prio if area.prio is None else area.prio for area in of_use]
     above = max((prio + 1 for prio in given if prio is not None), default=None)
     if design.device is not None:
-        device = parameters.size or max(pages * PAGE_SIZE, design.per_ram * parameters.ram)
-        size = -(-device // (SWAPFILE_CLUSTER * PAGE_SIZE)) * SWAPFILE_CLUSTER
+        size = _device_pages(design, pages, parameters)
         return [SwapArea(design.device, design.area, size, above), *of_use]
     imagined = SwapArea("(imagined)", design.area, prio=above)
     if parameters.size is not None:
@@ -208,6 +211,17 @@ def _areas(
     else:
         imagined = replace(imagined, pages=pages)
     return [*_with_slots(imagined), *of_use]
+
+
+def _device_pages(design: Design, pages: int, parameters: Parameters) -> int:
+    """Slots of *design*'s device, whole clusters."""
+    cluster = SWAPFILE_CLUSTER * PAGE_SIZE
+    size = parameters.size or design.per_ram * parameters.ram
+    if design.is_as_large_as_ram:
+        return size // cluster * SWAPFILE_CLUSTER
+    if parameters.size is None:
+        size = max(size, pages * PAGE_SIZE)
+    return -(-size // cluster) * SWAPFILE_CLUSTER
 
 
 def _zram_area(pages: int, parameters: Parameters, *, is_endless: bool) -> SwapArea:

@@ -18,6 +18,7 @@ from ghostswap import kernels
 from ghostswap.designs import table
 from ghostswap.designs.table import Backend
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Field, Kernel, Per
+from ghostswap.page import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ def of(
     for field in fields:
         if field.published or entries:
             cost = field.bytes * (whole if field.in_clusters else counts)[field.per]
+            if field.chunk and clusters is not None:
+                cost = -(-clusters // field.chunk) * PAGE_SIZE
             if field.is_static:
                 static += cost
             else:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
+from ghostswap.designs.folios import Folios
+from ghostswap.designs.recompress import recompress
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
@@ -29,30 +30,12 @@ from ghostswap.mm.vmscan.pageout import (
     Origin,
     Out,
 )
-from ghostswap.mm.zram import WritebackMode, Zram
+from ghostswap.mm.zram import Recompressed, WritebackMode, Zram
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
 #: Pages that are looked at together: limits are far for so many, and nearer for more.
 _RUN = 1024
-
-
-@dataclass(slots=True)
-class Folios:
-    """Folios of several pages, by what became of them.
-
-    :ivar zero: in the zeromap, being zeros only.
-    :ivar stored: all in zswap.
-    :ivar written: all on disk.
-    :ivar kept: in memory.
-    :ivar split: swapped out page by page, for want of slots in a row.
-    """
-
-    zero: int = 0
-    stored: int = 0
-    written: int = 0
-    kept: int = 0
-    split: int = 0
 
 
 class Slotted(Backend):
@@ -88,8 +71,7 @@ class Slotted(Backend):
         self._page = array("i")  # by slot
         self._cgroup_of = array("H", [0]) * number  # that the slot is charged to
         self._returned = SlotsReturn(kernel.swap.slots_returned)
-        self._cursor = 0
-        self._searched_at = -1
+        self._cursor, self._searched_at = 0, -1
 
     def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
         slot = self._slot[page]
@@ -129,9 +111,8 @@ class Slotted(Backend):
     def _can_write(self, slot: int, cgroup: int) -> bool:
         """Whether what zswap refused may be written to the disk behind *slot*, if there is one."""
         # mem_cgroup_zswap_writeback_enabled() is only asked where zswap is on.
-        return self._swap.can_write(slot) and (
-            self._zswap is None or self._cgroups[cgroup].may_write_back()
-        )
+        may = self._zswap is None or self._cgroups[cgroup].may_write_back()
+        return may and self._swap.can_write(slot)
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
@@ -146,8 +127,7 @@ class Slotted(Backend):
             self.vmstat.swpin_zero += 1
         else:
             self._note_read()
-            if origin is DISK:
-                self._cgroups[cgroup].nr_disk_swapins += 1
+            self._cgroups[cgroup].nr_disk_swapins += origin is DISK
         # Behind SWP_SYNCHRONOUS_IO it goes round the swap cache, or (7.1) leaves it at once.
         is_synchronous = self._zram is not None and self._is_zram(self._slot[page])
         if is_synchronous or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
@@ -157,9 +137,7 @@ class Slotted(Backend):
     def can_write_back(self, page: int) -> bool:
         """See :class:`~ghostswap.designs.backend.Backend`."""
         slot = self._slot[page]
-        if self._is_zram(slot):
-            return self._has_backing_dev
-        return self._swap.can_write(slot)
+        return self._has_backing_dev if self._is_zram(slot) else self._swap.can_write(slot)
 
     def _is_zram(self, slot: int) -> bool:
         return self._swap.area_of(slot).type == "zram"
@@ -181,9 +159,18 @@ class Slotted(Backend):
         if self._zram_view is not None:
             self._behind[page] = self._zram_view(array("H", (measure,)))[0]
 
-    def has_room(self) -> bool:
+    def has_room(self, slots: int = 1) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        return self._swap.has_room() or self._reclaim_cached()
+        return self._swap.has_room(slots) or (slots == 1 and self._reclaim_cached())
+
+    def in_swap_cache(self, page: int) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        return self._slot[page] >= 0
+
+    def drop_slot(self, page: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        if self._slot[page] >= 0:
+            self._free(page)
 
     def pool_pages(self) -> int:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
@@ -214,12 +201,16 @@ class Slotted(Backend):
     def _give(self, slot: int, page: int, cgroup: int) -> None:
         """Note that *page* has *slot*."""
         self.slots_at_swap_out += 1
-        if slot >= len(self._page):
-            missing = slot + 1 - len(self._page) + slot // 8
-            self._page.frombytes(bytes(missing * self._page.itemsize))
+        self._make_room(slot)
         self._page[slot] = page
         self._slot[page] = slot
         self._cgroup_of[page] = cgroup
+
+    def _make_room(self, slot: int) -> None:
+        """Have the column of slots reach to *slot*."""
+        missing = slot + 1 - len(self._page)
+        if missing > 0:
+            self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))
 
     def _reclaim_cached(self) -> bool:
         """``swap_reclaim_full_clusters()``: free the next slot that only the swap cache holds."""
@@ -237,8 +228,7 @@ class Slotted(Backend):
 
     def _free(self, page: int) -> None:
         """``folio_free_swap()``: *page*, which is in memory, gives its slot back."""
-        slot = self._slot[page]
-        self._slot[page] = NO_SLOT
+        slot, self._slot[page] = self._slot[page], NO_SLOT
         self._copy[page] = NO_COPY
         self._cgroups[self._cgroup_of[page]].charge_swap(-1)
         for freed in self._returned.free(slot):
@@ -320,9 +310,7 @@ class Slotted(Backend):
         """Note that *pages*, which look like *views*, left and have the slots from *slot* on."""
         count, zeros = len(views), views.count(ZEROS)
         place = ZRAM if self._zswap is None else ZSWAP
-        missing = slot + count - len(self._page)
-        if missing > 0:
-            self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))
+        self._make_room(slot + count - 1)
         self._page[slot : slot + count] = array("i", pages)
         for number, page in enumerate(pages):
             self._slot[page] = slot + number
@@ -383,6 +371,14 @@ class Slotted(Backend):
         if self._zswap is not None and self._zswap.shrink_queued:
             self._run_worker(self._zswap)
         return True
+
+    def recompress_zram(
+        self, seconds: Sequence[array[int]], mode: WritebackMode | None, threshold: int
+    ) -> Recompressed:
+        """See :func:`~ghostswap.designs.recompress.recompress`; all that zram has being idle."""
+        if self._zram is None:
+            return Recompressed([0] * len(seconds))
+        return recompress(self._zram, self._swap, self._page, seconds, mode, threshold)
 
     def write_zram_back(self, mode: WritebackMode) -> list[int]:
         """Have zram move what *mode* names to its backing device, all that it has being idle.

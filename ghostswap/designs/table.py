@@ -44,6 +44,7 @@ class Design:
     :ivar sized: pages in zswap take slots of an area that somebody gave a size.
     :ivar device: its area is a device that takes no disk, at this path.
     :ivar per_ram: the size of its area, in units of the machine's memory, where none is given.
+    :ivar is_as_large_as_ram: and not a page more, however many pages there are.
     :ivar base: the kernel whose zswap it has, whichever is asked for: it was never ported to older
         ones, whose zswap keeps entries that were loaded and evicts them by the page.
     :ivar needs_memcg_lru: only kernels whose zswap has a list for each cgroup can have it.
@@ -62,6 +63,7 @@ class Design:
     sized: bool = True
     device: str | None = None
     per_ram: int = 0
+    is_as_large_as_ram: bool = False
     base: str | None = None
     needs_memcg_lru: bool = False
     runs: bool = True
@@ -193,6 +195,27 @@ DESIGNS = _rows(
         needs_memcg_lru=True,
     ),
     Design(
+        "xswap",
+        _POSTED,
+        "the ghost's successor (RFC v3): no file and no header, memory for slots as they are used",
+        "ghost",
+        _always(
+            Field("cluster info", Fraction(48, 512), Per.USED, in_clusters=True, chunk=85),
+            v6_18.SWAP_TABLE,
+            v7_2.MEMCG_TABLE,
+            v6_18.TREE,
+            v6_1.zswap_entry(56),
+            v6_1.HANDLE,
+        ),
+        backends=("zswap",),
+        sized=False,
+        device="xswap0",
+        per_ram=1,
+        is_as_large_as_ram=True,
+        base="7.3",
+        needs_memcg_lru=True,
+    ),
+    Design(
         "vswap",
         _POSTED,
         "virtual swap v3 to v6: a descriptor for each page out, no disk before it is written",
@@ -217,7 +240,7 @@ DESIGNS = _rows(
     Design(
         "vswap-ste",
         _POSTED,
-        "virtual swap, swap table edition (RFC v1): the descriptor is phase 4's tables",
+        "virtual swap, swap table edition (v5): phase 4's tables, 8 TB at most",
         None,
         _always(
             _CLUSTER_INFO,

@@ -82,10 +82,12 @@ class VirtualSwap(Backend):
     ) -> None:
         super().__init__(contents, view, zswap)
         self._virtual_zswap = zswap
+        self._has_slot = bytearray(len(contents.measured))  # by page, of virtual ones
         self._swap = swap
         self._places = places
 
     def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
+        self._has_slot[page] = 1
         self._places.free(page)  # the copy there is stale
         self._places.cgroup_of[page] = cgroup
         if view == ZEROS:
@@ -125,19 +127,29 @@ class VirtualSwap(Backend):
             self._note_read()
             self._cgroups[cgroup].nr_disk_swapins += 1
             if self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
-                self._places.free(page)
-                self._copy[page] = NO_COPY
+                self.drop_slot(page)
         return origin
 
     def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
         self._places.physical.extend([NO_SLOT] * len(measured))
         self._places.cgroup_of.extend([0] * len(measured))
+        self._has_slot.extend(bytes(len(measured)))
         return super().extend(measured)
 
-    def has_room(self) -> bool:
+    def has_room(self, slots: int = 1) -> bool:  # noqa: ARG002  # as many as it takes
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: there are always virtual slots."""
         return True
+
+    def in_swap_cache(self, page: int) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
+        return self._has_slot[page] == 1
+
+    def drop_slot(self, page: int) -> None:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: the virtual slot goes."""
+        self._has_slot[page] = 0
+        self._places.free(page)
+        self._copy[page] = NO_COPY
 
     def forget(self, first: int, pages: int) -> None:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""

@@ -190,10 +190,13 @@ class ZramRules:
     :ivar writeback_step: blocks are written back longest first, in steps of this many bytes
         (``PP_BUCKET_SIZE_RANGE``, 6.13), and of those in one step the highest number first;
         ``None`` where they go by their numbers.
+    :ivar recompresses_by_one: ``recompress`` tries one algorithm (7.1); else it goes on to the next
+        until one saves memory.
     :ivar attributes: files of /sys/block/zramN that not every kernel has.
     """
 
     writeback_step: int | None
+    recompresses_by_one: bool
     attributes: tuple[str, ...]
 
 
@@ -204,6 +207,44 @@ class ZstdRules:
     version: str
     zswap_hint: int
     zram_hint: int
+
+
+@dataclass(frozen=True, slots=True)
+class MglruRules:
+    """MGLRU in mm/vmscan.c, mm/workingset.c and include/linux/mm_inline.h, for anonymous pages.
+
+    :ivar promotes_at_once: a page that is found young goes to the youngest generation; and with
+        that all else of the first form of MGLRU. From 6.14 on it is marked the first time.
+    :ivar evicts_after_aging: a turn goes on after an aging, with its walk object alive (7.2).
+    :ivar least_scan: pages of the oldest generation that a scan may look at, where less is asked
+        for; so *most_scan*, where more is.
+    :ivar stops_at_cluster: a turn ends when ``SWAP_CLUSTER_MAX`` pages are free (7.1).
+    :ivar moves_on_written: a page under writeback is moved to the next generation by the scan; else
+        it is isolated, and then activated.
+    :ivar fault_activates: a fault puts its page where active ones go; else only one of the
+        workingset, and others are marked (7.2).
+    :ivar counts_refs: the third time that a page is found young makes it one of the workingset,
+        else the second.
+    :ivar marks_go_further: a page from swap goes one generation further if it is marked, not only
+        if it is of the workingset.
+    :ivar activates_all_refaults: each recent refault counts in ``workingset_activate_anon``; else
+        only those of the workingset.
+    :ivar workingset_tier: the tier of pages of the workingset.
+    :ivar gains: of the first tier and of others, for the controller.
+    """
+
+    promotes_at_once: bool
+    evicts_after_aging: bool
+    least_scan: int
+    most_scan: int
+    stops_at_cluster: bool
+    moves_on_written: bool
+    fault_activates: bool
+    counts_refs: bool
+    marks_go_further: bool
+    activates_all_refaults: bool
+    workingset_tier: int
+    gains: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +262,9 @@ class VmscanRules:
         goes on from there, and only one that brought nothing goes through all (6.10).
     :ivar kernel_pages: pages that the kernel takes for a process beside the tables that map its
         memory, as recorded: other page tables, its stack and the like.
+    :ivar lru_gen_enabled: Debian builds it with CONFIG_LRU_GEN_ENABLED (from 6.12 on), so that
+        MGLRU takes the place of the two lists.
+    :ivar mglru: its rules.
     """
 
     pagevec_size: int
@@ -229,6 +273,8 @@ class VmscanRules:
     shrinker_flushes: bool
     partial_walks: bool
     kernel_pages: int
+    lru_gen_enabled: bool
+    mglru: MglruRules
 
 
 class Per(Enum):
@@ -249,6 +295,8 @@ class Field:
     :ivar bytes: of one, exactly.
     :ivar in_clusters: a table that is allocated for all slots of a cluster as soon as one of them
         is used.
+    :ivar chunk: clusters whose shares lie in one page, which is mapped as the first is used; 0 for
+        one that does not come by the page.
     :ivar published: counted in the published tables; else it is what they leave out of every
         design alike.
     """
@@ -258,6 +306,7 @@ class Field:
     per: Per
     in_clusters: bool = False
     published: bool = True
+    chunk: int = 0
 
     @property
     def is_static(self) -> bool:

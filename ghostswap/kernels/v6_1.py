@@ -13,6 +13,7 @@ from ghostswap.kernels.rules import (
     Fullness,
     Kernel,
     MetadataRules,
+    MglruRules,
     Per,
     Reclaim,
     SwaponRules,
@@ -116,7 +117,9 @@ KERNEL = Kernel(
             "zpool",
         ),
     ),
-    zram=ZramRules(writeback_step=None, attributes=("max_comp_streams",)),
+    zram=ZramRules(
+        writeback_step=None, recompresses_by_one=False, attributes=("max_comp_streams",)
+    ),
     zstd=ZstdRules(version="1.4.10", zswap_hint=0, zram_hint=0),
     vmscan=VmscanRules(
         pagevec_size=15,
@@ -125,6 +128,21 @@ KERNEL = Kernel(
         shrinker_flushes=True,
         partial_walks=False,
         kernel_pages=26,
+        lru_gen_enabled=False,
+        mglru=MglruRules(
+            promotes_at_once=True,
+            evicts_after_aging=False,
+            least_scan=4096,  # MAX_LRU_BATCH
+            most_scan=4096,
+            stops_at_cluster=False,
+            moves_on_written=False,
+            fault_activates=True,
+            counts_refs=False,
+            marks_go_further=False,
+            activates_all_refaults=True,
+            workingset_tier=1,
+            gains=(1, 2),
+        ),
     ),
     metadata=MetadataRules(
         # frontswap went with 6.6

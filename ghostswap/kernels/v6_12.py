@@ -53,7 +53,13 @@ KERNEL = replace(
     ),
     zram=replace(_6_6.zram, attributes=(*_6_6.zram.attributes, "algorithm_params")),
     zstd=replace(_6_6.zstd, zram_hint=4096),
-    vmscan=replace(_6_6.vmscan, pagevec_size=31, flushes_late=True, partial_walks=True),
+    vmscan=replace(
+        _6_6.vmscan,
+        pagevec_size=31,
+        flushes_late=True,
+        partial_walks=True,
+        lru_gen_enabled=True,
+    ),
     metadata=replace(
         _6_6.metadata,
         slot_maps=(v6_1.SWAP_MAP, v6_1.SWAP_CGROUP, ZEROMAP),

@@ -47,5 +47,16 @@ KERNEL = replace(
         ),
     ),
     zstd=replace(_6_12.zstd, version="1.5.7", zswap_hint=1 << 18),
-    vmscan=replace(_6_12.vmscan, flush_every=FLUSH_EVERY),
+    vmscan=replace(
+        _6_12.vmscan,
+        flush_every=FLUSH_EVERY,
+        mglru=replace(  # 6.14
+            _6_12.vmscan.mglru,
+            promotes_at_once=False,
+            least_scan=0,
+            moves_on_written=True,
+            workingset_tier=3,
+            gains=(2, 3),
+        ),
+    ),
 )

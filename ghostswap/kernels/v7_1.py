@@ -35,7 +35,12 @@ KERNEL = replace(
         ),
     ),
     zswap=replace(_7_0.zswap, counts_incompressible=True),
-    zram=replace(_7_0.zram, attributes=(*_7_0.zram.attributes, "compressed_writeback")),
+    zram=replace(
+        _7_0.zram,
+        recompresses_by_one=True,
+        attributes=(*_7_0.zram.attributes, "compressed_writeback"),
+    ),
+    vmscan=replace(_7_0.vmscan, mglru=replace(_7_0.vmscan.mglru, stops_at_cluster=True)),
     metadata=replace(
         _7_0.metadata,
         slot_maps=(

@@ -17,6 +17,19 @@ KERNEL = replace(
     _7_1,
     name="7.2",
     source="7.2.13: its source",
+    vmscan=replace(
+        _7_1.vmscan,
+        mglru=replace(
+            _7_1.vmscan.mglru,
+            evicts_after_aging=True,
+            most_scan=64,  # MIN_LRU_BATCH
+            moves_on_written=False,
+            fault_activates=False,
+            counts_refs=True,
+            marks_go_further=True,
+            activates_all_refaults=False,
+        ),
+    ),
     metadata=replace(
         _7_1.metadata,
         slot_maps=(v7_1.cluster_info(48),),

@@ -105,9 +105,9 @@ class Cgroup:
         """Whether some group up to the root has a ``memory.swap.max``."""
         return bool(self._swap_limits)
 
-    def has_swap(self) -> bool:
-        """``mem_cgroup_get_nr_swap_pages()``: whether any slot may still be taken."""
+    def has_swap(self, slots: int = 1) -> bool:
+        """``mem_cgroup_get_nr_swap_pages()``: whether so many *slots* may still be taken."""
         for group, most in self._swap_limits:  # noqa: SIM110  # asked at every page
-            if group.swap_pages >= most:
+            if group.swap_pages + slots > most:
                 return False
         return True

@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A zram device without the bytes: its blocks, its limits and its counters.
 
-Modelled: drivers/block/zram/zram_drv.c, Linux 6.1 to 6.18.
+Modelled: drivers/block/zram/zram_drv.c, Linux 6.1 to 7.3; recompression by its source alone.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ghostswap.kernels.rules import Kernel
-from ghostswap.mm.zpool.size_class import Filling, size_classes
+from ghostswap.mm.zpool.size_class import Filling, huge_class_size, size_classes
 from ghostswap.mm.zpool.zsmalloc import Pool
 from ghostswap.page import PAGE_SIZE, SAME, ZEROS
 
-#: What ``writeback`` may be told to take.
+#: What ``writeback`` and ``recompress`` may be told to take.
 WritebackMode = Literal["huge", "idle", "huge_idle"]
 
 
@@ -67,11 +68,37 @@ class BdStat:
     bd_writes: int = 0
 
 
+@dataclass(slots=True)
+class Recompressed:
+    """What ``recompress`` did.
+
+    :ivar decompressed: blocks that were read for it.
+    :ivar compressed: by algorithm, blocks that it was tried on.
+    :ivar smaller: blocks that are in a smaller class now.
+    """
+
+    compressed: list[int]
+    decompressed: int = 0
+    smaller: int = 0
+
+    def add(self, other: Recompressed) -> None:
+        """Count what another pass did, too."""
+        self.decompressed += other.decompressed
+        self.smaller += other.smaller
+        self.compressed = [a + b for a, b in zip(self.compressed, other.compressed, strict=True)]
+
+
 # The flags of a table entry stand above the compressed length, as ``enum zram_pageflags`` does.
 _LENGTH = (1 << 13) - 1
 _STORED = 1 << 13
 _WB = 1 << 14
 _IDLE = 1 << 15
+# Of a block's priority: the algorithm it is compressed by, 0 for comp_algorithm.
+_PRIORITY = 3
+_INCOMPRESSIBLE = 1 << 2  # no algorithm made it smaller
+
+#: ``ZRAM_MAX_COMPS``
+MAX_COMPS = 4
 
 
 class Zram:
@@ -88,22 +115,30 @@ class Zram:
     ) -> None:
         self._pool = Pool(rules=kernel.zsmalloc)
         self._writeback_step = kernel.zram.writeback_step
+        self._rules = kernel.zram
+        self._classes = size_classes(rules=kernel.zsmalloc)
         self._limit_pages = -(-mem_limit // PAGE_SIZE)
         self.writeback_limit = writeback_limit
         self.mm_stat = MmStat(mem_limit=self._limit_pages * PAGE_SIZE)
         self.bd_stat = BdStat()
         self.failed_writes = 0
         # As long as blocks are only written in runs, numbers of them by length are enough.
-        self._filling: Filling | None = Filling(size_classes(rules=kernel.zsmalloc))
+        self._filling: Filling | None = Filling(self._classes)
         self._put_off: list[tuple[int, array[int]]] = []
         # By block: the handle in the pool, 0 without one; flags and length.
         self._handle = array("Q")
         self._flags = array("H")
+        self._priority = bytearray()
 
     @property
     def is_limited(self) -> bool:
         """Whether there is a *mem_limit*, so that a block may be refused."""
         return self._limit_pages > 0
+
+    @property
+    def recompresses_by_one(self) -> bool:
+        """Whether :meth:`recompress` tries one algorithm at a time."""
+        return self._rules.recompresses_by_one
 
     def write_run(self, index: int, views: array[int]) -> None:
         """Write a new block of each view, from *index* on; there is no *mem_limit*.
@@ -144,6 +179,7 @@ class Zram:
         if missing > 0:
             self._handle.frombytes(bytes(missing * self._handle.itemsize))
             self._flags.frombytes(bytes(missing * self._flags.itemsize))
+            self._priority.extend(bytes(missing))
 
     def write(self, index: int, length: int) -> bool:
         """Write block *index*; whether that went well.
@@ -178,6 +214,11 @@ class Zram:
             self._flags[index] &= ~_IDLE & 0xFFFF
             self.bd_stat.bd_reads += bool(self._flags[index] & _WB)
 
+    def length(self, index: int) -> int:
+        """The length of block *index* in the pool; 0 for one that has no object there."""
+        self._make_blocks()
+        return self._flags[index] & _LENGTH if self._handle[index] else 0
+
     def slot_free_notify(self, index: int) -> None:
         """Forget block *index*, as swap does when the slot is free, and a discard."""
         self._make_blocks()
@@ -200,7 +241,7 @@ class Zram:
         :return: the numbers of the blocks that went there, in the order that the kernel takes.
         """
         self._make_blocks()
-        chosen = self._to_write_back(mode)[: self.writeback_limit]
+        chosen = self._in_order(self._chosen(mode))[: self.writeback_limit]
         for index in chosen:
             self._free(index)
             self._flags[index] = _STORED | _WB
@@ -211,16 +252,101 @@ class Zram:
         self.bd_stat.bd_writes += len(chosen)
         return chosen
 
-    def _to_write_back(self, mode: WritebackMode) -> list[int]:
-        """``scan_slots_for_writeback()``, in the order of ``select_pp_slot()``."""
+    def recompress(
+        self,
+        algorithms: Sequence[Callable[[int], int]],
+        mode: WritebackMode | None = None,
+        *,
+        threshold: int = 0,
+        max_pages: int | None = None,
+        priority: int | None = None,
+    ) -> Recompressed:
+        """``recompress_store()``: have blocks compressed once more, where that saves memory.
+
+        :param algorithms: those of ``recomp_algorithm`` by priority, from 1 on: what each makes of
+            a block, by its number.
+        :param mode: which blocks; all of them where ``None``.
+        :param threshold: bytes below which a block is small enough, and which the result must be
+            below; 0 for none.
+        :param max_pages: most blocks that are tried; ``None`` for no limit.
+        :param priority: the one algorithm to use, or up to 7.0 where none is named, all in turn.
+        :raises ValueError: where *threshold* is that of huge pages or above, or there is no such
+            *priority*, which the kernel refuses with EINVAL.
+        """
+        first, last = 1 if priority is None else priority, len(algorithms)
+        if not self._rules.recompresses_by_one:
+            first = max(first, 1)
+        if threshold >= huge_class_size(self._classes) or not 1 <= first <= last:
+            raise ValueError("the kernel refuses that with EINVAL")
+        self._make_blocks()
+        if priority is not None or self._rules.recompresses_by_one:
+            last = first
+        found = [
+            index
+            for index in self._chosen(mode or "")
+            if not self._priority[index] & _INCOMPRESSIBLE
+            and self._priority[index] & _PRIORITY < last
+        ]
+        done = Recompressed([0] * len(algorithms))
+        for index in self._in_order(found):
+            if max_pages == 0:
+                break
+            if self._flags[index] & _LENGTH < threshold:
+                continue
+            self._flags[index] &= ~_IDLE & 0xFFFF
+            if max_pages is not None:
+                max_pages -= 1
+            tried = range(max(first, (self._priority[index] & _PRIORITY) + 1), last + 1)
+            self._recompress_slot(index, algorithms, tried, threshold, done)
+        return done
+
+    def _recompress_slot(
+        self,
+        index: int,
+        algorithms: Sequence[Callable[[int], int]],
+        tried: range,
+        threshold: int,
+        done: Recompressed,
+    ) -> None:
+        """``recompress_slot()``"""
+        done.decompressed += 1
+        class_index = self._class_index(self._flags[index] & _LENGTH)
+        for priority in tried:
+            length = algorithms[priority - 1](index)
+            done.compressed[priority - 1] += 1
+            if self._class_index(length) < class_index and not 0 < threshold <= length:
+                handle = self._pool.malloc(length)  # before the old one goes
+                self.mm_stat.set_pool_pages(self._pool.pages)
+                self._free(index)
+                self.mm_stat.add(length)
+                self.mm_stat.set_pool_pages(self._pool.pages)
+                self._handle[index] = handle
+                self._flags[index] = _STORED | length
+                self._priority[index] = priority
+                done.smaller += 1
+                return
+        if len(algorithms) in tried:
+            self._priority[index] |= _INCOMPRESSIBLE
+
+    def _class_index(self, length: int) -> int:
+        """``zs_lookup_class_index()``, which leaves the handle out."""
+        sizes = [c.size for c in self._classes]
+        return bisect_left(sizes, min(length, PAGE_SIZE))
+
+    def _chosen(self, mode: str) -> list[int]:
+        """The blocks in the pool that *mode* names, by number."""
         wanted = _IDLE if "idle" in mode else 0
         flags = self._flags
-        found = [
+        return [
             index
             for index in self._in_pool()
             if flags[index] & wanted == wanted
             and ("huge" not in mode or flags[index] & _LENGTH == PAGE_SIZE)
         ]
+
+    def _in_order(self, found: list[int]) -> list[int]:
+        """The order of ``select_pp_slot()``."""
+        flags = self._flags
         if step := self._writeback_step:
             # A block found later goes before the others in its bucket.
             found.sort(key=lambda index: (flags[index] & _LENGTH) // step)
@@ -244,4 +370,4 @@ class Zram:
             if handle := self._handle[index]:
                 self._pool.free(handle)
                 self.mm_stat.set_pool_pages(self._pool.pages)
-        self._handle[index] = self._flags[index] = 0
+        self._handle[index] = self._flags[index] = self._priority[index] = 0

@@ -15,6 +15,7 @@ from random import Random
 
 from ghostswap.errors import UsageError
 from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.pages.source import Account, Source
 from ghostswap.units import printable
 
@@ -133,6 +134,8 @@ def sample(source: Source, wanted: Wanted | None = None, seed: int | str = 0) ->
     ...     some.readinto(memoryview(bytearray(100 * PAGE_SIZE))) // PAGE_SIZE, some.population
     (10, 1000)
     """
+    if isinstance(source, ProfileSource):
+        return source  # it is one already
     expected = source.pages
     if wanted is None:
         wanted = Wanted() if expected and expected > WHOLE_PAGES else ALL

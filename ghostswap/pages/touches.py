@@ -21,7 +21,8 @@ class Touches:
 
     :ivar group: the cgroup's number, among those that have memory.
     :ivar pages: of type ``I``: which page of the group's memory each touches, from 0.
-    :ivar writes: a byte for each, 1 where it writes; ``None`` where all only read.
+    :ivar writes: a byte for each: 0 where it reads, 1 where it writes, 2 where it reads and then
+        writes, so that if there is a fault, it is one by reading; ``None`` where all only read.
     """
 
     group: int
@@ -51,7 +52,8 @@ class Trace(Protocol):
         ...
 
 
-#: Which touches write: a share of them by chance, those of odd pages, or as the trace says.
+#: Which touches write: a share of them by chance; those of odd pages, which are read and written
+#: back; or as the trace says.
 WriteRule = float | Literal["odd"] | None
 
 
@@ -85,7 +87,7 @@ def start_marking(choices: Choices) -> Callable[[array[int]], bytes | None]:
     if not rule:
         return lambda _: None
     if rule == "odd":
-        return lambda pages: bytes([page & 1 for page in pages])
+        return lambda pages: bytes([(page & 1) << 1 for page in pages])
     rng = Random(choices.seed_of("writes"))
     # A random byte decides; only where it is the one that the share falls into, a second draw.
     sure, rest = divmod(rule * 256, 1)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from ghostswap.errors import UsageError
+from ghostswap.pages.captured import CaptureTrace
 from ghostswap.pages.interleave import interleave
 from ghostswap.pages.synthetic_trace import PHASES, SyntheticTrace, is_synthetic
 from ghostswap.pages.touches import Choices, Touches, Trace
@@ -20,16 +21,18 @@ _OPENERS: dict[str, Callable[[str, Choices], Trace]] = {
     "u32": partial(RecordTrace, layout=U32),
     "csv": CsvTrace,
     "oracle": partial(RecordTrace, layout=ORACLE_GENERAL),
+    "trace": CaptureTrace,
 }
 _SUFFIXES = {
     ".u32": "u32",
     ".csv": "csv",
     ".oracleGeneral": "oracle",
     ".oracleGeneral.bin": "oracle",
+    ".trace": "trace",
 }
 _FILES = (
     "a file ends in .u32, .csv or .oracleGeneral, or has u32:, csv: or oracle: before its path; "
-    "u32:- is standard input"
+    "u32:- is standard input; of 'ghostswap capture' it ends in .trace, or has trace: before"
 )
 
 
@@ -47,11 +50,12 @@ def open_trace(
     :param spec: ``zipf:0.8``, ``uniform``, ``scan``, ``loop:20%``, ``loop:5000`` (pages) or
         ``hot:10%:90%`` (of the pages, of the touches), each with ``@N`` touches or without, and
         several joined by commas; or a recorded one: ``FILE.u32``, ``FILE.csv``,
-        ``FILE.oracleGeneral``, or ``u32:``, ``csv:`` or ``oracle:`` and a path or ``-``.
+        ``FILE.oracleGeneral``, or ``u32:``, ``csv:`` or ``oracle:`` and a path or ``-``; or one of
+        ``ghostswap capture``, ``FILE.trace``, or ``trace:`` and its path.
     :param touches: how many a phase makes that does not say (one million by default), and the
         most that are read of a file.
     :param write_ratio: share of the touches that write.
-    :param writes: ``odd`` where those of odd pages do.
+    :param writes: ``odd`` where those of odd pages do, after they read.
     :param seed: of all that is left to chance; each group has its own chance.
     :param group: whose touches they are, where a file does not say.
     :raises UsageError: where *spec* or a number is none.

@@ -25,9 +25,9 @@ _CSV_BLOCK = 1 << 20
 _CSV_LINE = 1 << 10  # bytes that no line comes near
 _CSV_SHOWN = 60  # bytes of a line that an error shows
 _CSV_COLUMNS = (b"page", b"write", b"group")
-_CSV_WRITES = {b"0": 0, b"1": 1, b"r": 0, b"w": 1}
+_CSV_WRITES = {b"0": 0, b"1": 1, b"2": 2, b"r": 0, b"w": 1, b"rw": 2}
 _CSV_HINT = (
-    "lines are page[,write][,group], write being 0, 1, r or w; "
+    "lines are page[,write][,group], write being r, w or rw, or 0, 1 or 2; "
     "a first line may name the columns in another order"
 )
 

@@ -10,8 +10,9 @@ from ghostswap.errors import UsageError
 from ghostswap.scenario import kinds
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.key import Key
-from ghostswap.scenario.keys import KEYS, at, inside, of_group
+from ghostswap.scenario.keys import KEYS
 from ghostswap.scenario.kinds import Kind, Path, join, show, suggest
+from ghostswap.scenario.lookup import at, inside, of_group
 
 #: The group of the one process that options describe.
 PROCESS = "process"

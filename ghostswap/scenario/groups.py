@@ -15,8 +15,8 @@ from ghostswap.pages import split_spec as split_source
 from ghostswap.pages.trace import open_trace, split_spec
 from ghostswap.scenario import kinds
 from ghostswap.scenario.document import Document
-from ghostswap.scenario.keys import of_group
 from ghostswap.scenario.kinds import Path, join, show, suggest
+from ghostswap.scenario.lookup import of_group
 from ghostswap.study.host import Group, Host
 
 

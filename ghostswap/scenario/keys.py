@@ -12,12 +12,13 @@ from types import MappingProxyType
 from ghostswap import codecs, kernels
 from ghostswap.designs import table as designs
 from ghostswap.scenario import kinds
-from ghostswap.scenario.key import NAME, Key, Run
-from ghostswap.scenario.kinds import Path
+from ghostswap.scenario.key import Key, Run
 
 #: ``PMD_ORDER``: the largest folio of anonymous memory.
 _PMD_ORDER = 9
 _SHRT_MAX = (1 << 15) - 1
+#: ``zs_huge_class_size()`` of all kernels that recompress: the threshold must be below.
+_HUGE = 3625
 
 
 def _in(*commands: str) -> frozenset[str]:
@@ -83,12 +84,13 @@ KEYS = _rows(
         ),
         Key(
             "reclaim",
-            kinds.one_of("kernel", "lru"),
-            "Which page leaves: by the kernel's two lists, or exactly the one not touched for"
-            " longest.",
+            kinds.RECLAIM,
+            "Which page leaves: by the kernel's two lists, by MGLRU, or exactly the one not touched"
+            " for longest.",
             "Machine",
             "--reclaim",
-            default="kernel",
+            shown=_WORK,
+            default="what the kernel runs: here as /sys/kernel/mm/lru_gen says, else as in Debian",
             runs=Run.REPLAY,
         ),
         Key(
@@ -225,6 +227,33 @@ KEYS = _rows(
             part="zram",
         ),
         Key(
+            "zram.recompress",
+            kinds.COMPRESSORS,
+            "Compressor that zram compresses its pages with once more, where that saves memory; up"
+            " to three, joined by commas.",
+            "Design",
+            "--recompress",
+            shown=_in("simulate"),
+            runs=Run.STORE,
+            part="zram",
+        ),
+        Key(
+            "zram.recompress_type",
+            kinds.RECOMPRESS_TYPE,
+            "Which pages that does: all of them, idle ones, or huge ones.",
+            default="all",
+            runs=Run.STORE,
+            part="zram",
+        ),
+        Key(
+            "zram.recompress_threshold",
+            kinds.integer(0, _HUGE - 1, "BYTES"),
+            "Compressed bytes that a page must have, and be below then; 0 for none.",
+            default="0",
+            runs=Run.STORE,
+            part="zram",
+        ),
+        Key(
             "zram.writeback",
             kinds.one_of("huge", "idle", "huge_idle"),
             "What zram writes to its backing device in the end, when all pages are idle.",
@@ -358,26 +387,3 @@ KEYS = _rows(
         Key("group.NAME.parent", kinds.TEXT, "Name of the group above it."),
     )
 )
-
-
-def inside(table: str) -> dict[str, Key]:
-    """The keys right inside of *table*, by their last names; of the host itself where ``""``."""
-    prefix = f"{table}." if table else ""
-    return {
-        rest: key
-        for name, key in KEYS.items()
-        if name.startswith(prefix) and "." not in (rest := name[len(prefix) :])
-    }
-
-
-def of_group() -> dict[str, Key]:
-    """The keys of a group."""
-    return inside(f"group.{NAME}")
-
-
-def at(path: Path) -> Key | None:
-    """The key that stands at *path* of a document; ``None`` where none does."""
-    words = [part for part in path if isinstance(part, str)]
-    if words[0] == "group" and len(words) == 3:
-        words[1] = NAME
-    return KEYS.get(".".join(words))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ghostswap import codecs
 from ghostswap.area.header.bounds import MAX_PAGES, MIN_PAGES
 from ghostswap.errors import UsageError
 from ghostswap.page import PAGE_SIZE
@@ -27,6 +28,8 @@ Path = tuple[str | int, ...]
 #: Sizes that an area can have, in words.
 AREA_SIZES = f"{MIN_PAGES * PAGE_SIZE >> 10}K or more, below {(MAX_PAGES + 1) * PAGE_SIZE >> 40}T"
 _SHOWN = 60
+#: Of ``recomp_algorithm``: ``ZRAM_MAX_COMPS`` less the first.
+_MOST_SECONDS = 3
 _INTEGERS = range(-(1 << 63), 1 << 63)
 
 
@@ -236,7 +239,7 @@ SOURCE = Kind(
 TRACE = Kind(
     "TRACE",
     _spec,
-    words=("zipf:", "uniform", "scan", "loop:", "hot:", "u32:", "csv:", "oracle:"),
+    words=("zipf:", "uniform", "scan", "loop:", "hot:", "u32:", "csv:", "oracle:", "trace:"),
     paths=True,
     joined=True,
 )
@@ -255,6 +258,38 @@ def one_of(*words: str, metavar: str = "") -> Kind:
         raise UsageError(f"{show(value)} is no text", f"write one of these: {written}")
 
     return Kind(metavar or "|".join(words), check, words=words)
+
+
+def _reclaim(value: Any) -> str | None:
+    if value == "kernel":  # whatever it runs
+        return None
+    return str(_RECLAIM.check(value))
+
+
+_RECLAIM = one_of("two-lists", "mglru", "lru")
+
+
+def _recompress_type(value: Any) -> str | None:
+    found = str(_RECOMPRESS_TYPE.check(value))
+    return None if found == "all" else found
+
+
+_RECOMPRESS_TYPE = one_of("all", "idle", "huge", "huge_idle")
+RECOMPRESS_TYPE = Kind(_RECOMPRESS_TYPE.metavar, _recompress_type, words=_RECOMPRESS_TYPE.words)
+RECLAIM = Kind(_RECLAIM.metavar, _reclaim, words=_RECLAIM.words)
+
+
+def _compressors(value: Any) -> tuple[str, ...]:
+    hint = f"write one, or up to {_MOST_SECONDS} joined by commas, of: {', '.join(codecs.names())}"
+    names = tuple(value.split(",")) if isinstance(value, str) else ()
+    if not names or len(names) > _MOST_SECONDS or not set(names) <= set(codecs.names()):
+        raise UsageError(f"{show(value)}: not compressors", hint)
+    if len(set(names)) < len(names):
+        raise UsageError(f"{show(value)} has one twice", hint)
+    return names
+
+
+COMPRESSORS = Kind("ALGO", _compressors, words=codecs.names(), joined=True)
 
 
 def integer(least: int = _INTEGERS[0], most: int = _INTEGERS[-1], metavar: str = "N") -> Kind:

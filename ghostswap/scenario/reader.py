@@ -17,9 +17,9 @@ from ghostswap.scenario.areas import open_areas
 from ghostswap.scenario.document import Check, Document
 from ghostswap.scenario.groups import read_groups
 from ghostswap.scenario.key import Key, Run
-from ghostswap.scenario.keys import at, inside
 from ghostswap.scenario.kinds import Path
-from ghostswap.study.host import Area, Host
+from ghostswap.scenario.lookup import at, inside
+from ghostswap.study.host import Area, Host, default_policy
 
 #: What to say of a key that does not go with a run.
 _WRONG_RUN = {
@@ -66,7 +66,7 @@ def read(document: Document, use: Use) -> tuple[Host, list[SwapArea]]:
     values = document.read((), document.values, checks)
     if "ram" not in values:
         raise document.fail(("ram",), "missing", 'say how much memory there is: ram = "16G"')
-    values["policy"] = values.pop("reclaim", "kernel")
+    policy = values.pop("reclaim", None)
     zswap = document.read(("zswap",), values.pop("zswap", {}), _checks("zswap"))
     if "enabled" in zswap:
         zswap["zswap_enabled"] = zswap.pop("enabled")
@@ -78,6 +78,10 @@ def read(document: Document, use: Use) -> tuple[Host, list[SwapArea]]:
     elif use.run is Run.STORE and not use.designs:
         zram["is_device"] = True
     host = Host(groups=(), **values, **zswap, **{f"zram_{name}": zram[name] for name in zram})
+    if policy is None:  # what a file says is the same wherever it is read
+        policy, told = default_policy(kernels.get(host.kernel), may_be_here=not document.path)
+        host = replace(host, policy_from=told)
+    host = replace(host, policy=policy)
     host = replace(host, areas=_read_areas(document, tables))
     host = replace(host, groups=read_groups(document, groups, host))
     opened = _open(document, host.areas)
@@ -130,6 +134,12 @@ def _check_kernel(document: Document, host: Host) -> None:
     if host.zram_writeback_limit is not None and host.zram_writeback is None:
         key = ("zram", "writeback_limit")
         raise document.fail(key, "there is no writeback to limit", "add zram's writeback")
+    if host.zram_recompress and "recompress" not in kernel.zram.attributes:
+        raise document.fail(("zram", "recompress"), f"{name} has no recompression", "6.2 began")
+    for knob in ("recompress_type", "recompress_threshold"):
+        if document.get(("zram", knob)) is not None and not host.zram_recompress:
+            why = "there is no recompression"
+            raise document.fail(("zram", knob), why, "add zram's recompress, such as zstd")
     if host.flush_every is not None:
         with document.at(("flush_every",)):
             _check_flush_every(kernel, host.policy)
@@ -139,6 +149,11 @@ def _check_flush_every(kernel: Kernel, policy: str) -> None:
     """Refuse late flushes where nothing goes by what they flush."""
     if policy == "lru":
         raise UsageError("exact LRU goes by no statistics that could be flushed", "leave it out")
+    if policy == "mglru":
+        raise UsageError(
+            "MGLRU goes by no statistics that could be flushed",
+            "leave it out, or set reclaim to two-lists",
+        )
     if not kernel.vmscan.flushes_late:
         raise UsageError(
             f"Linux {kernel.name} has its statistics flushed when it reclaims",

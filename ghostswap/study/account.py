@@ -9,8 +9,8 @@ from dataclasses import asdict
 from ghostswap.designs import metadata
 from ghostswap.designs.backend import Backend
 from ghostswap.designs.build import Parts
+from ghostswap.designs.folios import Folios
 from ghostswap.designs.metadata import Metadata
-from ghostswap.designs.slotted import Folios
 from ghostswap.designs.transfer import Held
 from ghostswap.mm.swap.swap_info import SwapInfo, TierUse
 from ghostswap.mm.vmscan.lruvec import Events

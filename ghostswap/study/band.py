@@ -14,9 +14,12 @@ from ghostswap import kernels
 from ghostswap.designs import table
 from ghostswap.designs.backend import Worker
 from ghostswap.kernels.v6_17 import FLUSH_EVERY
+from ghostswap.mm.vmscan.batches import WRITE_TIME
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import Band
 
+#: Translations of a CPU where all of a process's touches go through one.
+_TLB = 1024
 #: Seeds that are tried where addresses decide; the first one's run is the one to show.
 _SEEDS = 8
 
@@ -28,7 +31,8 @@ class Timing:
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
         are fresh whenever reclaim looks, as if somebody read ``memory.stat`` all the time.
     :ivar flush_first: faults before the first flush, as many where ``None``.
-    :ivar one_cpu: as for :class:`~ghostswap.mm.vmscan.memory.Setup`.
+    :ivar one_cpu: as for :class:`~ghostswap.mm.vmscan.memory.Setup`; so *tlb*, *walks_twice* and
+        *write_time*, which are MGLRU's.
     :ivar worker: when zswap's shrink worker gets to run.
     :ivar seed: of what addresses decide; the host's own where ``None``.
     """
@@ -36,6 +40,9 @@ class Timing:
     flush_every: int = 0
     flush_first: int | None = None
     one_cpu: bool = False
+    tlb: int = 0
+    walks_twice: bool | None = None
+    write_time: int = WRITE_TIME
     worker: Worker = Worker.AT_ONCE
     seed: int | None = None
 
@@ -47,8 +54,17 @@ class Timing:
 def of_replay(host: Host) -> list[Timing]:
     """How *host* is run, and how else its kernel may run it; one only where no timing matters."""
     rules = kernels.get(host.kernel).vmscan
+    policy = host.policy
+    if policy == "mglru":  # which reads no statistics
+        return [
+            Timing(),
+            Timing(walks_twice=True),
+            Timing(walks_twice=False),
+            Timing(write_time=5 * WRITE_TIME),
+            Timing(tlb=_TLB),
+        ]
     usual = Timing(rules.flush_every if host.flush_every is None else host.flush_every)
-    if host.policy == "lru":
+    if policy == "lru":
         return [usual.made_fresh()]
     others = [replace(usual, one_cpu=True)]
     if rules.flushes_late:

@@ -12,14 +12,15 @@ from dataclasses import replace
 
 from ghostswap.designs.backend import Witness
 from ghostswap.designs.build import Parts
-from ghostswap.designs.slotted import Folios, Slotted
+from ghostswap.designs.folios import Folios
+from ghostswap.designs.slotted import Slotted
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.zpool.zsmalloc import ClassStat
 from ghostswap.study import account, band
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Host
 from ghostswap.study.machine import Machine
-from ghostswap.study.outcome import Outcome
+from ghostswap.study.outcome import Outcome, Recompression
 
 
 class _Nowhere:
@@ -38,6 +39,7 @@ class Fill:
     :param measured: and *areas* as for :class:`~ghostswap.study.machine.Machine`.
     :param witness: who is told where each page goes.
     :param zero_length: what a page of zeros compresses to, as part of a larger folio.
+    :param seconds: by algorithm that zram is to recompress with, what each page measures by it.
     """
 
     def __init__(
@@ -48,13 +50,16 @@ class Fill:
         timing: Timing | None = None,
         witness: Witness | None = None,
         zero_length: int = 0,
+        seconds: Sequence[array[int]] = (),
     ) -> None:
         timing = timing or Timing(seed=host.seed)
         self._machine = Machine(host, measured, areas, timing, witness)
         self._nowhere = _Nowhere(self._machine.pages)
         self.parts: Parts = self._machine.to_store(self._nowhere)
         self._zero_length = zero_length
+        self._seconds = seconds
         self._folios: Folios | None = None
+        self._recompression: Recompression | None = None
 
     def run(self) -> None:
         """Let all pages leave, and :meth:`finish`."""
@@ -75,10 +80,22 @@ class Fill:
         self._machine.grow(len(measured))
         self.parts.backend.store(first, len(measured), len(self._machine.members) - 1)
 
+    def _recompress(self, backend: Slotted) -> None:
+        """Have zram compress what it holds once more."""
+        host = self._machine.host
+        pool_bytes = 0 if self.parts.zram is None else self.parts.zram.mm_stat.mem_used_total
+        done = backend.recompress_zram(
+            self._seconds, host.zram_recompress_type, host.zram_recompress_threshold
+        )
+        tried = dict(zip(host.zram_recompress, done.compressed, strict=True))
+        self._recompression = Recompression(pool_bytes, done.decompressed, tried, done.smaller)
+
     def finish(self) -> None:
-        """Let zswap's worker come to an end, and what *host* has zram write back."""
+        """Let zswap's worker come to an end, and what *host* has zram recompress and write back."""
         host, backend = self._machine.host, self.parts.backend
         backend.finish()
+        if host.zram_recompress and isinstance(backend, Slotted):
+            self._recompress(backend)
         if host.zram_writeback is not None and isinstance(backend, Slotted):
             backend.write_zram_back(host.zram_writeback)
         for area in self.parts.swap.areas:
@@ -99,7 +116,8 @@ class Fill:
             )
             for number in numbers
         )
-        return account.outcome(self._machine, self.parts, is_mapped, groups, folios=self._folios)
+        found = account.outcome(self._machine, self.parts, is_mapped, groups, folios=self._folios)
+        return replace(found, recompression=self._recompression)
 
     def classes(self) -> tuple[ClassStat, ...]:
         """Size classes of zswap's zsmalloc; none of another allocator."""
@@ -116,18 +134,19 @@ def run(
     measured: Sequence[array[int]],
     areas: Sequence[SwapArea],
     zero_length: int = 0,
+    seconds: Sequence[array[int]] = (),
 ) -> tuple[Fill, Outcome]:
     """Store *host*'s memory once; several times over where its kernel would not repeat itself.
 
     :return: the first run, and its outcome with the band of all.
     """
-    first = Fill(host, measured, areas, None, None, zero_length)
+    first = Fill(host, measured, areas, None, None, zero_length, seconds)
     first.run()
     has_disk = any(area.type == "full" for area in first.parts.swap.areas)
     timings = band.of_fill(host, has_disk=has_disk, worker_wrote=first.worker_wrote)
     runs = [first]
     for timing in timings[1:]:
-        other = Fill(host, measured, areas, timing, None, zero_length)
+        other = Fill(host, measured, areas, timing, None, zero_length, seconds)
         other.run()
         runs.append(other)
     outcomes = [one.outcome() for one in runs]

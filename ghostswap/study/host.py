@@ -3,18 +3,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ghostswap import kernels
 from ghostswap.designs.build import Parameters
+from ghostswap.here import lru_gen_enabled
+from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.swap_info import SwapType
+from ghostswap.mm.vmscan.memory import Policy
 from ghostswap.mm.zram import WritebackMode
 from ghostswap.pages.touches import WriteRule
 
-#: Which page leaves memory: the kernel's two lists, or whatever was not touched for longest.
-Policy = Literal["kernel", "lru"]
+#: Who says which reclaim it is: the user, this machine's kernel, or a release as Debian builds it.
+PolicyFrom = Literal["given", "here", "release"]
+
+
+def default_policy(kernel: Kernel, *, may_be_here: bool = False) -> tuple[Policy, PolicyFrom]:
+    """What a machine with *kernel* reclaims by, and who says so.
+
+    :param may_be_here: this machine is meant where *kernel* stands for the one that it runs.
+    """
+    if may_be_here and kernels.running(os.uname().release)[0].name == kernel.name:
+        return "mglru" if lru_gen_enabled() else "two-lists", "here"
+    return "mglru" if kernel.vmscan.lru_gen_enabled else "two-lists", "release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +89,15 @@ class Host(Parameters):
     :ivar kernel: name of a row of :data:`ghostswap.kernels.KERNELS`.
     :ivar design: one of :data:`ghostswap.designs.table.RUN`.
     :ivar cgroup_version: 2 charges compressed bytes to their group, 1 does not.
+    :ivar policy: which page leaves memory; *policy_from*, who says so.
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
         are always fresh; ``None`` for what the kernel does (``VmscanRules``).
     :ivar kernel_pages: pages that the kernel takes for each process beside its page tables; as
         many as it was seen to take where ``None``.
     :ivar folio_order: memory that is stored once leaves in folios of 2 to this power pages.
+    :ivar zram_recompress: algorithms that zram compresses its pages with once more, before that;
+        *zram_recompress_type*, which of them, all where ``None``; *zram_recompress_threshold*,
+        bytes that one must have, and be below then, 0 for none.
     :ivar zram_writeback: what zram writes to its backing device in the end, where memory is stored
         once.
     """
@@ -88,13 +106,17 @@ class Host(Parameters):
     areas: tuple[Area, ...] = field(default=(), kw_only=True)
     kernel: str = field(default=kernels.RELEASES[-1], kw_only=True)
     design: str = field(default="ghost", kw_only=True)
-    policy: Policy = field(default="kernel", kw_only=True)
+    policy: Policy = field(default="two-lists", kw_only=True)
+    policy_from: PolicyFrom = field(default="given", kw_only=True)
     cgroup_version: int = field(default=2, kw_only=True)
     shrinker_enabled: bool = field(default=False, kw_only=True)
     flush_every: int | None = field(default=None, kw_only=True)
     kernel_pages: int | None = field(default=None, kw_only=True)
     folio_order: int = field(default=0, kw_only=True)
     zram_writeback: WritebackMode | None = field(default=None, kw_only=True)
+    zram_recompress: tuple[str, ...] = field(default=(), kw_only=True)
+    zram_recompress_type: WritebackMode | None = field(default=None, kw_only=True)
+    zram_recompress_threshold: int = field(default=0, kw_only=True)
 
     @property
     def working(self) -> tuple[Group, ...]:

@@ -52,8 +52,8 @@ class Machine:
         self._areas = areas
         self._witness = witness
         self._cgroups = cgroups(host)
-        kernel_pages = self.kernel.vmscan.kernel_pages
-        self._kernel_pages = kernel_pages if host.kernel_pages is None else host.kernel_pages
+        taken = memory.kernel_pages(self.kernel, host.policy)
+        self._kernel_pages = taken if host.kernel_pages is None else host.kernel_pages
         self.members: list[memory.Group] = []
         self.redraws: list[Callable[[int], int] | None] = []
         self._measured = array("H")
@@ -90,6 +90,9 @@ class Machine:
             flush_every=self.timing.flush_every,
             flush_first=self.timing.flush_first,
             one_cpu=self.timing.one_cpu,
+            tlb=self.timing.tlb,
+            walks_twice=self.timing.walks_twice,
+            write_time=self.timing.write_time,
             shrinker_enabled=host.shrinker_enabled,
         )
         under = Memory(self.kernel, self.members, design, setup)

@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
-from ghostswap.codecs.measure import Measure, measure
+from ghostswap.codecs.measure import measure
 from ghostswap.designs import table
 from ghostswap.designs.table import Design
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
+from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.pages.sampled import SampledSource
 from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
@@ -84,6 +86,7 @@ class Measured:
 
     :ivar sources: closed again, by their specs.
     :ivar zswap: of each group that has a source, as zswap's compressor has it; so *zram*.
+    :ivar seconds: by algorithm that zram recompresses with, all groups' pages.
     :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
     :ivar strata: of each source, by its spec, what was drawn, one after the other.
     """
@@ -93,6 +96,7 @@ class Measured:
     zram: list[array[int]]
     error: str
     strata: Mapping[str, tuple[Stratum, ...]]
+    seconds: list[array[int]] = field(default_factory=list)
 
     @property
     def is_sample(self) -> bool:
@@ -121,68 +125,88 @@ def measure_host(
     :param sample: how much of each.
     :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
-    compressors = (host.compressor,)
-    found = measure_by_all(host, compressors, designs, jobs, progress, at, sample)
-    return found[host.compressor]
+    return measure_hosts((host,), designs, jobs, progress, at, sample)[0]
 
 
-def measure_by_all(
-    host: Host,
-    compressors: Iterable[str],
+def measure_hosts(
+    hosts: Sequence[Host],
     designs: Collection[str],
     jobs: int | None,
     progress: Progress = quiet,
     at: At = nowhere,
     sample: Sample = whole,
-) -> dict[str, Measured]:
-    """The same by each of *compressors*, in one go: memory in use does not stay as it is."""
-    for name in designs:
-        table.get(name).check(kernels.get(host.kernel))
-    by = {name: Codecs.wanted(name, host.kernel, designs) for name in compressors}
-    all_of_them = _Several(tuple(codec for wanted in by.values() for codec in wanted.of))
-    sources, strata, found = _read(host, all_of_them, jobs, progress, at, sample)
+) -> list[Measured]:
+    """The same for each of *hosts*, whose compressors and kernels differ, and not their memory.
+
+    All in one go: memory in use does not stay as it is.
+    """
+    host = hosts[0]
+    wanted = []
+    for one in hosts:
+        for name in designs:
+            table.get(name).check(kernels.get(one.kernel))
+        wanted.append(Codecs.wanted(one.compressor, one.kernel, designs))
+    seconds = [
+        [codecs.get(name, one.kernel, "zram") for name in one.zram_recompress] for one in hosts
+    ]
+    by = (*(of.of for of in wanted), *seconds)
+    number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
+    sources, found, strata = _read(host, Several(tuple(number)), jobs, progress, at, sample)
     specs = [group.source or "" for group in host.working]
-    measured: dict[str, Measured] = {}
-    first = 0
-    for name, wanted in by.items():
-        zswap, zram = (
-            [found[spec][first + number] for spec in specs]
-            for number in (wanted.zswap, wanted.zram)
-        )
-        measured[name] = Measured(sources, zswap, zram, wanted.error, strata)
-        first += len(wanted.of)
+
+    def by_group(codec: Codec) -> list[array[int]]:
+        return [found[spec][number[codec]] for spec in specs]
+
+    measured = []
+    for of, others in zip(wanted, seconds, strict=True):
+        zswap, zram = by_group(of.of[of.zswap]), by_group(of.of[of.zram])
+        used = (of.of[0], *others)
+        errors = [error for source in sources.values() for error in _errors(source, used)]
+        again = [array("H", chain.from_iterable(by_group(codec))) for codec in others]
+        error = next(filter(None, errors), "")
+        measured.append(Measured(sources, zswap, zram, error, strata, again))
     return measured
 
 
 def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Measured:
     """The same, but only counted: what every page measures as is left at 0."""
-    counted = _Several((_Uncompressed(),), "reading")
-    sources, strata, found = _read(host, counted, 1, progress, at, whole)
+    nothing = Several((_Uncompressed(),), "reading")
+    sources, found, strata = _read(host, nothing, 1, progress, at, whole)
     pages = [found[group.source or ""][0] for group in host.working]
     return Measured(sources, pages, pages, "", strata)
 
 
 def _read(
-    host: Host, codecs: _Several, jobs: int | None, progress: Progress, at: At, sample: Sample
-) -> tuple[dict[str, Source], dict[str, tuple[Stratum, ...]], dict[str, list[array[int]]]]:
-    """The sources of all groups, closed again, and what their pages measure as by each codec."""
+    host: Host, codecs: Several, jobs: int | None, progress: Progress, at: At, sample: Sample
+) -> tuple[dict[str, Source], dict[str, list[array[int]]], dict[str, tuple[Stratum, ...]]]:
+    """The sources of all groups, closed again, what their pages measure as by each codec."""
     sources: dict[str, Source] = {}
-    strata: dict[str, tuple[Stratum, ...]] = {}
     found: dict[str, list[array[int]]] = {}
+    strata: dict[str, tuple[Stratum, ...]] = {}
     for group in host.working:
         spec = group.source or ""
         if spec in sources:
             continue
         with at(group, "source"), open_source(spec) as opened:
-            source = sample(opened)
-            found[spec] = codecs.measure_all(source, jobs, progress)
-            sources[spec] = source
+            sources[spec] = source = sample(opened)
+            if isinstance(source, ProfileSource):
+                found[spec], strata[spec] = codecs.look_up(source, whole=sample is whole)
+            else:
+                found[spec] = codecs.measure_all(source, jobs, progress)
+                strata[spec] = (stratum_of(source, len(found[spec][0])),)
             check_pages(source, len(found[spec][0]))
-            strata[spec] = (_stratum(source, len(found[spec][0])),)
-    return sources, strata, found
+    return sources, found, strata
 
 
-def _stratum(source: Source, kept: int) -> Stratum:
+def _errors(source: Source, codecs: Iterable[Codec]) -> list[str]:
+    """How far what *source* measures as may be from the kernel's, by each of *codecs*."""
+    if isinstance(source, ProfileSource):
+        return [source.error(codec.key) for codec in codecs]
+    return [codec.error for codec in codecs]
+
+
+def stratum_of(source: Source, kept: int) -> Stratum:
+    """What was drawn of *source*, of which *kept* pages were measured."""
     if isinstance(source, SampledSource):
         return Stratum(source.population, source.drawn, kept)
     return Stratum(kept, kept, kept)
@@ -212,19 +236,43 @@ def check_pages(source: Source, pages: int) -> None:
 class _Uncompressed:
     """Stands for a codec where pages need but be counted."""
 
+    key = ""
+
     def measure(self, buffer: memoryview) -> array[int]:
         return array("H", bytes(len(buffer) // PAGE_SIZE * 2))
 
 
 @dataclass(frozen=True, slots=True)
-class _Several:
+class Several:
     """Several codecs, side by side over the same pages.
 
     :ivar doing: what a progress bar says.
     """
 
-    of: tuple[Measure, ...]
+    of: tuple[Codec | _Uncompressed, ...]
     doing: str = "compressing"
+
+    def look_up(
+        self, source: ProfileSource, *, whole: bool
+    ) -> tuple[list[array[int]], tuple[Stratum, ...]]:
+        """What a profile has of each codec.
+
+        :param whole: a sample will not do.
+        :raises UsageError: where it is one then, or does not have a codec.
+        """
+        groups = source.groups()
+        strata = tuple(Stratum(group.population, group.drawn, group.kept) for group in groups)
+        if whole and not all(one.is_whole for one in strata):
+            raise UsageError(
+                f"{printable(source.name)}: a sample, and all pages are wanted here",
+                "make a profile with --sample 100%, or simulate with one group",
+            )
+        parts = [array("H") for _ in self.of]
+        for part, codec in zip(parts, self.of, strict=True):
+            column = source.column(codec.key) if codec.key else 0
+            for group in groups:
+                part.extend(group.measures[column])
+        return parts, strata
 
     def measure(self, buffer: memoryview) -> array[int]:
         """All pages by the first, then all by the second."""

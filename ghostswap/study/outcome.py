@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ghostswap.designs.folios import Folios
 from ghostswap.designs.metadata import Metadata
-from ghostswap.designs.slotted import Folios
 from ghostswap.designs.transfer import Held
 from ghostswap.mm.swap.slot_map import SlotStat
 from ghostswap.mm.swap.swap_info import SwapInfo, TierUse
@@ -60,6 +60,21 @@ class GroupOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Recompression:
+    """What it took to compress zram's pages once more, and what the pool was before.
+
+    :ivar decompressed: pages that were read for it.
+    :ivar compressed: by algorithm, in the order of their priorities, pages that it was tried on.
+    :ivar smaller: pages that are in a smaller class now.
+    """
+
+    pool_bytes: int
+    decompressed: int
+    compressed: Mapping[str, int]
+    smaller: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run came to in one design; bytes and pages, counters by their kernel names.
 
@@ -85,6 +100,7 @@ class Outcome:
     :ivar compressed_bytes: sum of the lengths in zswap or zram.
     :ivar histogram: pages by compressed length, of those that were stored once.
     :ivar folios: where folios of several pages went, if pages left so.
+    :ivar recompression: where zram's pages were compressed once more.
     :ivar why: reasons why the kernel itself would not give the same numbers twice.
     :ivar band: least and most, over all runs, of the counters that differ between them.
     :ivar drawn: pages that were drawn, where all this is estimated from a sample; else ``None``.
@@ -119,6 +135,7 @@ class Outcome:
     folios: Folios | None
     fresh_statistics: bool
     timeline: tuple[Sample, ...]
+    recompression: Recompression | None = None
     why: tuple[str, ...] = ()
     band: Band = field(default_factory=dict)
     drawn: int | None = None

@@ -29,7 +29,7 @@ from ghostswap.study.memory import (
     Measured,
     Progress,
     Sample,
-    measure_by_all,
+    measure_hosts,
     nowhere,
     quiet,
     whole,
@@ -56,7 +56,8 @@ def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fi
     zero_length = 0
     if host.folio_order:
         (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
-    return fill.run(host, measured.of(table.get(host.design)), areas, zero_length)
+    own = measured.of(table.get(host.design))
+    return fill.run(host, own, areas, zero_length, measured.seconds)
 
 
 def replay(
@@ -161,22 +162,21 @@ def contend(
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Hosts that differ in one value, each in several designs.
+    """A table of hosts: its rows differ in one value, its columns in their design or kernel.
 
-    :ivar measured: the memory of the first of them.
+    :ivar measured: the memory of those of the first row.
     :ivar touches: how many the traces have, whoever came through them; ``None`` where memory was
         stored once.
-    :ivar rows: a host's contenders, in the order of the designs.
+    :ivar rows: what became of them.
     """
 
-    measured: Measured
+    measured: tuple[Measured, ...]
     touches: int | None
     rows: tuple[tuple[Contender, ...], ...]
 
 
 def compare(
-    hosts: Sequence[Host],
-    designs: Sequence[str],
+    rows: Sequence[Sequence[Host]],
     areas: Sequence[SwapArea],
     *,
     with_work: bool,
@@ -185,33 +185,31 @@ def compare(
     at: At = nowhere,
     sample: Sample = whole,
 ) -> Contest:
-    """Try all *designs* on each of *hosts*, whose memory is the same.
+    """Try each host of a table, *rows* of equal length, whose memory is the same.
 
     :param with_work: replay their traces under their limits; else memory is stored once.
     :raises UsageError: where a trace comes through a pipe, which one design could read only.
     """
-    host = hosts[0]
+    hosts = [host for row in rows for host in row]
     jobs = jobs or len(os.sched_getaffinity(0))
     if with_work:
-        refuse_pipes(host, "of the designs")
-    compressors = dict.fromkeys(host.compressor for host in hosts)
-    measured = measure_by_all(host, compressors, designs, jobs, progress, at, sample)
-    some = measured[host.compressor]
-    last = last_touches(host, some, at) if with_work else None
-    runs = [replace(other, design=design) for other in hosts for design in designs]
+        refuse_pipes(hosts[0], "of the columns")
+    designs = dict.fromkeys(host.design for host in hosts)
+    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample)
+    last = last_touches(hosts[0], measured[0], at) if with_work else None
 
-    def run(one: Host) -> Contender:
-        return contend(one, measured[one.compressor], areas, last)
+    def run(number: int) -> Contender:
+        return contend(hosts[number], measured[number], areas, last)
 
     found: list[Contender] = []
-    with progress("designs", len(runs)) as advance:
-        for contender in each(run, runs, jobs):
+    with progress("columns", len(hosts)) as advance:
+        for contender in each(run, range(len(hosts)), jobs):
             found.append(contender)
             advance(1)
-    step = len(designs)
-    rows = (tuple(found[first : first + step]) for first in range(0, len(found), step))
+    step = len(rows[0])
+    contenders = (tuple(found[first : first + step]) for first in range(0, len(found), step))
     touches = None if last is None else max(last) + 1  # counted from 0
-    return Contest(some, touches, tuple(rows))
+    return Contest(tuple(measured[:step]), touches, tuple(contenders))
 
 
 class Traces:

@@ -14,7 +14,7 @@ from ghostswap.advise.commands import commands
 from ghostswap.advise.defaults import DEFAULTS
 from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option
-from ghostswap.cli.runs.advise import Asked, advise
+from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.live.seen.tree import Tree
 
 GIB = 1 << 30

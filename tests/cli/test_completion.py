@@ -102,7 +102,7 @@ def test_values_go_on_behind_what_begins_them(shell: Shell) -> None:
         ("replay --touches sc", "replay --touches scan"),
         ("replay --touches zi", "replay --touches zipf:"),
         ("replay --touches scan@5,un", "replay --touches scan@5,uniform"),
-        ("replay --touches tr", "replay --touches trace.csv"),
+        ("replay --touches trace.", "replay --touches trace.csv"),
         ("compare --sweep li", "compare --sweep limit="),
         ("compare --sweep compressor=zs", "compare --sweep compressor=zstd"),
         ("compare --sweep compressor=lz4,zs", "compare --sweep compressor=lz4,zstd"),

@@ -221,7 +221,13 @@ def test_what_comes_back_from_zram_gives_its_slot_back_at_once() -> None:
 def test_no_area_is_imagined_where_the_design_has_its_own() -> None:
     for design, type_ in ((name, table.get(name).area) for name in table.RUN):
         own = Machine(design, [PLAIN] * 4, areas=[ghost(7), disk(7)])
-        assert {area.path for area in own.areas} <= {"/ghost", "/disk", "zram0", "/dev/ghostswap"}
+        assert {area.path for area in own.areas} <= {
+            "/ghost",
+            "/disk",
+            "zram0",
+            "/dev/ghostswap",
+            "xswap0",
+        }
         imagined = [area.type for area in Machine(design, []).areas if area.type != "zram"]
         assert imagined == ([] if type_ is None else [type_])
     assert [area.type for area in Machine("classic", [], areas=[ghost(7), disk(7)]).areas] == [
@@ -465,3 +471,12 @@ def test_an_area_too_small_for_a_slot_is_none_at_all(design: str, size: int) -> 
     assert machine.backend.kept_pages == 5
     assert not machine.backend.has_room()
     assert Machine("vswap", [PLAIN], size=size).sent() is Origin.ZSWAP
+
+
+def test_an_xswap_is_as_large_as_memory_in_whole_clusters_and_never_writes() -> None:
+    cluster = 512
+    machine = Machine("xswap", [PLAIN] * 3, kernel="7.3", ram=(5 * cluster + 7) * PAGE, size=None)
+    (area,) = machine.areas
+    assert (area.path, area.pages) == ("xswap0", 5 * cluster)
+    assert machine.sent(0) is Origin.ZSWAP
+    assert not machine.backend.can_write_back(0)

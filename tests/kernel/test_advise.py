@@ -19,7 +19,7 @@ from support.running import needs_exact, needs_zram, needs_zswap
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.options import Option
 from ghostswap.area.target.target import active_swaps
-from ghostswap.cli.runs.advise import Asked, advise
+from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.live.seen.status import read
 from ghostswap.live.seen.tree import Tree
 from ghostswap.page import PAGE_SIZE

@@ -11,6 +11,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -19,14 +20,17 @@ from conftest import load_case
 from mm.zpool.test_churn import replay as churn
 from mm.zswap import test_limit as limit
 from study import test_recorded as recorded
+from study import test_recorded_mglru as recorded_mglru
 from support.asked import all_fields, listening
 from support.machine import filling, in_order
 from support.recorded import runs
 
 from ghostswap import codecs, kernels
 from ghostswap.area.judge.rules import judge
+from ghostswap.kernels.rules import MglruRules
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.zswap.zswap import Zswap
+from ghostswap.study.band import Timing
 
 #: Cases that are run of those that are alike; the others ask for the same.
 EACH = 2
@@ -38,11 +42,19 @@ NOWHERE = {
     "swap.rotational",
     "vmscan.flush_every",
     "vmscan.flushes_late",
+    "vmscan.lru_gen_enabled",
     "zram.attributes",
+    "zram.recompresses_by_one",
     "zsmalloc.shown_groups",
     "zswap.has_writeback_knob",
     "zswap.parameters",
     "zswap.stores_folios",
+}
+#: What the first form of MGLRU, which promotes at once, has no use for.
+OF_LATER_MGLRU = {
+    "vmscan.mglru.activates_all_refaults",
+    "vmscan.mglru.gains",
+    "vmscan.mglru.workingset_tier",
 }
 #: By kernel, where something of it was recorded; of a kernel that is not here, all is unprotected.
 UNPROTECTED = {
@@ -52,10 +64,12 @@ UNPROTECTED = {
         "swapon.ghost",
         "vmscan.shrinker_flushes",
         "zswap.writeback_step",
+        *(f"vmscan.mglru.{field.name}" for field in fields(MglruRules)),
     },
-    "6.12": NOWHERE | {"swap.rations_first"},
+    "6.12": NOWHERE | OF_LATER_MGLRU | {"swap.rations_first"},
     "6.18": NOWHERE | {"swap.rations_first"},
-    "7.3": NOWHERE | {"swap.rations_first"},
+    # A turn that goes on after an aging ends at a cluster in any case.
+    "7.3": NOWHERE | {"swap.rations_first", "vmscan.mglru.stops_at_cluster"},
 }
 #: Of these only swapon(2) was asked, and these fields decided what it said.
 ONLY_SWAPON = ("7.1", "ghost")
@@ -98,6 +112,10 @@ def _replay(row: Row) -> None:
     recorded.replay(row, 4000, 2000)  # moments that no other test has, whose answers are kept
 
 
+def _generations(row: Row) -> None:
+    recorded_mglru.replay(row, Timing(tlb=1))  # likewise: a TLB that no other test has
+
+
 def _with_lengths(case: str) -> list[Row]:
     return [{**row, "lens": lengths} for row, lengths in (param.values for param in runs(case))]
 
@@ -108,6 +126,7 @@ KINDS: tuple[tuple[Callable[[Row], None], list[Row], tuple[str, ...]], ...] = (
     (_churn, _with_lengths("churn.json.xz"), ("zpool",)),
     (_limit, _with_lengths("limit.json.xz"), ("zpool", "how", "source")),
     (_replay, load_case("replay.json.xz"), ()),
+    (_generations, load_case("mglru.json.xz"), ("zswap",)),
 )
 
 

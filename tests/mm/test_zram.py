@@ -15,7 +15,7 @@ from conftest import load_case
 from hypothesis import given
 from hypothesis import strategies as st
 from support.corpora import CORPORA
-from support.machine import filling
+from support.machine import filling, host_of
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs.views import for_zram
@@ -103,6 +103,77 @@ def test_zeromap_tells_zero_pages_from_other_same_filled_ones() -> None:
     assert (result.vmstat["pswpout"], result.vmstat["swpout_zero"]) == (3, 1)
     plainly = device("6.12", measured)
     assert (plainly.zram["same_pages"], plainly.vmstat["swpout_zero"]) == (2, 0)
+
+
+def recompressed(kernel: str, lengths: list[int], second: list[int], **how: Any) -> list[int]:
+    """The lengths of blocks that were *lengths* long when a second algorithm has been over them."""
+    zram = Zram(kernels.get(kernel))
+    for index, length in enumerate(lengths):
+        zram.write(index, length)
+    zram.mark_idle()
+    before = zram.mm_stat.compr_data_size
+    done = zram.recompress([second.__getitem__], **how)
+    after = zram.mm_stat.compr_data_size
+    assert done.decompressed == done.compressed[0] >= done.smaller
+    assert (done.smaller == 0) == (before == after)
+    return [zram.length(index) for index in range(len(lengths))]
+
+
+def test_a_block_is_recompressed_only_into_a_smaller_class() -> None:
+    """From the source of 7.3: ``zs_lookup_class_index()`` of both, with no handle counted."""
+    lengths, second = [2000, 2000, PAGE, 100, SAME], [1999, 1200, 3624, 40, 10]
+    assert recompressed("7.3", lengths, second) == [2000, 1200, 3624, 40, 0]
+    assert recompressed("7.3", lengths, second, mode="huge") == [2000, 2000, 3624, 100, 0]
+    assert recompressed("7.3", lengths, second, threshold=1500) == [2000, 1200, PAGE, 100, 0]
+    assert recompressed("7.3", lengths, second, max_pages=1) == [2000, 2000, 3624, 100, 0]
+    for wrong in ({"threshold": 3625}, {"priority": 2}, {"priority": 0}):
+        with pytest.raises(ValueError, match="EINVAL"):
+            recompressed("7.3", lengths, second, **wrong)
+
+
+@pytest.mark.parametrize(("kernel", "length"), [("7.0", 900), ("7.1", 2000)])
+def test_from_7_1_on_one_algorithm_is_tried_at_a_time(kernel: str, length: int) -> None:
+    zram = Zram(kernels.get(kernel))
+    zram.write(0, 2000)
+    zram.recompress([lambda _: 1999, lambda _: 900])
+    assert zram.length(0) == length
+    zram.recompress([lambda _: 1999, lambda _: 900], priority=2)
+    assert zram.length(0) == 900
+
+
+def test_memory_that_zram_holds_is_recompressed_by_what_its_pages_measure() -> None:
+    """The text of the recordings: zstd behind lz4 gives what zstd gives, but for its classes."""
+    measured = {
+        name: codecs.get(name, "7.3", "zram").measure(CORPORA["text"]()) for name in ("lz4", "zstd")
+    }
+    before, best = (swap_area("7.3", measured[name]).zram for name in ("lz4", "zstd"))
+    host = host_of("7.3", [], design="zram", zram_recompress=("zstd",))
+    fill = Fill(host, [measured["lz4"]], [], seconds=[measured["zstd"]])
+    fill.run()
+    outcome = fill.outcome()
+    after, done = outcome.zram, outcome.recompression
+    assert done is not None
+    assert done.decompressed == done.compressed["zstd"] >= done.smaller > 1000
+    assert after["orig_data_size"] == before["orig_data_size"]
+    assert done.pool_bytes == before["mem_used_total"] > after["mem_used_total"]
+    assert best["compr_data_size"] <= after["compr_data_size"] <= best["compr_data_size"] * 1.01
+
+
+def test_what_the_last_algorithm_failed_on_is_not_tried_again() -> None:
+    zram = Zram(kernels.get("7.3"))
+    zram.write(0, 2000)
+    asked: list[int] = []
+
+    def second(block: int) -> int:
+        asked.append(block)
+        return 2100
+
+    for _ in range(2):
+        assert zram.recompress([second]).smaller == 0
+    assert asked == [0]
+    zram.write(0, 2000)
+    zram.recompress([second])
+    assert asked == [0, 0]
 
 
 def test_limit_is_rounded_up_and_looked_at_after_the_allocation() -> None:

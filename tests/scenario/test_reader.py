@@ -36,7 +36,19 @@ def examples() -> list[str]:
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
-    assert load(write(tmp_path, LEAST)) == Host(ram=1 << 30, groups=(WEB,))
+    newest = Host(ram=1 << 30, groups=(WEB,), policy="mglru", policy_from="release")
+    assert load(write(tmp_path, LEAST)) == newest
+
+
+@pytest.mark.parametrize(("kernel", "policy"), [("6.6", "two-lists"), ("6.12", "mglru")])
+def test_a_file_reclaims_as_debian_builds_its_kernel_wherever_it_is_read(
+    tmp_path: Path, kernel: str, policy: str
+) -> None:
+    for line in ("", 'reclaim = "kernel"\n'):
+        host = load(write(tmp_path, f'kernel = "{kernel}"\n{line}{LEAST}'))
+        assert (host.policy, host.policy_from) == (policy, "release")
+    host = load(write(tmp_path, f'kernel = "{kernel}"\nreclaim = "two-lists"\n{LEAST}'))
+    assert (host.policy, host.policy_from) == ("two-lists", "given")
 
 
 def test_every_key_reaches_the_host(tmp_path: Path) -> None:
@@ -188,9 +200,10 @@ ERRORS = {
     f'kernel = "6.8"\n{LEAST}': ('1: kernel: unknown: "6.8"', "did you mean 6.18?"),
     f'design = "gost"\n{LEAST}': ('1: design: unknown: "gost"', "did you mean ghost?"),
     f'\n\ncompressor = "brotli"\n{LEAST}': ('3: compressor: unknown: "brotli"', "known: lz4"),
-    f'reclaim = "mru"\n{LEAST}': ('1: reclaim: unknown: "mru"', "did you mean lru?"),
+    f'reclaim = "mru"\n{LEAST}': ('1: reclaim: unknown: "mru"', "did you mean mglru?"),
     f"cgroup_version = 3\n{LEAST}": ("1: cgroup_version: 3 is out of range", "write 1 to 2"),
     f'kernel = "6.6"\nflush_every = 0\n{LEAST}': ("2: flush_every: Linux 6.6 has its", "6.8"),
+    f'flush_every = 9\n{LEAST}': ("1: flush_every: MGLRU goes by", "set reclaim to two-lists"),
     f'reclaim = "lru"\nflush_every = 9\n{LEAST}': ("2: flush_every: exact LRU", "leave it out"),
     f"cgroup_version = 2.0\n{LEAST}": ("1: cgroup_version: 2.0 is no whole number", "1 to 2"),
     f"seed = true\n{LEAST}": ("1: seed: true is no whole number", "write"),

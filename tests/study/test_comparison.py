@@ -70,7 +70,9 @@ def test_who_has_no_value_is_never_best_and_beats_nobody() -> None:
     assert best(row, contenders(0, 0)) == set()
 
 
-@pytest.mark.parametrize("design", ["disk", "classic", "ghost", "zram", "vswap", "vswap-ste"])
+@pytest.mark.parametrize(
+    "design", ["disk", "classic", "ghost", "xswap", "zram", "vswap", "vswap-ste"]
+)
 def test_every_row_has_a_value_of_every_design(design: str) -> None:
     contender = Contender(outcome(design), None)
     assert contender.outcome.held.compressed + contender.outcome.held.disk > 0

@@ -13,12 +13,11 @@ import functools
 import json
 from array import array
 from dataclasses import dataclass
-from itertools import accumulate
-from random import Random
 from typing import Any
 
 import pytest
 from conftest import load_case
+from support.replays import lengths, read_and_written, trace
 
 from ghostswap import kernels
 from ghostswap.mm.swap.swap_info import SwapArea
@@ -59,24 +58,6 @@ class Run:
     swapped: int
 
 
-@functools.cache
-def lengths() -> tuple[int, ...]:
-    (row,) = load_case("replay-lengths.json.xz")
-    return tuple(row["lengths"])
-
-
-@functools.cache
-def trace(name: str) -> array[int]:
-    """The touches of the recordings, which were made by these very lines."""
-    if name == "scan":
-        return array("I", (number % 4096 for number in range(60000)))
-    rng = Random("zipf-4096")
-    perm = list(range(4096))
-    rng.shuffle(perm)
-    weights = list(accumulate(1 / k**0.8 for k in range(1, 4097)))
-    return array("I", (perm[i] for i in rng.choices(range(4096), cum_weights=weights, k=60000)))
-
-
 def replay(
     row: dict[str, Any], flush_every: int, flush_first: int, *, one_cpu: bool = False
 ) -> Run:
@@ -110,7 +91,7 @@ def _replay(row_json: str, flush_every: int, flush_first: int, one_cpu: bool) ->
         shrinker_enabled=job.get("shr") == "1" and row["kernel"] != "6.1",
     )
     timing = Timing(flush_every, flush_first, one_cpu)
-    measured = array("H", lengths())[:pages]
+    measured = array("H", lengths("zstd"))[:pages]
     machine = Machine(host, [measured], areas, timing)
     memory, parts = machine.under_limits()
     vmstat, zswap = parts.backend.vmstat, parts.zswap
@@ -119,7 +100,7 @@ def _replay(row_json: str, flush_every: int, flush_first: int, one_cpu: bool) ->
     if memory.killed[0]:
         return Run(0, 0, swapped)
     touches = trace(job["trace"])
-    memory.touch(0, touches, bytes(page & 1 for page in touches))
+    memory.touch(0, touches, read_and_written(touches))
     return Run(1 if memory.killed[0] else 2, memory.events(0).pgmajfault, swapped)
 
 

@@ -24,8 +24,16 @@ def ladder() -> bytes:
     return b"".join(rng.randbytes(2 * i).ljust(4096, b"\0") for i in range(2048))
 
 
+@functools.cache
+def mixed() -> bytes:
+    """256 pages of zeros, 256 of one word each, 256 of text, and 256 that do not compress."""
+    rng = random.Random("mixed")
+    words = b"".join(rng.randbytes(8) * 512 for _ in range(256))
+    return bytes(256 * 4096) + words + text()[: 256 * 4096] + rng.randbytes(256 * 4096)
+
+
 #: By the name that recorded rows give in their key ``corpus``.
-CORPORA = {"text": text, "ladder": ladder}
+CORPORA = {"text": text, "ladder": ladder, "mixed": mixed}
 
 
 def patchwork(pieces: Iterable[tuple[str, int, int]]) -> bytes:

@@ -22,11 +22,18 @@ _RENAME_NOREPLACE = 1
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS)
 
 
-def create(directory: int, path: str, content: Patch, allocate: int | None = None) -> None:
+def create(
+    directory: int,
+    path: str,
+    content: Patch,
+    allocate: int | None = None,
+    what: str = "the header",
+) -> None:
     """Make the file *path*, mode 0600, with *content*.
 
     :param directory: the open directory that it goes into; of *path* the last part counts.
     :param allocate: bytes to allocate on disk, fit for swap; by default the content's own.
+    :param what: the content is, for an error.
     :raises TargetError: with no file left behind, unless only the last fsync failed; also where
         *path* has come to exist meanwhile.
     """
@@ -38,7 +45,7 @@ def create(directory: int, path: str, content: Patch, allocate: int | None = Non
                 landing.prepare_empty(fd, landing.of(directory)[1])
                 doing = f"cannot allocate {format_size(allocate)}"
                 os.posix_fallocate(fd, 0, allocate)
-            doing = "cannot write the header"
+            doing = f"cannot write {what}"
             write_all(fd, content)
             os.fsync(fd)
             doing = "cannot create"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``ghostswap compare``: one memory, one workload, several designs side by side."""
+"""``ghostswap compare``: one memory, one workload, several designs or kernels side by side."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from ghostswap.scenario.keys import KEYS
     examples=(
         "ghostswap compare",
         "ghostswap compare --pages pid:1234 --limit 64M --touches zipf:0.8@100k",
+        "ghostswap compare --pages pid:1234 --kernel 6.12,7.3",
     ),
 )
 @click.argument("swapfiles", metavar="[SWAPFILE|HOST.toml]...", nargs=-1)
-@key_options("compare", BOTH, without=("design",))
+@key_options("compare", BOTH, without=("design",), several="kernel")
 @click.option(
     "--design",
     "chosen",
@@ -67,12 +68,13 @@ from ghostswap.scenario.keys import KEYS
 @json_option
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> int:
-    """Set several designs side by side, for one memory and one workload.
+    """Set several designs side by side, or kernels, for one memory and one workload.
 
     The memory of SOURCE is compressed once. With --limit or --touches, it is written once, then
     touched under the limit, and pages go and come back as each design has it; without, all of it
     is stored once. SWAPFILEs that have a disk are there for all designs; a design that needs an
-    area of another kind imagines it, above them.
+    area of another kind imagines it, above them. With several kernels, as --kernel 6.12,7.3, each
+    of them is a column, and the design is one, classic unless given.
     """
     from ghostswap.cli.runs import compare
 

@@ -69,7 +69,7 @@ def command(
     raw: bool,
     as_json: bool,
 ) -> int:
-    """Explain the swap area in each TARGET, a file, block device or image of one.
+    """Explain the swap area in each TARGET, a file, block device or image of one, or a profile.
 
     Page size (4 to 64 KiB) and byte order are found from the header itself. Beside its fields:
     what they make of the file, whether it is active, a hibernation image in it, its extents, how
@@ -77,6 +77,7 @@ def command(
     """
     from ghostswap.area.target.target import open_target
     from ghostswap.cli.reports import area_report
+    from ghostswap.cli.runs import inspect as profiles
 
     if scan and offset:
         raise UsageError("--scan finds the offsets itself", "leave --offset out, or --scan")
@@ -91,6 +92,9 @@ def command(
 
     for path in targets:
         try:
+            if not (offset or scan) and (profile := profiles.find(path)) is not None:
+                results.append(profiles.explain(path, profile, as_json=as_json))
+                continue
             with open_target(path) as target:
                 for found in _areas(target, offset, scan):
                     if isinstance(found, TargetError):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +15,9 @@ from ghostswap.cli.terminal.options import F, Worth
 from ghostswap.errors import UsageError
 from ghostswap.here import mem_total
 from ghostswap.scenario.key import NAME, Key, Run
-from ghostswap.scenario.keys import KEYS, at
+from ghostswap.scenario.keys import KEYS
 from ghostswap.scenario.kinds import Kind
+from ghostswap.scenario.lookup import at
 
 if TYPE_CHECKING:
     from ghostswap.scenario.document import Document
@@ -38,6 +40,20 @@ class Value(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         return text
 
 
+class Values(Value):
+    """The same, and several of them joined by commas."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self.worth = replace(self.worth, joined=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        words = str(value).split(",")
+        if len(set(words)) < len(words):
+            self.fail(f"{value!r} has a value twice", param, ctx)
+        return ",".join(super(Values, self).convert(word, param, ctx) for word in words)
+
+
 class Assignment(click.ParamType):  # type: ignore[type-arg]
     """``KEY=VALUE``; see :mod:`ghostswap.scenario.given`."""
 
@@ -55,10 +71,13 @@ def _given_name(name: str) -> str:
     return name.removeprefix(f"group.{NAME}.").replace("area.", "area[1].")
 
 
-def key_options(command: str, runs: Run, without: Collection[str] = ()) -> Callable[[F], F]:
+def key_options(
+    command: str, runs: Run, without: Collection[str] = (), several: str = ""
+) -> Callable[[F], F]:
     """The options of all keys that matter to *runs*, those that *command* does not show hidden.
 
     :param without: keys that the command has options of its own for.
+    :param several: name of a key that takes several values, joined by commas.
     """
 
     def add(function: F) -> F:
@@ -74,19 +93,19 @@ def key_options(command: str, runs: Run, without: Collection[str] = ()) -> Calla
         )(function)
         for key in reversed(tuple(KEYS.values())):
             if key.option and key.runs & runs and key.name not in without:
-                function = _option(key, command)(function)
+                function = _option(key, command, takes_several=key.name == several)(function)
         return function
 
     return add
 
 
-def _option(key: Key, command: str) -> Callable[[F], F]:
+def _option(key: Key, command: str, *, takes_several: bool) -> Callable[[F], F]:
     names: tuple[str, ...] = (key.option, key.parameter)
     shared: dict[str, Any] = {
         "cls": Option,
         "section": key.section,
         "hidden": command not in key.shown,
-        "help": help_of(key),
+        "help": help_of(key) + " Several, joined by commas, side by side." * takes_several,
     }
     if key.switch is not None:
         return click.option(*names, is_flag=True, **shared)
@@ -97,7 +116,7 @@ def _option(key: Key, command: str) -> Callable[[F], F]:
     metavar = kind.metavar if "|" not in kind.metavar else key.name.rpartition(".")[2].upper()
     return click.option(
         *names,
-        type=Value(kind),
+        type=Values(kind) if takes_several else Value(kind),
         metavar=kind.metavar if key.option_kind else metavar,
         default=key.default if is_literal else None,
         show_default=key.default if key.default and not is_literal else None,

@@ -10,7 +10,7 @@ from ghostswap.designs import table
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
-from ghostswap.study.outcome import GroupOutcome, Outcome
+from ghostswap.study.outcome import GroupOutcome, Outcome, Recompression
 
 #: Writes a number of bytes.
 Size = Callable[[int], str]
@@ -21,7 +21,10 @@ _LITTLE = 0.01
 def answer(result: Result, size: Size) -> list[str]:
     """What became of the memory, what that saves, what it costs on disk."""
     lines = [_work(result, size)] if result.is_replay else []
-    lines += (_places(result, size), _saving(result.outcome, size), _disk(result, size))
+    lines += (_places(result, size), _saving(result.outcome, size))
+    if result.outcome.recompression is not None:
+        lines.append(_recompressed(result.outcome.recompression, result.outcome, size))
+    lines.append(_disk(result, size))
     lines += (f"All this is {words}." for words in sample_words(result.outcome, result.host))
     for group in result.outcome.groups:
         if group.killed:
@@ -77,6 +80,19 @@ def _saving(outcome: Outcome, size: Size) -> str:
     if gained <= 0:
         return f"{line}."
     return f"{line}: they pay from {size(whole * metadata.static_bytes // gained)} of this on."
+
+
+def _recompressed(done: Recompression, outcome: Outcome, size: Size) -> str:
+    """Whether it was worth it: memory saved, and what of the CPU that took."""
+    names, tried = " and ".join(done.compressed), sum(done.compressed.values())
+    saved = done.pool_bytes - outcome.zram["mem_used_total"]
+    if not tried or saved <= 0:
+        return f"Recompression by {names} saves nothing, for {tried:,} pages compressed again."
+    return (
+        f"Recompression by {names} makes the pool {100 * saved / done.pool_bytes:.1f} % smaller,"
+        f" by {size(saved)}, for {tried:,} pages compressed again:"
+        f" {saved / tried:.0f} bytes for each."
+    )
 
 
 def _disk(result: Result, size: Size) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Designs side by side, as a table with the best of each row marked, or as JSON."""
+"""Designs or kernels side by side, as a table with the best of each row marked, or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ghostswap.cli.reports.outcome import (
     limit_facts,
     print_skipped,
 )
-from ghostswap.cli.reports.outcome_json import host_json, outcome_json
+from ghostswap.cli.reports.outcome_json import host_json, lengths_json, outcome_json
 from ghostswap.cli.reports.result import sample_words, timing
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
@@ -45,25 +45,50 @@ _KILLED = "killed"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What several designs came to.
+    """What several designs, or one on several kernels, came to.
 
-    :ivar host: the first of them.
+    :ivar hosts: of the first row.
     :ivar swept: name of what differs between the contest's rows; ``""`` where there is but one.
     :ivar words: its value in each row.
     :ivar cost: whether times are wanted.
     """
 
-    host: Host
+    hosts: Sequence[Host]
     contest: Contest
     swept: str
     words: tuple[str, ...]
     cost: bool
 
+    @property
+    def _host(self) -> Host:
+        return self.hosts[0]
+
+    @property
+    def _kernels(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(host.kernel for host in self.hosts))
+
+    def _names(self) -> list[str]:
+        """What each column is called: a kernel or a design."""
+        if len(self._kernels) > 1:
+            return list(self._kernels)
+        return [host.design for host in self.hosts]
+
     def _rows(self) -> tuple[Row, ...]:
         return ROWS + (unit_costs.rows(unit_costs.UNIT_COSTS) if self.cost else ())
 
     def emit_json(self) -> None:
-        result = host_json(self.host, self.contest.measured, self._why())
+        result = host_json(self._host, self.contest.measured[0], self._why())
+        if len(self._kernels) > 1:
+            result["exact"] = not (self._why() or any(m.error for m in self.contest.measured))
+            result["kernels"] = [
+                {
+                    "kernel": host.kernel,
+                    "reclaim": host.policy,
+                    "reclaim_from": host.policy_from,
+                    **lengths_json(measured.error),
+                }
+                for host, measured in zip(self.hosts, self.contest.measured, strict=True)
+            ]
         if self.cost:
             result["unit_costs_ns"] = dict(unit_costs.UNIT_COSTS)
         if self.swept:
@@ -88,37 +113,56 @@ class Comparison:
 
     def print(self, size: Callable[[int], str]) -> None:
         """Print for a person; *size* writes a number of bytes."""
-        measured, touches = self.contest.measured, self.contest.touches
+        measured, touches = self.contest.measured[0], self.contest.touches
         outcome = self.contest.rows[0][0].outcome
         work = "stored once" if touches is None else f"{touches} touches"
         names = ", ".join(source.name for source in measured.sources.values())
         show.heading(
             f"{names}: {outcome.pages} pages, {size(outcome.pages * PAGE_SIZE)}, {work},"
-            f" on Linux {self.host.kernel} with {self.host.compressor}"
+            f" {self._through()}on Linux {', '.join(self._kernels)} with {self._host.compressor}"
         )
         if self.swept != "limit" and touches is not None:
-            show.facts(limit_facts(self.host, size))
+            show.facts(limit_facts(self._host, size))
         show.facts(self._charges())
         if self.swept:
             self._print_sweep(size)
         else:
             self._print_table(self.contest.rows[0], size)
         show.facts(self._killed())
-        rows = (designs.get(contender.outcome.design) for contender in self.contest.rows[0])
+        rows = [designs.get(name) for name in dict.fromkeys(host.design for host in self.hosts)]
         show.facts((row.name, f"{row.description}; {row.status}") for row in rows)
         if self.cost:
             units = ", ".join(f"{name} {ns:g}" for name, ns in unit_costs.UNIT_COSTS.items())
             show.facts([("times", f"counts by constants, not measured, in ns: {units}")])
-        if touches is None:
-            show.facts([lengths_fact(measured.error, is_sample=outcome.drawn is not None)])
-            show.facts(("sample", f"estimate: {one}") for one in sample_words(outcome, self.host))
-        else:
-            show.facts(host_facts(self.host, measured.error))
+        show.facts(self._how_near())
         for source in measured.sources.values():
             print_skipped(source)
         found = self._outcomes()
         if touches is not None and all(one.resident_pages == one.pages for one in found):
             note(ALL_FITTED)
+
+    def _through(self) -> str:
+        return f"through {self._host.design} " if len(self._kernels) > 1 else ""
+
+    def _how_near(self) -> list[tuple[str, str]]:
+        """How far figures are the kernel's; of each kernel, where that differs."""
+        if self.contest.touches is None:
+            facts = [
+                [
+                    lengths_fact(measured.error, is_sample=measured.is_sample),
+                    *(("sample", f"estimate: {one}") for one in sample_words(outcome, host)),
+                ]
+                for host, measured, outcome in zip(
+                    self.hosts, self.contest.measured, self._outcomes(), strict=False
+                )
+            ]
+        else:
+            pairs = zip(self.hosts, self.contest.measured, strict=True)
+            facts = [host_facts(host, measured.error) for host, measured in pairs]
+        of_all = [fact for fact in facts[0] if all(fact in of for of in facts)]
+        named = zip(self._names(), facts, strict=True)
+        some = [(name, fact) for name, of in named for fact in of if fact not in of_all]
+        return [*((f"{name}: {what}", text) for name, (what, text) in some), *of_all]
 
     def _outcomes(self) -> list[Outcome]:
         return [contender.outcome for row in self.contest.rows for contender in row]
@@ -126,22 +170,23 @@ class Comparison:
     def _why(self) -> tuple[str, ...]:
         """Reasons why the kernel would not show the same numbers."""
         if self.contest.touches is not None:
-            return timing(self.host)
+            return tuple(dict.fromkeys(why for host in self.hosts for why in timing(host)))
         found = self._outcomes()
-        why = tuple(dict.fromkeys(why for outcome in found for why in outcome.why))
-        return (*why, *sample_words(found[0], self.host))
+        why = (*(why for one in found for why in one.why), *sample_words(found[0], self._host))
+        return tuple(dict.fromkeys(why))
 
     def _killed(self) -> list[tuple[str, str]]:
         """Who ran out of memory, and why."""
-        measured = self.contest.measured
         return [
             (
-                f"{word} {contender.outcome.design}".strip(),
+                f"{word} {name}".strip(),
                 f"{group.name} is killed: "
-                + killed_because(self.host, measured, contender.outcome, group),
+                + killed_because(self._host, measured, contender.outcome, group),
             )
             for word, row in zip(self.words, self.contest.rows, strict=True)
-            for contender in row
+            for name, measured, contender in zip(
+                self._names(), self.contest.measured, row, strict=True
+            )
             for group in contender.outcome.groups
             if group.killed
         ]
@@ -149,8 +194,8 @@ class Comparison:
     def _charges(self) -> list[tuple[str, str]]:
         """Why zram has fewer faults under the same limit, where it stands beside zswap."""
         found = [contender.outcome for contender in self.contest.rows[0]]
-        limited = any(_is_limited(group) for group in self.host.groups)
-        if self.host.cgroup_version == 1 or not limited or self.contest.touches is None:
+        limited = any(_is_limited(group) for group in self._host.groups)
+        if self._host.cgroup_version == 1 or not limited or self.contest.touches is None:
             return []
         if not any(outcome.zram for outcome in found) or all(not o.zswap for o in found):
             return []
@@ -174,7 +219,7 @@ class Comparison:
             if any(row.value(one) for one in contenders if not one.is_killed):
                 table.append((row.title, *cells))
                 is_marked |= bool(top)
-        names = [contender.outcome.design for contender in contenders]
+        names = self._names()
         for start, end in _bands(names, table):
             part = names[start:end]
             show.table(
@@ -184,7 +229,7 @@ class Comparison:
             show.facts([(_BEST, "the best of its row")])
 
     def _print_sweep(self, size: Callable[[int], str]) -> None:
-        names = [contender.outcome.design for contender in self.contest.rows[0]]
+        names = self._names()
         for row in self._rows():
             if row.key not in _SWEPT and row.unit != "ns":
                 continue

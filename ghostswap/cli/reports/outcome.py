@@ -17,7 +17,7 @@ from ghostswap.designs import table
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Source
 from ghostswap.study.host import Host
-from ghostswap.study.outcome import Band, GroupOutcome, Outcome
+from ghostswap.study.outcome import Band, GroupOutcome, Outcome, Recompression
 from ghostswap.units import printable
 
 #: Writes a number of bytes.
@@ -35,6 +35,16 @@ ALL_FITTED = (
     "all fitted, so no page had to leave;"
     " a lower --limit, or memory_max in a scenario, would show what swap does"
 )
+_POLICIES = {
+    "two-lists": "the two lists",
+    "mglru": "MGLRU",
+    "lru": "exact LRU, which no kernel has",
+}
+_SAID_BY = {
+    "given": "",
+    "here": ", which the running kernel goes by (/sys/kernel/mm/lru_gen/enabled)",
+    "release": ", which Linux {} goes by as Debian builds it; --reclaim sets another",
+}
 _CHARGED = {
     1: "version 1: compressed bytes count against no limit",
     2: "version 2: compressed bytes in zswap count against the limit, those in zram do not",
@@ -143,6 +153,8 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
     design = table.get(outcome.design)
     rows = [("design", f"{design.description}; {design.status}")]
     rows += limit_facts(result.host, size)
+    if result.is_replay:
+        rows.append(reclaim_fact(result.host))
     rows.append(("memory freed", _freed(outcome, size)))
     rows.append(("metadata", _metadata(outcome, size)))
     stored = outcome.held.compressed * PAGE_SIZE
@@ -160,6 +172,8 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
     for name, use in outcome.tiers.items():
         refused = f"refused {use.masked} times by mask, {use.full} times full"
         rows.append((f"tier {name}", f"{use.inuse_pages} slots used, {refused}"))
+    if outcome.recompression is not None:
+        rows.append(("recompression", _recompression(outcome.recompression, result, size)))
     if outcome.folios is not None:
         counts = asdict(outcome.folios).items()
         rows.append(("folios", ", ".join(f"{count} {name}" for name, count in counts)))
@@ -177,6 +191,14 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
         reasons = timing(result.host, with_band=bool(outcome.band))
     rows += (("not repeatable", f"estimate: {why}") for why in reasons)
     return rows
+
+
+def _recompression(done: Recompression, result: Result, size: Size) -> str:
+    tried = ", ".join(f"{pages} compressed by {name}" for name, pages in done.compressed.items())
+    return (
+        f"{done.decompressed} pages decompressed by {result.host.compressor}, {tried},"
+        f" {done.smaller} smaller then; the pool was {size(done.pool_bytes)}"
+    )
 
 
 def _freed(outcome: Outcome, size: Size) -> str:
@@ -216,9 +238,14 @@ def limit_facts(host: Host, size: Size) -> list[tuple[str, str]]:
     return [("limits", "; ".join(found)), ("cgroups", _CHARGED[host.cgroup_version])]
 
 
+def reclaim_fact(host: Host) -> tuple[str, str]:
+    """Who chooses the pages that leave, and who says so."""
+    return "reclaim", f"{_POLICIES[host.policy]}{_SAID_BY[host.policy_from].format(host.kernel)}"
+
+
 def host_facts(host: Host, error: str) -> list[tuple[str, str]]:
     """How far figures of a replay on *host* are the kernel's; *error* is of the lengths."""
-    rows = [lengths_fact(error)]
+    rows = [reclaim_fact(host), lengths_fact(error)]
     rows += (("not repeatable", f"estimate: {reason}") for reason in timing(host))
     return rows
 

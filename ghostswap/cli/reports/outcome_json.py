@@ -16,7 +16,7 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import IN_SWAP, MISSING, Source
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
-from ghostswap.study.outcome import Outcome
+from ghostswap.study.outcome import Outcome, Recompression
 
 SCHEMA = 1
 _BIN = 256
@@ -39,6 +39,8 @@ def result_json(result: Result, *, with_proc: bool = False) -> dict[str, Any]:
     }
     if result.classes is not None:
         found["classes"] = result.classes.rows()
+    if outcome.recompression is not None:
+        found["recompression"] = recompression_json(outcome.recompression)
     if outcome.folios is not None:
         found["folios"] = asdict(outcome.folios)
     if result.verified is not None:
@@ -60,6 +62,7 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
         **lengths_json(measured.error),
         **sources_json(measured),
         "reclaim": host.policy,
+        "reclaim_from": host.policy_from,
         "cgroup": host.cgroup_version,
         "exact": not (why or measured.error),
         "why": list(why),
@@ -154,6 +157,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "timeline": [asdict(sample) for sample in outcome.timeline],
         "intervals": outcome.intervals,
     }
+
+
+def recompression_json(done: Recompression) -> dict[str, Any]:
+    """What zram's second compressors did."""
+    tried = done.compressed.items()
+    compressed = [{"compressor": name, "pages": pages} for name, pages in tried]
+    return {**asdict(done), "compressed": compressed}
 
 
 def histogram(lengths: Mapping[int, int]) -> list[dict[str, int]]:

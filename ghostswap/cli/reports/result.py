@@ -113,6 +113,8 @@ def ranged(outcome: Outcome, name: str, value: int, text: Callable[[int], str] =
         return text(value)
     shift = value - totals(outcome).get(name, value)
     low, high = (max(0, edge + shift) if value >= 0 else edge + shift for edge in found)
+    if text(low) == text(high) and value > 0:  # too near to be told apart so
+        return f"{text(value)} (± {50 * (high - low) / value:.2g} %)"
     return f"{text(value)} ({text(low)} to {text(high)})"
 
 
@@ -129,7 +131,7 @@ def timing(host: Host, *, with_band: bool = False) -> tuple[str, ...]:
 
     :param with_band: the range stands in parentheses.
     """
-    if host.policy != "kernel":
+    if host.policy == "lru":
         return ()
     where = "in parentheses is" if with_band else "'ghostswap replay --band' gives"
     return (

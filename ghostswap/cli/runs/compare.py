@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``ghostswap compare``: designs tried on one host, or on several that differ in one value."""
+"""``ghostswap compare``: designs or kernels on one host, or on several that differ in a value."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -15,12 +18,14 @@ from ghostswap.cli.terminal.args import refuse, refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
+from ghostswap.errors import UsageError
 from ghostswap.kernels.rules import Kernel
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.given import PROCESS
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.keys import KEYS
 from ghostswap.scenario.reader import Use, read
+from ghostswap.study.host import Host
 from ghostswap.study.memory import whole
 from ghostswap.study.run import compare
 from ghostswap.units import format_size
@@ -37,27 +42,33 @@ def run(context: click.Context) -> int:
         published.emit(values["as_json"])
         return 0
     document = document_of(context)
+    releases = str(document.get(("kernel",))).split(",")
+    if len(releases) > 1:
+        document = document.changed({("kernel",): releases[0]}, "--kernel")
     sweep = values["sweep"]
     documents = [document] if sweep is None else _swept(document, context, *sweep)
     run = Run.REPLAY if _has_work(document, context) else Run.STORE
-    designs = tuple(dict.fromkeys(values["chosen"])) or _default(document)
+    designs = tuple(dict.fromkeys(values["chosen"])) or _default(document, releases)
     use = Use(run, designs, sweep[0] if sweep else "")
-    hosts = [read(one, use)[0] for one in documents]
+    if len(releases) > 1:
+        rows = [_on_each(one, releases, use) for one in documents]
+    else:
+        hosts = [read(one, use)[0] for one in documents]
+        rows = [[replace(host, design=name) for name in designs] for host in hosts]
     _, areas = read(documents[0], use)
     if run is Run.REPLAY:
         refuse(context, "a workload touches all pages", "sample")
     found = compare(
-        hosts,
-        designs,
+        rows,
         areas,
         with_work=run is Run.REPLAY,
         jobs=values["jobs"],
         progress=progress_bar,
         at=document.placing,
-        sample=whole if run is Run.REPLAY else sample_of(hosts[0], values["sample"]),
+        sample=whole if run is Run.REPLAY else sample_of(rows[0][0], values["sample"]),
     )
     words = sweep[1] if sweep else ("",)
-    comparison = Comparison(hosts[0], found, use.swept, words, values["cost"])
+    comparison = Comparison(rows[0], found, use.swept, words, values["cost"])
     if values["as_json"]:
         comparison.emit_json()
     else:
@@ -72,8 +83,21 @@ def _has_work(document: Document, context: click.Context) -> bool:
     return bool(document.path) or is_limited or is_for(document, Run.REPLAY) is not None
 
 
-def _default(document: Document) -> tuple[str, ...]:
+def _on_each(document: Document, releases: Sequence[str], use: Use) -> list[Host]:
+    """The host with each kernel, in the one design."""
+    if len(use.designs) > 1:
+        raise UsageError(
+            f"--kernel {','.join(releases)}: kernels are set side by side in one design",
+            "give one --design, or one kernel",
+        )
+    each = (document.changed({("kernel",): name}, "--kernel") for name in releases)
+    return [replace(read(one, use)[0], design=use.designs[0]) for one in each]
+
+
+def _default(document: Document, releases: Sequence[str]) -> tuple[str, ...]:
     """What is compared where nothing is chosen; what could not be on the kernel is left out."""
+    if len(releases) > 1:
+        return DEFAULT[:1]
     kernel = _kernel(document)
     found = tuple(name for name in DEFAULT if table.get(name).is_on(kernel))
     for name in DEFAULT:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from ghostswap.cli.options.limits import with_limits
-from ghostswap.cli.reports.curve_report import CurveReport, Marked
+from ghostswap.cli.reports.touches.curve import CurveReport, Marked
 from ghostswap.cli.terminal.args import refuse
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.errors import UsageError

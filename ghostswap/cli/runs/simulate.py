@@ -75,13 +75,19 @@ def _store(context: click.Context, document: Document) -> int:
 def sample_of(host: Host, wanted: Wanted | None) -> Sample:
     """How much of *host*'s memory to measure where it is stored once.
 
-    :raises UsageError: where a part is *wanted*, but there are several groups, or folios.
+    :raises UsageError: where a part is *wanted* of what has to be whole.
     """
-    if len(host.working) == 1 and not host.folio_order:
+    because = ""
+    if len(host.working) > 1:
+        because = "a sample is of one group's memory"
+    elif host.folio_order:
+        because = "a sample is of single pages, and not of folios"
+    elif host.zram_recompress:
+        because = "what recompression takes is not known of a sample"
+    if not because:
         return sampling(wanted, host.seed)
     if wanted is not None and wanted.share != 1:
-        what = "of single pages, and not of folios" if host.folio_order else "of one group's memory"
-        raise UsageError(f"a sample is {what}", "leave out --sample")
+        raise UsageError(because, "leave out --sample")
     return whole
 
 

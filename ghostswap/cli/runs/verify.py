@@ -17,7 +17,11 @@ from ghostswap.study.run import store
 
 def run(context: click.Context) -> int:
     """Verify what *context* says."""
-    host, areas = read(document_of(context), Use(Run.STORE))
+    document = document_of(context)
+    host, areas = read(document, Use(Run.STORE))
+    if host.zram_recompress:
+        why = "pages are verified as they are compressed first"
+        raise document.fail(("zram", "recompress"), why, "leave it out")
     force = context.params["force"]
     measured, verified = verify(host, areas, force=force, progress=progress_bar)
     _, outcome = store(host, measured, areas)

@@ -111,12 +111,14 @@ class SwapSpace(ABC):
         """
         return sum(1 for area in self.areas if area.type == "full" and area.has_room())
 
-    def has_room(self) -> bool:
-        """Whether any slot is free."""
-        for area in self.areas:  # noqa: SIM110  # asked at every page
-            if area.has_room():
+    def has_room(self, slots: int = 1) -> bool:
+        """Whether so many *slots* are free."""
+        for area in self.areas:  # asked at every page
+            if area.has_room(slots):
                 return True
-        return False
+        return slots > 1 and slots <= sum(
+            (area.pages or 0) - area.inuse_pages for area in self.areas
+        )
 
     def vm_swap_full(self) -> bool:
         """``vm_swap_full()``: more than half of all slots are taken."""

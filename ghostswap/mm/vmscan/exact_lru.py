@@ -38,7 +38,7 @@ class ExactLru:
             if pte[page]:
                 add(page, number)
             else:
-                fault(page, lruvec)
+                fault(page, lruvec, write)
             if write:
                 dirty[page] = 1
 

@@ -19,6 +19,9 @@ _PAGES_PER_GIB = (1 << 30) // PAGE_SIZE
 OLD = 1
 YOUNG = 2
 
+#: What a touch does. Where it finds no page, the fault is one by writing only for ``WRITES``.
+READS, WRITES, READS_THEN_WRITES = range(3)
+
 #: Bits of :attr:`Pages.flags`.
 REFERENCED = 1  # PG_referenced
 WORKINGSET = 2  # PG_workingset
@@ -153,5 +156,5 @@ class Lruvec:
                 lruvec.anon_cost //= 2
 
 
-#: Maps a page of a lruvec.
-Fault = Callable[[int, Lruvec], None]
+#: Maps a page of a lruvec, for one of ``READS``, ``WRITES``, ``READS_THEN_WRITES``.
+Fault = Callable[[int, Lruvec, int], None]

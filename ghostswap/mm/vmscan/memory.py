@@ -2,8 +2,8 @@
 """Memory under limits: what is charged to whom at a fault, and who has to give pages for it.
 
 After ``do_swap_page()`` (mm/memory.c) and ``try_charge_memcg()`` (mm/memcontrol.c), Linux 6.1 to
-6.18. Which pages go is for :mod:`ghostswap.mm.vmscan.two_lists` to say, or for
-:mod:`ghostswap.mm.vmscan.exact_lru`.
+7.3. Which pages go is for :mod:`ghostswap.mm.vmscan.mglru` to say, for
+:mod:`ghostswap.mm.vmscan.two_lists`, or for :mod:`ghostswap.mm.vmscan.exact_lru`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,19 @@ from typing import Literal, Protocol
 from ghostswap.errors import UsageError
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.vmscan.batches import WRITE_TIME
 from ghostswap.mm.vmscan.exact_lru import ExactLru
-from ghostswap.mm.vmscan.lruvec import EVICTED, UNMAPPED, YOUNG, Events, Fault, Lruvec, Pages
+from ghostswap.mm.vmscan.lruvec import (
+    EVICTED,
+    UNMAPPED,
+    WRITES,
+    YOUNG,
+    Events,
+    Fault,
+    Lruvec,
+    Pages,
+)
+from ghostswap.mm.vmscan.mglru import OWN_PAGES, Mglru
 from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing
 from ghostswap.mm.vmscan.two_lists import TwoLists
 from ghostswap.page import PAGE_SIZE
@@ -38,6 +49,16 @@ class Group:
     cgroup: Cgroup
     first: int
     pages: int
+
+
+#: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
+Policy = Literal["two-lists", "mglru", "lru"]
+
+
+def kernel_pages(kernel: Kernel, policy: Policy) -> int:
+    """Pages of a process that are neither its memory nor page tables of that, and never leave."""
+    own = OWN_PAGES if policy == "mglru" else 0
+    return kernel.vmscan.kernel_pages + own
 
 
 class _Policy(Protocol):
@@ -61,7 +82,7 @@ class _Killed(Exception):
 class Setup:
     """How a machine's memory is set up, and what its kernel leaves to chance.
 
-    :ivar policy: ``kernel`` for its two lists, ``lru`` for exact LRU.
+    :ivar policy: which pages leave.
     :ivar cgroup_version: 2 charges bytes in zswap to their group, 1 does not.
     :ivar ram: bytes for all groups, ``None`` where nobody has to look.
     :ivar kernel_pages: charged to each group from the start, as many as the kernel takes where
@@ -77,9 +98,12 @@ class Setup:
         (``arch_tlbbatch_should_defer()``). So here a page that came in is not seen to be touched
         again, but for its first write; elsewhere every touch is seen. Real processes lie between.
     :ivar shrinker_enabled: reclaim calls zswap's shrinker, if there is one.
+    :ivar tlb: translations that the one CPU of each process keeps, as MGLRU sees it: see
+        :class:`~ghostswap.mm.vmscan.page_tables.PageTables`.
+    :ivar walks_twice: and *write_time*: as for :class:`~ghostswap.mm.vmscan.mglru.Mglru`.
     """
 
-    policy: Literal["kernel", "lru"] = "kernel"
+    policy: Policy = "two-lists"
     cgroup_version: int = 2
     ram: int | None = None
     kernel_pages: int | None = None
@@ -87,6 +111,9 @@ class Setup:
     flush_first: int | None = None
     one_cpu: bool = False
     shrinker_enabled: bool = False
+    tlb: int = 0
+    walks_twice: bool | None = None
+    write_time: int = WRITE_TIME
 
 
 _SETUP = Setup()
@@ -111,9 +138,9 @@ class Memory:
         rules = kernel.vmscan
         self.groups = tuple(groups)
         self.killed = [False] * len(self.groups)
-        self._kernel_pages = (
-            rules.kernel_pages if setup.kernel_pages is None else setup.kernel_pages
-        )
+        policy = setup.policy
+        taken = setup.kernel_pages
+        self._kernel_pages = kernel_pages(kernel, policy) if taken is None else taken
         self._leaves_no_copy = (ZSWAP, ZRAM) if kernel.zswap.exclusive_loads else (ZRAM,)
         self._charges_zswap = setup.cgroup_version == 2
         self._pages = Pages(max((group.first + group.pages for group in groups), default=0))
@@ -144,15 +171,28 @@ class Memory:
         ]
         # Exact LRU frees but the one page that is wanted.
         self._leaves_room = [
-            setup.policy == "kernel"
+            policy != "lru"
             and all(below.group in (-1, number) for at, _ in limits for below in at.subtree())
             for number, limits in enumerate(self._limits)
         ]
         self._room: list[float] = [0] * len(self.groups)
         self._policy: _Policy
         lruvecs = tuple(by_cgroup.values())
-        if setup.policy == "lru":
+        if policy == "lru":
             self._policy = ExactLru(self._pages, backing, lruvecs)
+            return
+        if policy == "mglru":
+            self._policy = Mglru(
+                rules,
+                self._pages,
+                backing,
+                lruvecs,
+                [(group.first, group.pages) for group in self.groups],
+                shrinker_enabled=setup.shrinker_enabled,
+                tlb=setup.tlb,
+                walks_twice=setup.walks_twice,
+                write_time=setup.write_time,
+            )
             return
         every = rules.flush_every if setup.flush_every is None else setup.flush_every
         self._policy = TwoLists(
@@ -174,12 +214,13 @@ class Memory:
         first, end = self.groups[group].first, self.groups[group].first + self.groups[group].pages
         for start in range(first, end, _CHUNK):
             pages = array("I", range(start, min(start + _CHUNK, end)))
-            self.touch(group, pages, b"\1" * len(pages))
+            self.touch(group, pages, bytes([WRITES]) * len(pages))
 
     def touch(self, group: int, pages: array[int], writes: bytes | None) -> None:
         """Have *group* touch its *pages* in order, until it is killed.
 
-        :param writes: not 0 for each touch that is a write; ``None`` if none is.
+        :param writes: for each touch one of ``READS``, ``WRITES`` and ``READS_THEN_WRITES``;
+            ``None`` if all read.
         """
         if not self.killed[group]:
             with suppress(_Killed):
@@ -210,8 +251,11 @@ class Memory:
 
     # Faults
 
-    def _fault(self, page: int, lruvec: Lruvec) -> None:
-        """``do_swap_page()``, or ``do_anonymous_page()`` for a page that never was."""
+    def _fault(self, page: int, lruvec: Lruvec, touch: int) -> None:
+        """``do_swap_page()``, or ``do_anonymous_page()`` for a page that never was.
+
+        :param touch: one of ``READS``, ``WRITES`` and ``READS_THEN_WRITES``.
+        """
         lruvec.events.pgfault += 1
         pages = self._pages
         if pages.flags[page] & UNMAPPED:
@@ -233,6 +277,8 @@ class Memory:
             self._policy.add(page, lruvec)
             # With no copy left behind, a page is as good as written to.
             pages.dirty[page] = self._swap_in(page, group) in self._leaves_no_copy
+            if touch == WRITES:  # should_try_to_free_swap()
+                self._backing.drop_slot(page)
         else:
             self._make(lruvec)
             pages.dirty[page] = 1

@@ -70,8 +70,16 @@ class Backing(Protocol):
         """Bring *page*, which left before, back."""
         ...
 
-    def has_room(self) -> bool:
-        """Whether reclaim may hope to get rid of a page at all (``get_nr_swap_pages()``)."""
+    def has_room(self, slots: int = 1) -> bool:
+        """Whether reclaim may hope to get rid of so many pages (``get_nr_swap_pages()``)."""
+        ...
+
+    def in_swap_cache(self, page: int) -> bool:
+        """Whether *page*, which is in memory, has a place out there yet."""
+        ...
+
+    def drop_slot(self, page: int) -> None:
+        """``folio_free_swap()`` at the end of a fault by writing: *page* is in memory alone."""
         ...
 
     def pool_pages(self) -> int:

@@ -16,6 +16,7 @@ from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.lruvec import (
     EVICTED,
     OLD,
+    READS,
     REFERENCED,
     UNMAPPED,
     WORKINGSET,
@@ -105,13 +106,13 @@ class TwoLists:
                 if pte[page]:
                     pte[page] = YOUNG
                 else:
-                    fault(page, lruvec)
+                    fault(page, lruvec, READS)
         else:
             for page, write in zip(pages, writes, strict=True):
                 if pte[page]:
                     pte[page] = YOUNG
                 else:
-                    fault(page, lruvec)
+                    fault(page, lruvec, write)
                 if write:
                     dirty[page] = 1
 
@@ -122,7 +123,7 @@ class TwoLists:
         pte, dirty = self._pages.pte, self._pages.dirty
         for page, write in zip(pages, writes or bytes(len(pages)), strict=True):
             if not pte[page]:
-                fault(page, lruvec)
+                fault(page, lruvec, write)
             if write and not dirty[page]:
                 dirty[page] = 1
                 pte[page] = YOUNG

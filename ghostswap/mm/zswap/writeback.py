@@ -247,6 +247,8 @@ class MemcgLru(_ByList):
 
     def shrink_memcg(self, cgroup: int) -> bool:
         """See :class:`Writeback`; on a machine of one node."""
+        if not self.nr_items(cgroup):
+            return False
         written = 0
         for _ in range(self._rules.writeback_step):
             written += self.visit(cgroup)

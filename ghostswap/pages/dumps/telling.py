@@ -12,11 +12,14 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.dumps.files import RAW, RawSource
 from ghostswap.pages.dumps.medium import FileMedium, ForwardMedium, Medium, StreamMedium, read
 from ghostswap.pages.dumps.unpacked import FORMATS, UnpackedMedium
+from ghostswap.pages.profiles import MAGIC
 from ghostswap.pages.source import Account, Source
 
 #: Enough for every format's first bytes.
 _HEAD_SIZE = PAGE_SIZE
 _ELF = b"\x7fELF"
+#: Bytes of the largest profile that is read: some hundred million pages.
+_MOST_PROFILE = 1 << 31
 _KDUMP = b"KDUMP   "
 _SWAP = b"SWAPSPACE2"
 _SWAP_PLACE = PAGE_SIZE - len(_SWAP)
@@ -60,6 +63,12 @@ def tell(name: str, medium: Medium) -> Source:
         from ghostswap.pages.dumps.kdump import KdumpSource
 
         return KdumpSource(name, medium)
+    if head.startswith(MAGIC):
+        from ghostswap.pages.profiles.source import ProfileSource
+
+        data = _read_all(medium)
+        medium.close()
+        return ProfileSource(name, data)
     if head.startswith(_ELF):
         from ghostswap.pages.dumps.core import CoreSource
         from ghostswap.pages.dumps.elf import layout_of
@@ -67,6 +76,19 @@ def tell(name: str, medium: Medium) -> Source:
         if layout := layout_of(head):
             return CoreSource(name, medium, layout)
     return RawSource(name, medium)
+
+
+def _read_all(medium: Medium) -> bytes:
+    """A profile, whole.
+
+    :raises TargetError: where there is more than any profile has.
+    """
+    data = b""
+    while part := read(medium, len(data), 1 << 24):
+        data += part
+        if len(data) > _MOST_PROFILE:
+            raise TargetError(medium.name, "is larger than any profile", "take a smaller sample")
+    return data
 
 
 def _head(medium: Medium) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ghostswap.errors import TargetError
@@ -44,6 +44,15 @@ class CgroupSource(OnceSource):
         if 0 in strangers:
             reason = "in another PID namespace, and without a number here"
             self.account.leave(Why.REFUSED, 0, reason, "run where they are seen", what="process")
+
+
+def members(spec: str) -> Callable[[], set[int]]:
+    """What lists the processes in the cgroup that *spec* names as they are then, but for our own.
+
+    :raises TargetError: where none, or several, are named so.
+    """
+    group = _find(spec, spec.removeprefix("cgroup:"))
+    return lambda: set(group.pids()) & set(others())
 
 
 @dataclass(frozen=True, slots=True)

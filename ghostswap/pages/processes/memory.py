@@ -104,6 +104,18 @@ class Memory:
             with open(fd, errors="replace", newline="\n") as file:
                 return file.read()
 
+    def tell(self, name: str, text: str) -> None:
+        """Write *text* to one of its files in /proc.
+
+        :raises TargetError: as the class.
+        """
+        with in_words(self.name):
+            fd = os.open(name, os.O_WRONLY, dir_fd=self._proc)
+            try:
+                os.write(fd, text.encode())
+            finally:
+                os.close(fd)
+
     def mappings(self) -> list[Mapping]:
         """Its private mappings.
 

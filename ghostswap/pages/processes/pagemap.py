@@ -139,6 +139,42 @@ def read_entries(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Ru
     return runs, start
 
 
+#: By bits 48 to 55 of an entry: was it written since somebody cleared bit 55, soft-dirty?
+_SOFT_DIRTY = bytes(flags >> 7 for flags in range(256))
+
+
+def written(fd: int, start: int, end: int) -> tuple[list[Run], list[Run]]:
+    """Runs of anonymous pages in memory, and of those of them that were written since the clearing.
+
+    A kernel without CONFIG_MEM_SOFT_DIRTY says of none that it was written.
+    """
+    present: list[Run] = []
+    dirty: list[Run] = []
+    while start < end:
+        entries = os.pread(
+            fd, min((end - start) // PAGE_SIZE, _MAX_ENTRIES) * 8, start // PAGE_SIZE * 8
+        )
+        if not entries:
+            break
+        marks = entries[7::8].translate(_ANONYMOUS)
+        both = int.from_bytes(marks) & int.from_bytes(entries[6::8].translate(_SOFT_DIRTY))
+        present += _runs(marks, start)
+        dirty += _runs(both.to_bytes(len(marks)), start)
+        start += len(marks) * PAGE_SIZE
+    return present, dirty
+
+
+def _runs(marks: bytes, start: int) -> list[Run]:
+    """Where *marks* are 1, a page each, from address *start* on."""
+    found = []
+    last = 0
+    while (first := marks.find(1, last)) >= 0:
+        end = marks.find(0, first)
+        last = len(marks) if end < 0 else end
+        found.append((start + first * PAGE_SIZE, start + last * PAGE_SIZE))
+    return found
+
+
 def take(rest: list[Run], size: int) -> list[Run]:
     """Take at most *size* bytes from *rest*, whose next run is its last."""
     taken: list[Run] = []

@@ -25,6 +25,7 @@ class Mapping:
     """A private mapping: one entry of /proc/PID/smaps.
 
     :ivar anonymous: pages in memory that belong to the process and not to a file.
+    :ivar referenced: pages in memory that were touched since somebody cleared their bits.
     :ivar hugetlb: what it holds of huge pages, counted in pages of 4 KiB.
     :ivar swap: pages in swap.
     :ivar flags: VmFlags, two letters each.
@@ -33,6 +34,7 @@ class Mapping:
     start: int
     end: int
     anonymous: int
+    referenced: int
     hugetlb: int
     swap: int
     flags: frozenset[str]
@@ -65,6 +67,7 @@ def parse_smaps(lines: Iterable[str]) -> Iterator[Mapping]:
                 int(head[1], 16),
                 int(head[2], 16),
                 pages("Anonymous"),
+                pages("Referenced"),
                 pages("Private_Hugetlb"),
                 pages("Swap"),
                 frozenset(value.split()),

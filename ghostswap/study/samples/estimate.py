@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import ceil, sqrt
 from random import Random
 from statistics import stdev
 
@@ -31,12 +31,21 @@ from ghostswap.study.samples.estimators import (
     open_zspages,
     total,
 )
-from ghostswap.study.samples.scaled import SETTINGS, fill, kernel_of, pools_of, whole
+from ghostswap.study.samples.scaled import (
+    SETTINGS,
+    fill,
+    is_zsmalloc,
+    kernel_of,
+    pools_of,
+    whole,
+)
 from ghostswap.workers import each
 
 #: Times that a sample is drawn anew, and two-sided 95 % of Student's t of one less.
 _REDRAWS = 20
 _T = 2.093
+#: Pages of each time, at most: of more, intervals are as much narrower as they would be.
+_REDRAWN = 5000
 #: A number that what is rounded up does not matter in.
 _MANY = 1 << 20
 _POOL_BYTES = ("zswap.pool_total_size", "zram.mem_used_total", "zram.mem_used_max", "pool_bytes")
@@ -54,11 +63,6 @@ class Part:
     stratum: Stratum
     measured: array[int]
     outcome: Outcome
-
-    @property
-    def weighted(self) -> tuple[Outcome, float]:
-        """The outcome, and the weight of its pages."""
-        return self.outcome, self.stratum.weight
 
 
 def estimate(
@@ -83,9 +87,9 @@ def estimate(
     is_simple = not any(_has_limits(host, part.outcome) for part in parts)
     if not is_simple and len(parts) > 1:
         parts = [_pooled(host, areas, parts, pages.value)]
-    found = whole(host, areas, round(pages.value), [part.weighted for part in parts])
+    found = _whole(host, areas, round(pages.value), parts)
     if is_simple:
-        found, estimates = _by_pages(host, parts, found)
+        estimates = _by_pages(host, parts, found)
     else:
         estimates = _by_redraws(host, areas, parts[0], found, jobs)
     if any(stratum.kept < stratum.drawn for stratum in strata):
@@ -98,6 +102,20 @@ def estimate(
             for name, one in estimates.items()
         },
     )
+
+
+def _whole(host: Host, areas: Sequence[SwapArea], pages: int, parts: Sequence[Part]) -> Outcome:
+    """What all *pages* come to, with the pool that their lengths make."""
+    found = whole(host, areas, pages, [(part.outcome, part.stratum.weight) for part in parts])
+    if not is_zsmalloc(host) or (found.zswap and found.zram):
+        return found
+    classes = size_classes(rules=kernel_of(host).zsmalloc)
+    shares = objects_share(classes)
+    full = sum(shares[length] * number for length, number in found.histogram.items())
+    size = full + open_zspages(classes, found.histogram, pools_of(host))
+    limits = (found.zswap_own.get("max_pages", 0) * PAGE_SIZE, found.zram.get("mem_limit", 0))
+    size = min(size, max(limits) or size)
+    return _with_pool(found, ceil(size / PAGE_SIZE) * PAGE_SIZE)
 
 
 def totals(outcome: Outcome) -> dict[str, int]:
@@ -133,10 +151,10 @@ def totals(outcome: Outcome) -> dict[str, int]:
 def _has_limits(host: Host, outcome: Outcome) -> bool:
     """Whether more than the page itself decided what became of one, or what it takes."""
     zswap, zram = outcome.zswap, outcome.zram
-    zpool = host.zpool or kernel_of(host).zswap.zpools[0]
     group = host.working[0]
     return bool(
-        (zswap and (zram or zpool != "zsmalloc"))
+        (zswap and zram)
+        or not is_zsmalloc(host)
         or zswap.get("pool_limit_hit")
         or zswap.get("written_back_pages")
         or zram.get("failed_writes")
@@ -146,10 +164,8 @@ def _has_limits(host: Host, outcome: Outcome) -> bool:
     )
 
 
-def _by_pages(
-    host: Host, parts: Sequence[Part], found: Outcome
-) -> tuple[Outcome, dict[str, Estimate]]:
-    """Estimate by what becomes of each page that was drawn; also *found*, with the pool so."""
+def _by_pages(host: Host, parts: Sequence[Part], found: Outcome) -> dict[str, Estimate]:
+    """Estimate by what becomes of each page that was drawn; *found* is the middle."""
     estimates: dict[str, Estimate] = {}
     counters = [totals(part.outcome) for part in parts]
 
@@ -162,16 +178,13 @@ def _by_pages(
             estimates[name] = counted(name, PAGE_SIZE)
         elif name not in (*_POOL_BYTES, *_LENGTH_BYTES, "metadata_bytes", "freed_bytes"):
             estimates[name] = counted(name)
-    classes = size_classes(rules=kernel_of(host).zsmalloc)
-    shares = objects_share(classes)
-    room = open_zspages(classes, found.histogram, pools_of(host))
+    shares = objects_share(size_classes(rules=kernel_of(host).zsmalloc))
     full = total([(part.stratum, _values(part.outcome, shares.__getitem__)) for part in parts])
-    pool = full.around(full.value + room if full.value else 0)
-    found = _with_pool(found, round(pool.value))
+    now = totals(found)
+    pool = full.around(now["pool_bytes"])
     lengths = total([(part.stratum, _values(part.outcome, float)) for part in parts])
     costs = _costs(host)
     estimates |= dict.fromkeys((name for name in _POOL_BYTES if name in counters[0]), pool)
-    now = totals(found)
     for name in _LENGTH_BYTES:
         if name in now:
             estimates[name] = lengths.around(now[name])
@@ -179,7 +192,7 @@ def _by_pages(
     estimates["metadata_bytes"] = spent.around(now["metadata_bytes"])
     freed = total([(part.stratum, _per_page(part.outcome, costs, shares)) for part in parts])
     estimates["freed_bytes"] = freed.around(now["freed_bytes"])
-    return found, estimates
+    return estimates
 
 
 def _values(outcome: Outcome, value: Callable[[int], float]) -> Counter[float]:
@@ -223,7 +236,6 @@ def _per_page(
 
 
 def _with_pool(outcome: Outcome, size: int) -> Outcome:
-    size = -(-size // PAGE_SIZE) * PAGE_SIZE
     zswap, zram = outcome.zswap, outcome.zram
     if "pool_total_size" in zswap:
         zswap = {**zswap, "pool_total_size": size}
@@ -249,19 +261,20 @@ def _by_redraws(
 ) -> dict[str, Estimate]:
     """Estimate by what other samples would come to, as far as this one tells of them."""
     kept = part.stratum.kept
-    share = kept / found.pages
-    weight = found.pages / kept
+    number = min(kept, _REDRAWN)
+    stratum = Stratum(found.pages, number, number)
 
-    def redraw(number: int) -> dict[str, int]:
-        rng = Random(f"redraw {host.seed} {number}")
-        chosen = sorted(rng.choices(range(kept), k=kept))  # what leaves first stays in front
+    def redraw(seed: int) -> dict[str, int]:
+        rng = Random(f"redraw {host.seed} {seed}")
+        chosen = sorted(rng.choices(range(kept), k=number))  # what leaves first stays in front
         measured = array("H", map(part.measured.__getitem__, chosen))
-        outcome = fill(host, measured, areas, share)
-        return totals(whole(host, areas, found.pages, [(outcome, weight)]))
+        outcome = fill(host, measured, areas, number / found.pages)
+        return totals(_whole(host, areas, found.pages, [Part(stratum, measured, outcome)]))
 
     runs = list(each(redraw, range(_REDRAWS), jobs or len(os.sched_getaffinity(0))))
+    scale = _T * sqrt(number / kept * max(0, 1 - kept / found.pages))
     estimates = {}
     for name, value in totals(found).items():
-        half = _T * stdev(run[name] for run in runs) * sqrt(max(0, 1 - share))
+        half = scale * stdev(run[name] for run in runs)
         estimates[name] = Estimate(value, value - half, value + half)
     return estimates

@@ -4,24 +4,26 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from math import ceil
 
 from ghostswap import kernels
-from ghostswap.codecs.views import for_zram, for_zswap
+from ghostswap.codecs.views import for_zswap
 from ghostswap.designs import table
 from ghostswap.designs.metadata import Metadata
 from ghostswap.designs.transfer import Held
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.swap_info import SwapArea, SwapInfo, TierUse
-from ghostswap.mm.zpool.size_class import size_classes
+from ghostswap.mm.zpool.size_class import Filling, size_classes
 from ghostswap.page import PAGE_SIZE, SAME, ZEROS
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import GroupOutcome, Outcome
-from ghostswap.study.samples.estimators import open_zspages
+from ghostswap.study.samples.estimators import objects_share, open_zspages
 
 #: What an administrator sets, and no page changes.
 SETTINGS = frozenset({"max_pages", "accept_pages", "mem_limit"})
@@ -38,21 +40,28 @@ def pools_of(host: Host) -> int:
 
 
 def fill(host: Host, measured: array[int], areas: Sequence[SwapArea], part: float) -> Outcome:
-    """Store *measured*, a *part* of the memory of *host*, where all limits are as much lower.
+    """Store *measured*, a *part* of the memory of *host*, where all limits are as much lower."""
+    smaller, less = _smaller(host, measured, areas, part), _smaller_areas(areas, part)
+    outcome = _store(smaller, measured, less)
+    if outcome.zram.get("failed_writes"):
+        # zram goes on as long as a zspage has room. In the end a large one has none, a small one
+        # still has some: once more, with so much in addition.
+        shares = objects_share(size_classes(rules=kernel_of(host).zsmalloc))
+        taken = sum(shares[length] * pages for length, pages in outcome.histogram.items())
+        limit = smaller.zram_mem_limit + max(0, round(host.zram_mem_limit * part - taken))
+        outcome = _store(replace(smaller, zram_mem_limit=limit), measured, less)
+    return outcome
 
-    But for the pool's: it is as full of zspages that have room as the whole one, which takes up
-    none of what the objects take.
-    """
-    run = Fill(_smaller(host, measured, part), [measured], _smaller_areas(areas, part))
+
+def _store(host: Host, measured: array[int], areas: Sequence[SwapArea]) -> Outcome:
+    run = Fill(host, [measured], areas)
     run.run()
     return run.outcome()
 
 
-def _smaller(host: Host, measured: array[int], part: float) -> Host:
-    room = (1 - part) * _open(host, measured, part)
-
-    def less(limit: int, extra: float = 0) -> int:
-        return max(1, round(limit * part + extra)) if limit else 0
+def _smaller(host: Host, measured: array[int], areas: Sequence[SwapArea], part: float) -> Host:
+    def less(limit: int) -> int:
+        return max(1, round(limit * part)) if limit else 0
 
     def less_or_none(limit: int | None) -> int | None:
         return None if limit is None else less(limit)
@@ -60,16 +69,15 @@ def _smaller(host: Host, measured: array[int], part: float) -> Host:
     def less_slots(size: int | None) -> int | None:
         return size and (less(size // PAGE_SIZE - 1) + 1) * PAGE_SIZE
 
-    percent = host.max_pool_percent
-    ram = host.ram * part + (100 * room / percent if percent else 0)
     return replace(
         host,
-        ram=ceil(ram / PAGE_SIZE) * PAGE_SIZE,
+        ram=_less_ram(host, measured, areas, part),
         size=less_slots(host.size),
         zram_disksize=less_slots(host.zram_disksize),
-        zram_mem_limit=less(host.zram_mem_limit, room),
+        zram_mem_limit=less(host.zram_mem_limit),
         zram_backing_dev=less(host.zram_backing_dev),
         zram_writeback_limit=less_or_none(host.zram_writeback_limit),
+        one_zpool=True,  # as full as each of many is
         groups=tuple(
             replace(
                 group,
@@ -81,15 +89,37 @@ def _smaller(host: Host, measured: array[int], part: float) -> Host:
     )
 
 
-def _open(host: Host, measured: array[int], part: float) -> float:
-    kernel = kernel_of(host)
-    view = for_zram if table.get(host.design).is_zram else for_zswap
-    objects = {
-        min(length, PAGE_SIZE): pages / part
-        for length, pages in Counter(view(kernel, measured)).items()
-        if length not in (ZEROS, SAME)
-    }
-    return open_zspages(size_classes(rules=kernel.zsmalloc), objects, pools_of(host))
+def _less_ram(host: Host, measured: array[int], areas: Sequence[SwapArea], part: float) -> int:
+    """Memory of which zswap's pool may take so much that it takes a *part* of all the pages.
+
+    That is more than a part of the whole pool, for there is room in as many zspages of a small
+    one as of a large one.
+    """
+    pages = host.ram * part / PAGE_SIZE
+    zswap = Fill(host, [array("H", [ZEROS])], areas).parts.zswap
+    if zswap is not None and host.max_pool_percent and is_zsmalloc(host):
+        classes = size_classes(rules=kernel_of(host).zsmalloc)
+        lengths = [
+            min(length, PAGE_SIZE)
+            for length in for_zswap(kernel_of(host), measured)
+            if length not in (ZEROS, SAME) and (length < PAGE_SIZE or zswap.takes(length))
+        ]
+        whole = {length: number / part for length, number in Counter(lengths).items()}
+        room = open_zspages(classes, whole, pools_of(host))
+        budget = part * max(0, zswap.max_pages * PAGE_SIZE - room)
+        taken = list(accumulate(map(objects_share(classes).__getitem__, lengths)))
+        filling = Filling(classes)
+        filling.store_all(lengths[: bisect_right(taken, budget)])
+        # Nor is a limit met here that the whole one is far from.
+        spare = len(classes) * len(lengths) if taken and taken[-1] <= budget else 0
+        pages = (filling.pages + spare + 1) * 100 / host.max_pool_percent
+    return ceil(pages) * PAGE_SIZE
+
+
+def is_zsmalloc(host: Host) -> bool:
+    """Whether what is compressed is in pools of zsmalloc."""
+    zpool = host.zpool or kernel_of(host).zswap.zpools[0]
+    return table.get(host.design).is_zram or zpool == "zsmalloc"
 
 
 def _smaller_areas(areas: Sequence[SwapArea], part: float) -> list[SwapArea]:
@@ -137,9 +167,7 @@ def whole(
         }
 
     design = table.get(host.design)
-    one_page = Fill(host, [array("H", [ZEROS])], areas)
-    one_page.run()
-    settings = one_page.outcome()
+    settings = _store(host, array("H", [ZEROS]), areas)
     is_open = host.size is None and (host.zram_disksize is None or not design.is_zram)
 
     def area(number: int, info: SwapInfo) -> SwapInfo:

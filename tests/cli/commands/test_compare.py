@@ -153,11 +153,41 @@ def test_a_full_area_is_there_for_all_and_a_ghost_for_ghosts(run: Run) -> None:
         assert ("g" in paths) == (column["design"] == "ghost"), "the dynamic one is a device"
 
 
-def test_eight_designs_fit_a_screen_and_no_number_is_folded() -> None:
+def test_each_kernel_is_as_replay_has_it(run: Run) -> None:
+    kernels = ("6.1", "6.12", "7.3")
+    found = compare(run, *WORK, "--kernel", ",".join(kernels), "--design", "ghost")
+    assert [of["kernel"] for of in found["kernels"]] == list(kernels)
+    released = {
+        of["kernel"]: of["reclaim"] for of in found["kernels"] if of["reclaim_from"] == "release"
+    }
+    assert released.items() <= {("6.1", "two-lists"), ("6.12", "mglru"), ("7.3", "mglru")}
+    for name, of, column in zip(kernels, found["kernels"], found["designs"], strict=True):
+        options = ("--design", "ghost", "--kernel", name)
+        alone = json.loads(run("replay", "--json", *WORK, *options).stdout)
+        same = column.keys() & alone.keys()
+        assert {key: column[key] for key in same} == {key: alone[key] for key in same}
+        assert {key: of[key] for key in of} == {key: alone[key] for key in of}
+
+
+def test_kernels_are_compared_in_classic_unless_said_and_swept_like_designs(run: Run) -> None:
+    memory = ("--pages", SOURCE, "--kernel", "6.12,7.3")
+    shown = run("compare", *memory)
+    assert shown.stderr == ""
+    assert "through classic on Linux 6.12, 7.3" in shown.stdout
+    assert re.search(r"^ +6\.12 +7\.3 *$", shown.stdout, re.MULTILINE)
+    found = compare(run, *memory, "--sweep", "compressor=lz4,zstd", "--design", "zram")
+    for row in found["sweep"]:
+        for name, column in zip(("6.12", "7.3"), row["designs"], strict=True):
+            options = ("--kernel", name, "--design", "zram", "--compressor", row["value"])
+            (alone,) = compare(run, *memory[:2], *options)["designs"]
+            assert alone == {**column, "best": []}
+
+
+def test_nine_designs_fit_a_screen_and_no_number_is_folded() -> None:
     shown = on_screen(80, "compare", *WORK, *EVERY)
     assert max(map(len, shown)) <= 80
     rows = [line.split() for line in shown if line.startswith("major faults")]
-    assert [len(row) - 2 for row in rows] == [4, 4]
+    assert [len(row) - 2 for row in rows] == [4, 4, 1]
     narrow = on_screen(40, "compare", *WORK, *EVERY)
     assert max(map(len, narrow)) <= 40
     assert sum(line.startswith("  vswap-ste ") for line in narrow) > 10
@@ -197,6 +227,10 @@ REFUSED = [
     (("--ram", "0"), "less than a page"),
     (("--limit", "9" * 5000), "invalid size"),
     (("--kernel", "6.1", "--design", "vswap"), "vswap is for newer kernels than Linux 6.1"),
+    (("--kernel", "6.1,7.3", "--design", "vswap"), "vswap is for newer kernels than Linux 6.1"),
+    (("--kernel", "6.1,6.1"), "twice"),
+    (("--kernel", "6.1,6.0"), "unknown"),
+    (("--kernel", "6.1,7.3", "--design", "zram", "--design", "disk"), "in one design"),
 ]
 
 

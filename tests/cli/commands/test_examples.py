@@ -55,6 +55,13 @@ RELATIONS: dict[str, Callable[..., bool]] = {
         and ghost["never_written_bytes"] == vswap["metadata_static_bytes"] == 0
         and small["pgmajfault"] == classic["pgmajfault"] == vswap["pgmajfault"]
     ),
+    "xswap": lambda classic, ghost, xswap: (
+        classic["metadata_static_bytes"] == ghost["metadata_static_bytes"] > 0
+        and xswap["metadata_static_bytes"] == xswap["reserved_bytes"] == 0
+        and xswap["metadata_dynamic_bytes"] > ghost["metadata_dynamic_bytes"]
+        and classic["pgmajfault"] == ghost["pgmajfault"] == xswap["pgmajfault"] > 0
+        and xswap["stuck_pages"] == xswap["compressed"] > 0 == classic["stuck_pages"]
+    ),
     "backend-transfer": lambda classic, ghost, vswap: (
         classic["disk_slots"] >= classic["movable"] == classic["compressed"]
         and vswap["words"] == 2 * vswap["movable"] > 0 == vswap["disk_slots"] == vswap["ptes"]

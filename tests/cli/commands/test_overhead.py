@@ -224,7 +224,7 @@ def test_a_little_is_not_nothing(run: Run) -> None:
         (("--size", "1G", "--used", "nan"), "no percentage"),
         (("--size", "1G", "--used", "\x1b[2J"), r'"\x1b[2J" is no percentage'),
         (("--size", "1G", "--used", "9" * 5000), "no percentage"),
-        (("--size", "1G", "--design", "swap"), "did you mean vswap?"),
+        (("--size", "1G", "--design", "vswp"), "did you mean vswap?"),
         (("--size", "1G", "--kernel", "2.4"), "6.18"),
         (("--size", "1G", "more"), "more"),
     ],

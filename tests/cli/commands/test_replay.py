@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,16 +18,20 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import ROOT, Run
+from conftest import ROOT, Run, needs_root
 from support.json_keys import documented, keys_of
 from support.processes import await_cpu_time
 
+from ghostswap import kernels
 from ghostswap.area.header.header import Header
 from ghostswap.mounts import unescape
 
 PAGES = 2048
 SOURCE = f"synthetic:{PAGES}:zero=10%,text=60%,random=30%"
-DESIGNS = ("disk", "classic", "ghost", "ghost-dynamic", "zram", "zswap-zram", "vswap", "vswap-ste")
+DESIGNS = (
+    *("disk", "classic", "ghost", "ghost-dynamic", "xswap", "zram", "zswap-zram"),
+    *("vswap", "vswap-ste"),
+)
 MAN = ROOT / "man" / "ghostswap-json.5"
 
 
@@ -91,7 +96,7 @@ def test_the_same_seed_gives_the_same_result(run: Run) -> None:
 
 
 def test_a_band_is_what_other_timing_makes_of_the_counters(run: Run) -> None:
-    work = ("--limit", "5M", "--touches", "zipf:0.9@8k")
+    work = ("--limit", "5M", "--touches", "zipf:0.9@8k", "--reclaim", "two-lists")
     alone, found = replay(run, *work), replay(run, *work, "--band", "-j", "2")
     band = found.pop("band")
     assert alone.pop("band") == {}
@@ -108,6 +113,51 @@ def test_a_band_is_what_other_timing_makes_of_the_counters(run: Run) -> None:
     assert least == found["vmstat"]["pgmajfault"] < most, "no touch is unseen on several CPUs"
     text = run("replay", "-v", "--pages", SOURCE, *work, "--band").stdout
     assert re.search(rf"  pgmajfault +{least} \({least} to {most}\)\n", text)
+
+
+def test_the_band_of_mglru_has_other_agings_writes_and_translations(run: Run) -> None:
+    work = ("--limit", "4M", "--touches", "zipf:0.9@20k", "--reclaim", "mglru", "--kernel", "7.3")
+    found = replay(run, *work, "--design", "disk", "--band")
+    assert (found["reclaim"], found["reclaim_from"]) == ("mglru", "given")
+    least, most = found["band"]["pgmajfault"]
+    assert least <= found["vmstat"]["pgmajfault"] <= most > least
+
+
+@needs_root
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not installed")
+@pytest.mark.parametrize(("enabled", "policy"), [("7", "mglru"), ("0", "two-lists")])
+def test_where_the_running_kernel_is_meant_sysfs_says_how_it_reclaims(
+    tmp_path: Path, enabled: str, policy: str
+) -> None:
+    """In a mount namespace of its own, where the file is one of ours."""
+    words = ("replay", "--json", "--pages", SOURCE, "--limit", "6M", "--touches", "scan@1k")
+    script = (
+        "set -e; mount -t tmpfs none /sys/kernel/mm; mkdir /sys/kernel/mm/lru_gen;"
+        f" echo 0x000{enabled} > /sys/kernel/mm/lru_gen/enabled;"
+        ' "$@"; "$@" --kernel 6.12 --reclaim kernel'
+    )
+    ours = (sys.executable, "-m", "ghostswap", *words)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", *ours],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    decoder = json.JSONDecoder()
+    here, end = decoder.raw_decode(done.stdout)
+    other, _ = decoder.raw_decode(done.stdout[end:].lstrip())
+    assert (here["reclaim"], here["reclaim_from"]) == (policy, "here")
+    if here["kernel"] != "6.12":
+        assert (other["reclaim"], other["reclaim_from"]) == ("mglru", "release")
+
+
+def test_the_output_says_who_reclaims_and_who_says_so(run: Run) -> None:
+    old = "6.6" if kernels.running(os.uname().release)[0].name == "6.1" else "6.1"
+    work = ("replay", "--pages", SOURCE, "--limit", "6M", "--touches", "scan@1k", "--kernel", old)
+    assert re.search(f"^reclaim +the two lists, which Linux {old} goes", run(*work).stdout, re.M)
+    assert re.search("^reclaim +MGLRU$", run(*work, "--reclaim", "mglru").stdout, re.M)
 
 
 def test_each_cpu_begins_clusters_which_have_tables(run: Run) -> None:
@@ -214,7 +264,7 @@ def test_json_has_the_documented_keys_and_no_others(run: Run, tmp_path: Path) ->
         ("simulate", ("--classes",)),
         ("verify", ()),
         ("simulate", ("--folio-order", "4")),
-        ("simulate", ("--design", "zram")),
+        ("simulate", ("--design", "zram", "--recompress", "deflate")),
         ("replay", None),
     ):
         if args is None:
@@ -305,6 +355,8 @@ REFUSED = [
     (("--limit", "6M", "--design", "vswap", "g"), "ghost area"),
     (("--limit", "6M", "--flush-every", "9", "--kernel", "6.1"), "6.8"),
     (("--limit", "6M", "--flush-every", "0", "--reclaim", "lru"), "exact LRU"),
+    (("--limit", "6M", "--flush-every", "0", "--kernel", "7.2"), "set reclaim to two-lists"),
+    (("--limit", "6M", "--reclaim", "mru"), "mean mglru"),
     (("--limit", "6M", "--touches", "u32:-", "--band"), "is a pipe"),
     (("--band",), "--touches"),
     (("--seed", "3"), "--touches"),

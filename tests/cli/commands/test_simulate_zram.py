@@ -69,6 +69,44 @@ def test_writeback_empties_the_pool_up_to_its_budget(run: Run, tmp_path: Path) -
     assert (every["bd_count"], every["mem_used_total"]) == (30, 0)
 
 
+@pytest.mark.parametrize(("kernel", "again"), [("7.0", False), ("7.1", True)])
+def test_recompression_says_what_it_saves_and_what_it_takes(
+    run: Run, tmp_path: Path, kernel: str, again: bool
+) -> None:
+    """Up to 7.0 a page that the first saves something of is left to it."""
+    (tmp_path / "pages").write_bytes(CORPORA["text"]()[: 500 * 4096] + os.urandom(20 * 4096))
+    memory = ("--pages", "pages", "--kernel", kernel)
+    before = zram(run, *memory)
+    assert "recompression" not in before
+    found = zram(run, *memory, "--recompress", "deflate,lzo")
+    done, pool = found["recompression"], found["zram"]["mem_used_total"]
+    assert done["pool_bytes"] == before["pool_bytes"] > pool
+    deflate, lzo = done["compressed"]
+    assert (deflate["compressor"], deflate["pages"], lzo["compressor"]) == ("deflate", 520, "lzo")
+    assert (lzo["pages"] == 520) == again
+    assert done["decompressed"] == 520 + 520 * again
+    assert 400 < done["smaller"] <= 500
+    assert found["freed_bytes"] - before["freed_bytes"] == done["pool_bytes"] - pool
+    shown = run("simulate", "--bytes", "--design", "zram", *memory, "--recompress", "deflate,lzo")
+    tried = deflate["pages"] + lzo["pages"]
+    saved = done["pool_bytes"] - pool
+    assert f"by {saved}, for {tried:,} pages compressed again" in " ".join(shown.stdout.split())
+
+
+def test_recompression_takes_the_pages_that_it_is_told_to(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pages").write_bytes(CORPORA["text"]()[: 500 * 4096] + os.urandom(20 * 4096))
+    memory = ("--pages", "pages", "--recompress", "deflate")
+    every, huge = (
+        zram(run, *memory, "--set", f"zram.recompress_type={which}")["recompression"]
+        for which in ("idle", "huge")
+    )
+    assert (every["decompressed"], huge["decompressed"], huge["smaller"]) == (520, 20, 0)
+    large = zram(run, *memory, "--set", "zram.recompress_threshold=2000")["recompression"]
+    assert 20 <= large["decompressed"] < 520
+    done = run("simulate", "--design", "zram", *memory, "--set", "zram.recompress_type=huge")
+    assert "saves nothing, for 20 pages compressed again" in " ".join(done.stdout.split())
+
+
 def test_the_person_sees_where_pages_went(run: Run, tmp_path: Path) -> None:
     (tmp_path / "corpus").write_bytes(CORPORA["text"]())
     done = run("simulate", "-v", "--bytes", "--design", "zram", "--pages", "corpus")
@@ -83,6 +121,16 @@ def test_the_person_sees_where_pages_went(run: Run, tmp_path: Path) -> None:
         (("--zeromap",), "--design zram"),
         (("--design", "zram", "--kernel", "6.1", "--zeromap"), "6.12"),
         (("--design", "zram", "--writeback-limit", "3"), "--writeback"),
+        (("--design", "zram", "--recompress", "zstd", "--kernel", "6.1"), "6.2 began"),
+        (("--design", "zram", "--recompress", "zst"), "not compressors"),
+        (("--design", "zram", "--recompress", "zstd,zstd"), "one twice"),
+        (("--design", "zram", "--recompress", "lz4,lzo,lz4hc,zstd"), "up to 3"),
+        (("--recompress", "zstd"), "--design zram"),
+        (("--design", "zram", "--set", "zram.recompress_type=huge"), "no recompression"),
+        (
+            ("--design", "zram", "--recompress", "zstd", "--set", "zram.recompress_threshold=3625"),
+            "0 to 3624",
+        ),
         (("--design", "zram", "--mem-limit", "much"), "much"),
         (("--design", "zram", "--zpool", "zbud"), "zswap's"),
     ],

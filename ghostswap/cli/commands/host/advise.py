@@ -85,7 +85,7 @@ def command(
     each with several compressors. Then come the sizes, each with the figure that decides it, and
     what distributions would set. Nothing is changed.
     """
-    from ghostswap.cli.runs import advise
+    from ghostswap.cli.runs.host import advise
 
     asked = advise.Asked(source, ram, kernel, goal or "balanced", exact, seed, jobs)
     return advise.run(asked, as_json=as_json, emit=emit)

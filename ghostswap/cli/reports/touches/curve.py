@@ -25,8 +25,8 @@ _BARS = 60
 #: Shares of the touches that wait, in words.
 _SHARES = ((0.1, "one in 10"), (0.01, "one in 100"), (0.001, "one in 1,000"))
 _GUIDE = (
-    "exact LRU, which no kernel has: a kernel's two lists come near it, mostly within a tenth of"
-    " its faults"
+    "exact LRU, which no kernel has: both ways of a kernel's reclaim come within a tenth of its"
+    " faults where 30 to 70 % of the memory fit, and mostly within a quarter elsewhere"
 )
 _UNMARKED = "no size was replayed through a kernel's own reclaim; add one, as in --curve=40M"
 

@@ -13,7 +13,7 @@ from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option, Place
 from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.reports.host import advise_json, advise_report
-from ghostswap.cli.runs.emit import write_all
+from ghostswap.cli.runs.host.emit import write_all
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.codecs.timing import PageTime, time_codec
@@ -25,11 +25,13 @@ from ghostswap.live.seen import offered
 from ghostswap.live.seen.status import Status, read
 from ghostswap.live.seen.tree import Tree
 from ghostswap.page import PAGE_SIZE
+from ghostswap.pages import open_source, split_spec
 from ghostswap.pages.kept import KeepingSource
+from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.pages.sampled import ALL, Wanted, sample
 from ghostswap.pages.source import IN_SWAP, Source
 from ghostswap.study.host import Group, Host
-from ghostswap.study.memory import Measured, measure_by_all
+from ghostswap.study.memory import Measured, measure_hosts
 from ghostswap.study.run import estimate, store
 from ghostswap.units import printable
 
@@ -129,20 +131,48 @@ def _measure_one(asked: Asked, place: Place, spec: str) -> tuple[dict[str, Measu
     wanted = ALL if asked.exact else Wanted(_DRAWN)
 
     def keeping(source: Source) -> Source:
+        if isinstance(source, ProfileSource):
+            return source  # it has no pages
         kept.append(KeepingSource(source, _TIMED, asked.seed))
         if source.pages is None and not asked.exact:
             return kept[-1]  # nobody knows which part of it to draw
         return sample(kept[-1], wanted, asked.seed)
 
-    found = measure_by_all(
-        _host(place, spec, asked.seed),
-        _compressors(place.seen, place.kernel),
-        options.designs(place),
-        asked.jobs,
-        progress_bar,
-        sample=keeping,
-    )
-    return found, kept[0].kept
+    designs = options.designs(place)
+    compressors = _compressors(place.seen, place.kernel)
+    if split_spec(spec)[1]:
+        with open_source(spec) as opened:
+            if isinstance(opened, ProfileSource):
+                compressors = _profiled(opened, compressors, place.kernel)
+    host = _host(place, spec, asked.seed)
+    hosts = [replace(host, compressor=name) for name in compressors]
+    found = measure_hosts(hosts, designs, asked.jobs, progress_bar, sample=keeping)
+    pages = kept[0].kept if kept else _text()
+    return dict(zip(compressors, found, strict=True)), pages
+
+
+def _profiled(source: ProfileSource, compressors: list[str], kernel: Kernel) -> list[str]:
+    """Those of *compressors* that a profile has, as zswap and as zram set them up.
+
+    :raises UsageError: where it has none of them.
+    """
+    keys = {column.key for column in source.profile.columns}
+    found = [
+        name
+        for name in compressors
+        if {codecs.get(name, kernel.name, kind).key for kind in ("zswap", "zram")} <= keys
+    ]
+    if not found:
+        source.column(codecs.get(compressors[0], kernel.name).key)
+    return found
+
+
+def _text() -> list[bytes]:
+    """Pages to time codecs with where there are none: a profile has none."""
+    buffer = bytearray(_TIMED * PAGE_SIZE)
+    with open_source(f"synthetic:{_TIMED}:text") as source:
+        source.readinto(memoryview(buffer))
+    return [bytes(buffer[at : at + PAGE_SIZE]) for at in range(0, len(buffer), PAGE_SIZE)]
 
 
 def _host(place: Place, spec: str, seed: int) -> Host:
