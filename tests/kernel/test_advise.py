@@ -136,6 +136,8 @@ def test_zram_is_set_filled_and_taken_back(run: Run, scripts: Path) -> None:
     script(scripts, "apply.sh")
     (area,) = active_swaps()
     name = area.path.removeprefix("/dev/")
+    with open(area.path, "rb") as device:  # mkswap's page may not be written yet
+        os.fsync(device.fileno())
     held = next(one for one in read(Tree()).zram if one.name == name)
     assert held.compressor == choice.compressor
     assert held.disksize == choice.size
