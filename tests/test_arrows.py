@@ -17,8 +17,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT: dict[str, str] = {
     "api": "scenario study codecs kernels pages area/judge area/header area/target",
     "cli/app": "cli/terminal",
-    "cli/commands": "cli/runs cli/reports cli/options cli/terminal scenario claims designs codecs"
-    " kernels area/disk area/make area/judge area/header area/target",
+    "cli/commands": "cli/runs cli/reports cli/options cli/terminal scenario advise claims designs"
+    " codecs kernels area/disk area/make area/judge area/header area/target",
     "cli/runs": "cli/reports cli/options cli/terminal scenario advise claims live live/seen study"
     " designs codecs kernels pages pages/profiles pages/source area/disk area/make area/judge"
     " area/header area/target",
@@ -27,14 +27,15 @@ MAY_IMPORT: dict[str, str] = {
     "cli/options": "cli/terminal scenario kernels pages pages/source",
     "cli/terminal": "area/target",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
-    "advise": "live/seen",
+    "advise": "live/seen study designs codecs mm/zswap kernels",
     "claims": "study designs codecs mm/swap kernels pages",
     "live": "live/seen study codecs mm/zpool mm/zswap mm/zram mm/swap kernels pages"
     " pages/processes pages/source area/make area/judge area/header area/target",
     "live/seen": "kernels area/disk area/judge area/header area/target",
     "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
     " pages pages/profiles pages/source area/header area/target",
-    "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels pages",
+    "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol mm/columns kernels"
+    " pages",
     "codecs": "mm/zpool kernels pages/source",
     "mm/vmscan": "mm/memcontrol mm/swap mm/noted_lists mm/columns kernels",
     "mm/zswap": "mm/memcontrol mm/zpool mm/noted_lists mm/columns kernels",

@@ -25,6 +25,7 @@ COMMANDS = {
     "inspect": "Explain every field of a swap area's header.",
     "validate": "Say which kernels would take a swap area, and why not.",
     "status": "Show swap on this host as it is now, and what is wrong with it.",
+    "advise": "Say what to set here, with figures from the memory in use.",
     "simulate": "Store memory once, in zswap, zram or another design.",
     "profile": "Write down what memory compresses to, to take along.",
     "replay": "Touch memory under a limit, so that pages go and come back.",
@@ -37,8 +38,8 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
 }
 
-#: Those of them that change what runs; they are in a room of their own.
-_LIVE = ("capture", "measure")
+#: Those of them that change what runs, or look at it; they are in rooms of their own.
+_ROOMS = {"capture": "live.", "measure": "live.", "status": "host.", "advise": "host."}
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -65,7 +66,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        room = "live." if cmd_name in _LIVE else ""
+        room = _ROOMS.get(cmd_name, "")
         command = import_module(f"ghostswap.cli.commands.{room}{cmd_name}").command
         assert isinstance(command, click.Command)
         command.short_help = COMMANDS[cmd_name]
@@ -145,12 +146,14 @@ def _print_version(*, verbose: bool) -> None:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
+    from ghostswap import hot
     from ghostswap.compiled import MODULES, obstacle
 
     rows = {
         name.rpartition(".")[2]: obstacle(name) or f"compiled: {has}"
         for name, has in MODULES.items()
     }
+    rows["hot modules"] = hot.obstacle() or f"compiled: {len(hot.MODULES)}, for long replays"
     rows["Python"] = f"{platform.python_version()}, {sys.executable}"
     for name in LIBRARIES:
         try:

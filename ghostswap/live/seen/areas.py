@@ -68,10 +68,12 @@ class Room:
 
     :ivar path: of a file that is not there yet.
     :ivar free: bytes on its file system; 0 where that cannot hold swap.
+    :ivar medium: what it would lie on; ``""`` where nobody tells.
     """
 
     path: str
     free: int
+    medium: Medium = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ def _beside(tree: Tree, path: str) -> Room:
         if natures.of(fstype(fd)).refuses:
             return Room(unused, 0)
         there = os.fstatvfs(fd)
-        return Room(unused, there.f_bavail * there.f_frsize)
+        medium = _medium_below(fd, os.fstat(fd).st_dev)
+        return Room(unused, there.f_bavail * there.f_frsize, medium)
     finally:
         os.close(fd)
 
@@ -183,15 +186,22 @@ def _placed(tree: Tree, area: AreaState) -> AreaState:
         info = os.stat(tree.path(area.path))
         if stat.S_ISBLK(info.st_mode):
             return replace(area, medium=_medium(info.st_rdev))
-        device = info.st_dev
-        mount = mount_of(fd)
-        if not os.major(device) and mount is not None:  # as btrfs and overlay have it
-            device = os.stat(mount.source).st_rdev
-        return replace(area, medium=_medium(device), length=info.st_size)
+        return replace(area, medium=_medium_below(fd, info.st_dev), length=info.st_size)
     except OSError:
         return area
     finally:
         os.close(fd)
+
+
+def _medium_below(directory: int, device: int) -> Medium:
+    """What a file in *directory*, which says that it is on *device*, lies on."""
+    mount = mount_of(directory)
+    if not os.major(device) and mount is not None:  # as btrfs and overlay have it
+        try:
+            device = os.stat(mount.source).st_rdev
+        except OSError:
+            return ""
+    return _medium(device)
 
 
 def _medium(device: int) -> Medium:

@@ -22,7 +22,7 @@ from support.json_keys import documented, keys_of
 from support.screen import on_screen
 
 from ghostswap.advise import findings
-from ghostswap.cli.reports import status_json, status_report
+from ghostswap.cli.reports.host import status_json, status_report
 from ghostswap.live.seen.status import Status, read
 from ghostswap.live.seen.tree import Tree
 

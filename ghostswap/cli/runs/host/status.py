@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from ghostswap.advise import findings
-from ghostswap.cli.reports import status_json, status_report
+from ghostswap.cli.reports.host import status_json, status_report
 from ghostswap.cli.terminal.talk import emit_json
 from ghostswap.live.seen import change
 from ghostswap.live.seen.change import Change

@@ -32,7 +32,7 @@ def command(watch: bool, as_json: bool) -> int:
     found to be wrong, the worst first, each with its cause and a cure. Nothing is changed. Root
     sees more; what could not be seen is said.
     """
-    from ghostswap.cli.runs import status
+    from ghostswap.cli.runs.host import status
 
     if watch and as_json:
         raise UsageError("--watch prints no JSON", "call 'ghostswap status --json' again and again")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All advice for one memory: the options, which is best, what to set, what others would set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ghostswap.advise import defaults, options, sizes
+from ghostswap.advise.defaults import DEFAULTS, DefaultOutcome
+from ghostswap.advise.goal import GOALS, Goal, Weights
+from ghostswap.advise.options import Option, Place
+from ghostswap.advise.sizes import OtherSize, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do, and why.
+
+    :ivar memory: bytes in question.
+    :ivar ranked: all options, the best first.
+    :ivar settings: for the best.
+    :ivar others: what other sizes would do.
+    :ivar defaults: what distributions would do.
+    """
+
+    place: Place
+    memory: int
+    goal: Goal
+    ranked: tuple[Option, ...]
+    settings: tuple[Setting, ...]
+    others: tuple[OtherSize, ...]
+    defaults: tuple[DefaultOutcome, ...]
+
+    @property
+    def choice(self) -> Option:
+        return self.ranked[0]
+
+    @property
+    def weights(self) -> Weights:
+        return GOALS[self.goal]
+
+    def score(self, option: Option) -> float:
+        """What *option* is worth."""
+        return option.score(self.weights, seeks=self.place.seeks)
+
+
+def make(place: Place, found: Sequence[Option], goal: Goal) -> Advice:
+    """Judge the options that were *found*, of which there is one at least."""
+    ranked = tuple(options.ranked(found, GOALS[goal], seeks=place.seeks))
+    choice = ranked[0]
+    return Advice(
+        place,
+        choice.memory,
+        goal,
+        ranked,
+        sizes.settings(place, choice),
+        sizes.other_sizes(place, choice),
+        tuple(_defaults(place, found)),
+    )
+
+
+def _defaults(place: Place, found: Sequence[Option]) -> list[DefaultOutcome]:
+    zram = {one.compressor: one for one in found if one.design == "zram"}
+    memory = found[0].memory
+    outcomes = []
+    for rule in DEFAULTS:
+        size = rule.size(place.ram, place.seen.room.free)
+        if rule.design == "disk":
+            outcomes.append(defaults.of_disk(rule, place.kernel.name, memory, size))
+            continue
+        option = zram.get(rule.compressor)
+        freed = None if option is None else option.freed_at(memory, size)
+        outcomes.append(DefaultOutcome(rule, size, min(memory, size), freed, 0))
+    return outcomes

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Command lines for a root shell that set what is advised, until the next boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ghostswap.advise.advice import Advice
+from ghostswap.advise.finding import swapoff
+from ghostswap.designs import table
+from ghostswap.live.seen.zswap import PARAMETERS
+from ghostswap.units import exact_size, shell_word
+
+#: Parameters of zswap among the settings, in the order in which they are set; on comes last.
+ZSWAP = (
+    "compressor",
+    "max_pool_percent",
+    "accept_threshold_percent",
+    "shrinker_enabled",
+    "enabled",
+)
+
+
+def commands(found: Advice) -> Iterator[str]:
+    """What is not so yet, line by line; nothing where the choice cannot be had."""
+    if found.choice.lacks:
+        return
+    if table.get(found.choice.design).is_zram:
+        yield from _zram(found)
+    else:
+        yield from _zswap(found)
+    for setting in found.settings:
+        if setting.name.startswith("vm.") and setting.is_new:
+            yield f"sysctl --write {setting.name}={setting.value}"
+
+
+def _zswap(found: Advice) -> Iterator[str]:
+    choice, seen = found.choice, found.place.seen
+    zram = [area for area in seen.active if area.medium == "zram"]
+    if choice.disk:
+        path = shell_word(seen.room.path)
+        yield f"ghostswap mkswap --file --size {exact_size(choice.disk)} {path} && swapon {path}"
+    elif choice.design == "ghost":
+        path = shell_word(seen.room.path)
+        yield f"ghostswap mkswap --size {exact_size(choice.size)} {path} && swapon {path}"
+    for setting in found.settings:
+        if setting.name in ZSWAP and setting.is_new:
+            yield f"echo {setting.value} > {PARAMETERS}/{setting.name}"
+    if zram:
+        yield swapoff(*zram)
+
+
+def _zram(found: Advice) -> Iterator[str]:
+    by_name = {setting.name: setting for setting in found.settings}
+    made = ("disksize", "compressor", "mem_limit")
+    if any(by_name[name].is_new for name in made):
+        # Both can be set once, so a device that is there is left.
+        zram = [area for area in found.place.seen.active if area.medium == "zram"]
+        size = exact_size(int(by_name["disksize"].value))
+        compressor = by_name["compressor"].value
+        limit = by_name["mem_limit"].value
+        offered = found.place.offered
+        load = "" if offered is not None and offered.zram is not None else "modprobe zram && "
+        yield (
+            f"{load}device=$(zramctl --find --algorithm {compressor} --size {size})"
+            + (f' && echo {limit} > "/sys/block/${{device#/dev/}}/mem_limit"' if limit else "")
+            + ' && mkswap "$device"'
+            f' && swapon --discard --priority {by_name["priority"].value} "$device"'
+        )
+        if zram:
+            yield swapoff(*zram)
+    off = by_name.get("zswap.enabled")
+    if off is not None and off.is_new:
+        yield f"echo N > {PARAMETERS}/enabled"

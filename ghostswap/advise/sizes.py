@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What to set: each value with the figure that decides it, and what would make it another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from ghostswap.advise.options import HEADROOM, MOST_POOL_PERCENT, Option, Place
+from ghostswap.designs import metadata, table
+from ghostswap.mm.zswap.zswap import ACCEPT_THRESHOLD_PERCENT, MAX_POOL_PERCENT
+from ghostswap.page import PAGE_SIZE
+from ghostswap.units import format_size
+
+#: Microseconds that a page takes from a file on a disk, one that does not seek and one that does:
+#: round numbers, not measured.
+FILE_US = {False: 90.0, True: 8000.0}
+#: A value above it would have the kernel never drop a page of a file.
+_MOST_SWAPPINESS = 180
+#: What is so near to it stays.
+_NEAR = 20
+_DEFAULT_PAGE_CLUSTER = 3
+_ZRAM_PRIO = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value to set.
+
+    :ivar name: the kernel's, or that of the tool's key.
+    :ivar value: to set; sizes in bytes.
+    :ivar now: what it is; ``None`` where nobody tells or there is none.
+    :ivar because: the figure that decides, a clause.
+    :ivar otherwise: what would have to change for another answer, a clause.
+    """
+
+    name: str
+    value: int | str
+    now: int | str | None
+    because: str
+    otherwise: str
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is not so yet."""
+        return self.value != self.now
+
+
+def settings(place: Place, option: Option) -> tuple[Setting, ...]:
+    """What to set for *option*, in the order in which it is to be set."""
+    is_zram = table.get(option.design).is_zram
+    found = _zram(place, option) if is_zram else _zswap(place, option)
+    return (*found, *_reclaim(place, option))
+
+
+def _size(place: Place, option: Option, name: str, now: int | None) -> Setting:
+    need = option.memory + place.swapped
+    held = f"{format_size(need)} may have to leave, and programs grow: {HEADROOM:g} times that"
+    if option.size < need:
+        held = f"a pool that it fills takes {MOST_POOL_PERCENT} % of the memory"
+    grown = format_size(int(option.size / HEADROOM))
+    return Setting(name, option.size, now, held, f"more than {grown} that may have to leave")
+
+
+def _zswap(place: Place, option: Option) -> Iterator[Setting]:
+    zswap = place.seen.zswap
+    parameters = zswap.parameters if zswap else {}
+    kernel = table.get(option.design).kernel(place.kernel)
+    if option.design == "classic" and not option.disk:
+        need = format_size(option.memory + place.swapped)
+        why = f"the areas that are on have room for the {need} that may have to leave"
+        grown = f"more than {format_size(option.size)} that may have to leave"
+        yield Setting("area", option.size, place.on_disk, why, grown)
+    else:
+        is_disk = option.design == "classic"
+        yield _size(place, option, "area", (place.on_disk or None) if is_disk else None)
+    yield _compressor(option, parameters.get("compressor"))
+    yield _pool_limit(place, option)
+    limit = place.ram * _percent(place, option) // 100
+    gap = limit * (100 - ACCEPT_THRESHOLD_PERCENT) // 100
+    yield Setting(
+        "accept_threshold_percent",
+        ACCEPT_THRESHOLD_PERCENT,
+        _number(parameters.get("accept_threshold_percent")),
+        f"a full pool takes pages again once {format_size(gap)} of it were written back",
+        "a disk that cannot write that much while pages wait",
+    )
+    if "shrinker_enabled" in kernel.zswap.parameters and option.design == "classic":
+        yield Setting(
+            "shrinker_enabled",
+            "N" if place.seeks else "Y",
+            parameters.get("shrinker_enabled"),
+            "the disk seeks: each page that comes back from it takes milliseconds"
+            if place.seeks
+            else f"the pool of {format_size(option.pool)} holds cold pages too, and the disk takes"
+            " them before it is full",
+            "swap on a disk that does not seek" if place.seeks else "swap on a disk that seeks",
+        )
+    yield Setting(
+        "enabled",
+        "Y",
+        parameters.get("enabled"),
+        f"{format_size(option.freed)} are freed with it",
+        "another design",
+    )
+
+
+def _full(option: Option) -> int:
+    """Bytes of pool that a full area takes, at the upper end of the interval."""
+    return option.pool_interval[1] * option.size // option.memory
+
+
+def _percent(place: Place, option: Option) -> int:
+    need = ceil(100 * _full(option) / place.ram)
+    return max(MAX_POOL_PERCENT, min(MOST_POOL_PERCENT, need))
+
+
+def _pool_limit(place: Place, option: Option) -> Setting:
+    percent = _percent(place, option)
+    need = ceil(100 * _full(option) / place.ram)
+    takes = f"a full area takes {format_size(_full(option))} of pool, {need} % of the memory"
+    if percent > need or percent == MAX_POOL_PERCENT:
+        why = f"{takes}, and the kernel's own {percent} % is enough"
+        least = option.size / (place.ram * percent / 100)
+        other = f"a ratio below {least:.2g} to 1, or a larger area"
+    elif percent == need:
+        why, other = takes, "another ratio or size of the area"
+    else:
+        why = f"{takes}; beyond {percent} % too little is left for what is in use"
+        other = "a better ratio"
+    now = None if place.seen.zswap is None else place.seen.zswap.max_pool_percent
+    return Setting("max_pool_percent", percent, now, why, other)
+
+
+def _zram(place: Place, option: Option) -> Iterator[Setting]:
+    device = place.seen.zram[0] if place.seen.zram else None
+    counters = device.counters if device else {}
+    yield _size(place, option, "disksize", device.disksize if device else None)
+    yield _compressor(option, device.compressor if device else None)
+    most = place.ram * MOST_POOL_PERCENT // 100
+    bounded = option.size > most
+    yield Setting(
+        "mem_limit",
+        most if bounded else 0,
+        counters.get("mem_limit", 0) if device else None,
+        f"disksize is of data as it was; should it not compress, all {format_size(option.size)}"
+        f" would be taken of the memory, of which {MOST_POOL_PERCENT} % are {format_size(most)}"
+        if bounded
+        else f"even if nothing compresses, the device takes {format_size(option.size)}, less than"
+        f" {MOST_POOL_PERCENT} % of the memory",
+        f"a disksize {'below' if bounded else 'above'} {format_size(most)}",
+    )
+    yield Setting(
+        "backing_dev",
+        "none",
+        (device.backing_dev or "none") if device else None,
+        "nothing in the kernel triggers writeback; somebody has to write to writeback",
+        "a service that does so, or zswap in place of zram",
+    )
+    areas = [area for area in place.seen.active if area.medium == "zram"]
+    yield Setting(
+        "priority",
+        _ZRAM_PRIO,
+        areas[0].priority if areas else None,
+        "it is filled before any disk",
+        "no other area, where it does not matter",
+    )
+    zswap = place.seen.zswap
+    if zswap is not None:
+        yield Setting(
+            "zswap.enabled",
+            "N",
+            zswap.parameters.get("enabled"),
+            "zswap before zram compresses twice",
+            "zswap over a disk in place of zram",
+        )
+
+
+def _compressor(option: Option, now: str | None) -> Setting:
+    time = option.time
+    took = f", {time.round_trip_us:.1f} us a page" if time else ""
+    return Setting(
+        "compressor",
+        option.compressor,
+        now,
+        f"{option.ratio:.2f} to 1{took}: the best score of those that are here",
+        "other weights (--goal), memory or a kernel with other compressors",
+    )
+
+
+def _reclaim(place: Place, option: Option) -> Iterator[Setting]:
+    time = option.time
+    back = time.round_trip_us if time else 1.0
+    file = FILE_US[place.seeks]
+    value = min(_MOST_SWAPPINESS, round(20 * file / (file + back)) * 10)
+    now = place.seen.reclaim.swappiness
+    if now is not None and abs(now - value) <= _NEAR:
+        value = now  # times are not the same twice
+    yield Setting(
+        "vm.swappiness",
+        value,
+        now,
+        f"a page takes {back:.1f} us to go and come back, one of a file {file:g} us (a round"
+        f" number); the kernel weighs both to 200, and {_MOST_SWAPPINESS} is the most",
+        f"more than {file * (200 / _MOST_SWAPPINESS - 1):.0f} us a page",
+    )
+    on_disk = option.design == "classic" and place.seeks
+    yield Setting(
+        "vm.page-cluster",
+        _DEFAULT_PAGE_CLUSTER if on_disk else 0,
+        place.seen.reclaim.page_cluster,
+        "pages that come back from a disk that seeks are read by the eight"
+        if on_disk
+        else "to read ahead costs a decompression a page, and saves no seek",
+        "swap without a disk that seeks" if on_disk else "swap on a disk that seeks",
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSize:
+    """What another size would do, or none at all.
+
+    :ivar size: in bytes; ``None`` for a design that has no size to choose.
+    :ivar refused: bytes of memory that find no slot.
+    :ivar metadata: bytes that slots take: those that are there, and those in use.
+    """
+
+    design: str
+    size: int | None
+    refused: int
+    metadata: int
+
+
+def other_sizes(place: Place, option: Option) -> tuple[OtherSize, ...]:
+    """*option* with half its size, its own, and four times that; and virtual swap, which has none.
+
+    The memory in question is that for which the size was chosen, so with the room to grow.
+    """
+    kernel = place.kernel.name
+    memory = option.memory + place.swapped
+    names = {"zram": "zram"} if table.get(option.design).is_zram else {}
+    kind = names.get(option.design, "zswap")
+
+    def taken(design: str, slots: int, pages: int) -> int:
+        held = {"zram": pages} if kind == "zram" and design == option.design else {"zswap": pages}
+        return metadata.of(design, kernel, slots=slots, entries=True, **held).total_bytes
+
+    found = []
+    for size in (option.size // 2, option.size, 4 * option.size):
+        out = min(memory, size)
+        bytes_ = taken(option.design, size // PAGE_SIZE, out // PAGE_SIZE)
+        found.append(OtherSize(option.design, size, memory - out, bytes_))
+    if table.get("vswap").is_on(place.kernel):
+        found.append(OtherSize("vswap", None, 0, taken("vswap", 0, memory // PAGE_SIZE)))
+    return tuple(found)

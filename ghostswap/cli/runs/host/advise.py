@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``ghostswap advise``: the host looked at, its memory measured, and what to set there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from ghostswap import codecs, kernels
+from ghostswap.advise import advice, files, options
+from ghostswap.advise.advice import Advice
+from ghostswap.advise.goal import Goal
+from ghostswap.advise.options import Option, Place
+from ghostswap.cli.options.running import running_kernel
+from ghostswap.cli.reports.host import advise_json, advise_report
+from ghostswap.cli.runs.host.emit import write_all
+from ghostswap.cli.terminal.progress import progress_bar
+from ghostswap.cli.terminal.talk import emit_json, note
+from ghostswap.codecs.timing import PageTime, time_codec
+from ghostswap.designs import table
+from ghostswap.errors import GhostswapError, TargetError
+from ghostswap.here import mem_total
+from ghostswap.kernels.rules import Kernel
+from ghostswap.live.seen import offered
+from ghostswap.live.seen.status import Status, read
+from ghostswap.live.seen.tree import Tree
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages import open_source, split_spec
+from ghostswap.pages.kept import KeepingSource
+from ghostswap.pages.profiles.source import ProfileSource
+from ghostswap.pages.sampled import ALL, Wanted, sample
+from ghostswap.pages.source import IN_SWAP, Source
+from ghostswap.study.host import Group, Host
+from ghostswap.study.memory import Measured, measure_hosts
+from ghostswap.study.run import estimate, store
+from ghostswap.units import printable
+
+#: Pages that are drawn, and of these those that every codec is timed with.
+_DRAWN = 20_000
+_TIMED = 256
+#: What is tried beside what the host has set.
+_COMPRESSORS = ("lzo-rle", "lz4", "zstd")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says; ``None`` for what it leaves out."""
+
+    source: str | None
+    ram: int | None
+    kernel: str | None
+    goal: Goal
+    exact: bool
+    seed: int
+    jobs: int | None
+
+
+def run(asked: Asked, *, as_json: bool, emit: str | None = None) -> int:
+    """Advise, and print it.
+
+    :param emit: a directory to make, with files that do it.
+    :raises GhostswapError: where there is nothing that could be had here.
+    """
+    found, source = advise(asked, Tree())
+    if emit is not None:
+        if found.choice.lacks:
+            raise GhostswapError(
+                f"there is nothing to write to {printable(emit)}: {found.choice.lacks}",
+                "leave out --emit",
+            )
+        write_all(emit, files.files(found, files.installed(Tree())))
+        note(f"{printable(emit)}: apply.sh sets it, undo.sh takes it back; nothing is set yet")
+    if as_json:
+        emit_json(advise_json.as_json(found, source))
+    else:
+        advise_report.print_all(found, source)
+    return 0
+
+
+def advise(asked: Asked, tree: Tree) -> tuple[Advice, Source]:
+    """What to set on the host of *tree*, and the source that it was made from."""
+    seen = read(tree)
+    kernel = running_kernel() if asked.kernel is None else kernels.get(asked.kernel)
+    here = None
+    if asked.kernel is None:
+        here = offered.read(tree, seen.kernel, seen.compressors)
+    place = Place(seen, here, kernel, asked.ram or seen.ram or mem_total())
+    measured, kept = _measure(asked, place)
+    (source,) = next(iter(measured.values())).sources.values()
+    swapped = source.account.pages(IN_SWAP) * PAGE_SIZE
+    place = replace(place, swapped=swapped)
+    found = [
+        _option(place, design, compressor, of, kept, asked.jobs)
+        for compressor, of in measured.items()
+        for design in options.designs(place)
+    ]
+    return advice.make(place, found, asked.goal), source
+
+
+def _compressors(seen: Status, kernel: Kernel) -> list[str]:
+    """Those to try: what is set, what there often is; what cannot be measured here is left out."""
+    wanted = [*_COMPRESSORS, *(device.compressor for device in seen.zram)]
+    if seen.zswap is not None:
+        wanted.append(seen.zswap.compressor)
+    found = []
+    for name in dict.fromkeys(wanted):
+        try:
+            codecs.get(name, kernel.name)
+        except GhostswapError:
+            continue
+        found.append(name)
+    return found
+
+
+def _measure(asked: Asked, place: Place) -> tuple[dict[str, Measured], list[bytes]]:
+    """The memory by each compressor, and some of its pages."""
+    spec = asked.source
+    if spec is None:
+        spec = "mine" if os.geteuid() else "host"
+    try:
+        return _measure_one(asked, place, spec)
+    except TargetError as error:
+        if asked.source is not None or spec == "mine":
+            raise
+        note(f"{error.message}; so the memory of those processes is taken that may be read")
+        return _measure_one(asked, place, "mine")
+
+
+def _measure_one(asked: Asked, place: Place, spec: str) -> tuple[dict[str, Measured], list[bytes]]:
+    kept: list[KeepingSource] = []
+    wanted = ALL if asked.exact else Wanted(_DRAWN)
+
+    def keeping(source: Source) -> Source:
+        if isinstance(source, ProfileSource):
+            return source  # it has no pages
+        kept.append(KeepingSource(source, _TIMED, asked.seed))
+        if source.pages is None and not asked.exact:
+            return kept[-1]  # nobody knows which part of it to draw
+        return sample(kept[-1], wanted, asked.seed)
+
+    designs = options.designs(place)
+    compressors = _compressors(place.seen, place.kernel)
+    if split_spec(spec)[1]:
+        with open_source(spec) as opened:
+            if isinstance(opened, ProfileSource):
+                compressors = _profiled(opened, compressors, place.kernel)
+    host = _host(place, spec, asked.seed)
+    hosts = [replace(host, compressor=name) for name in compressors]
+    found = measure_hosts(hosts, designs, asked.jobs, progress_bar, sample=keeping)
+    pages = kept[0].kept if kept else _text()
+    return dict(zip(compressors, found, strict=True)), pages
+
+
+def _profiled(source: ProfileSource, compressors: list[str], kernel: Kernel) -> list[str]:
+    """Those of *compressors* that a profile has, as zswap and as zram set them up.
+
+    :raises UsageError: where it has none of them.
+    """
+    keys = {column.key for column in source.profile.columns}
+    found = [
+        name
+        for name in compressors
+        if {codecs.get(name, kernel.name, kind).key for kind in ("zswap", "zram")} <= keys
+    ]
+    if not found:
+        source.column(codecs.get(compressors[0], kernel.name).key)
+    return found
+
+
+def _text() -> list[bytes]:
+    """Pages to time codecs with where there are none: a profile has none."""
+    buffer = bytearray(_TIMED * PAGE_SIZE)
+    with open_source(f"synthetic:{_TIMED}:text") as source:
+        source.readinto(memoryview(buffer))
+    return [bytes(buffer[at : at + PAGE_SIZE]) for at in range(0, len(buffer), PAGE_SIZE)]
+
+
+def _host(place: Place, spec: str, seed: int) -> Host:
+    group = Group("process", source=spec)
+    return Host(ram=place.ram, kernel=place.kernel.name, seed=seed, groups=(group,))
+
+
+def _option(
+    place: Place,
+    design: str,
+    compressor: str,
+    measured: Measured,
+    kept: list[bytes],
+    jobs: int | None,
+) -> Option:
+    """*design* with *compressor*: all memory in it, and nothing in its way."""
+    (spec,) = measured.sources
+    memory = measured.pages_of(spec) * PAGE_SIZE
+    host = replace(
+        _host(place, spec, 0),
+        design=design,
+        compressor=compressor,
+        # With room for all of it; what the limit is to be is another question.
+        ram=4 * max(place.ram, memory),
+        max_pool_percent=100,
+    )
+    if measured.is_sample:
+        outcome = estimate(host, measured, [], jobs)
+    else:
+        _, outcome = store(host, measured, [])
+    kind = "zram" if table.get(design).is_zram else "zswap"
+    codec = codecs.get(compressor, place.kernel.name, kind)
+    time: PageTime | None = time_codec(codec, kept)
+    size, disk = options.limited(place, design, memory, outcome.pool_bytes)
+    option = Option(
+        outcome,
+        compressor,
+        size,
+        disk,
+        time,
+        measured.error,
+        options.lacks(place, design, compressor, disk),
+        options.is_set(place, design, compressor),
+    )
+    return options.resized(option, size, disk)
