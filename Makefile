@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCRATCH := $(VENV)/demo
 SUITE ?= bookworm
+HOT_TESTS := tests/mm tests/designs tests/study tests/kernel/test_replay.py
 KERNEL ?=
 ARGS ?=
 .NOTPARALLEL:
@@ -49,12 +50,15 @@ signal.pause()
 endef
 export PROGRAM
 
-# On all cores; what asks the running kernel goes one by one (tests/conftest.py).
+# On all cores; what asks the running kernel goes one by one (tests/conftest.py). Where the hot
+# modules are compiled, what tests them runs a second time without.
 test: extras compiled
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --dist loadgroup
+	$(BIN)/python -P -c 'from ghostswap import hot; raise SystemExit(not hot.obstacle())' || \
+	GHOSTSWAP_PURE=1 $(BIN)/pytest --numprocesses auto --dist loadgroup $(HOT_TESTS)
 
 fresh:
 	.ci/fresh $(SUITE)
@@ -70,7 +74,7 @@ lint: extras
 
 installed: venv
 	rm -rf build  # setuptools would install what lies there of older trees
-	$(BIN)/pip install --quiet .
+	GHOSTSWAP_BUILD=plain $(BIN)/pip install --quiet .  # compiled would be for long replays
 
 extras: venv
 	$(BIN)/pip install --quiet --editable '.[test]'
@@ -102,8 +106,8 @@ venv:
 # All works without what is compiled, but less exactly.
 compiled:
 	@$(BIN)/python -P -c 'import ghostswap.codecs._codecs' 2>/dev/null || \
-	echo 'note: no compiler or no Python headers, so lengths of lz4 are estimates and lzo is not there:' \
+	echo 'note: no compiler or no Python headers, so replays are slow, lengths of lz4 are estimates and lzo is not there:' \
 		'sudo apt install -y gcc python3-dev' >&2
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache ghostswap/_hot.*

@@ -8,11 +8,17 @@ house's own and may change.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ghostswap.hot import Finder
+
 if TYPE_CHECKING:
     from ghostswap.api import Area, Group, Host, inspect, judge, measure, replay, simulate
+
+# Before any of the modules that it finds.
+sys.meta_path.insert(0, Finder)
 
 __version__ = "0.1.0"
 __all__ = ["Area", "Group", "Host", "inspect", "judge", "measure", "replay", "simulate"]

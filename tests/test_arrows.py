@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, str] = {
     "live/seen": "kernels area/disk area/judge area/header area/target",
     "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
     " pages pages/profiles pages/source area/header area/target",
-    "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels pages",
+    "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol mm/columns kernels"
+    " pages",
     "codecs": "mm/zpool kernels pages/source",
     "mm/vmscan": "mm/memcontrol mm/swap mm/noted_lists mm/columns kernels",
     "mm/zswap": "mm/memcontrol mm/zpool mm/noted_lists mm/columns kernels",

@@ -146,12 +146,14 @@ def _print_version(*, verbose: bool) -> None:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
+    from ghostswap import hot
     from ghostswap.compiled import MODULES, obstacle
 
     rows = {
         name.rpartition(".")[2]: obstacle(name) or f"compiled: {has}"
         for name, has in MODULES.items()
     }
+    rows["hot modules"] = hot.obstacle() or f"compiled: {len(hot.MODULES)}, for long replays"
     rows["Python"] = f"{platform.python_version()}, {sys.executable}"
     for name in LIBRARIES:
         try:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +15,9 @@ from typing import Protocol
 
 from ghostswap.designs.transfer import Held
 from ghostswap.kernels.rules import Reclaim
+from ghostswap.mm.columns import appended, zeros
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
+from ghostswap.mm.swap.slot_map import NO_SLOT, SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.pageout import (
     ACTIVATE,
     DISK,
@@ -25,6 +25,7 @@ from ghostswap.mm.vmscan.pageout import (
     ZERO,
     ZRAM,
     ZSWAP,
+    Backing,
     Mapper,
     Origin,
     Out,
@@ -33,10 +34,17 @@ from ghostswap.mm.vmscan.shrinker import Shrinker
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import PAGE_SIZE, SAME
 
-NO_COPY = 0
-NO_SLOT = -1
 #: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
 ORIGINS: tuple[Origin, ...] = (ZERO, *Origin)
+
+# A page's state: the Origin of a copy that is still good, 0 for none, and two flags.
+_COPY = 7
+_KEPT = 8  # it could not go when it last was to
+_CHANGED = 16  # its process has written to it since it last left
+
+_ORIGINS = len(ORIGINS)
+_COPIES = bytes(state & _COPY for state in range(256))
+_IS_KEPT = bytes(state & _KEPT > 0 for state in range(256))
 #: By cgroup: page -> what it measures after it was written to; ``None`` where it stays.
 Redraws = Sequence[Callable[[int], int] | None]
 #: Measures -> what a keeper gets to see.
@@ -76,12 +84,12 @@ class NoWitness:
     def written_back(self, page: int, place: tuple[int, int]) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass
 class Vmstat:
     """The swap counters of /proc/vmstat, but for zswap's own.
 
-    :ivar nrswpin: submissions to devices; so
-    :ivar nrswpout: those of pages that follow each other there count once.
+    :ivar nrswpin: submissions of reads to devices.
+    :ivar nrswpout: those of writes, in which pages that follow each other count once.
     """
 
     pswpin: int = 0
@@ -112,16 +120,12 @@ class Contents:
     worker: Worker = Worker.AT_ONCE
 
 
-class Backend(ABC):
+class Backend(Backing):
     """Where pages are that left memory; a :class:`~ghostswap.mm.vmscan.pageout.Backing`.
 
     :param view: what the first who keeps them gets to see of pages.
     :param zswap: in front of the rest, ``None`` where it is off.
-    :ivar changed: by page, 1 where its process has written to it since it last left; whoever hands
-        the touches on notes that, where there are redraws.
     :ivar vmstat: counters.
-    :ivar swap_ins: by cgroup and :class:`Origin`, pages that came back.
-    :ivar swap_outs: by cgroup, pages that went, but for those whose copy out there was still good.
     :ivar slots_at_swap_out: slots of areas taken when their page left.
     :ivar slots_at_writeback: slots taken when zswap wrote the page.
     :ivar refused: by cgroup, times that a page could not go because nothing took it.
@@ -130,14 +134,9 @@ class Backend(ABC):
     :ivar worker_wrote: whether the shrink worker came to write a page.
     """
 
-    charges_slots = True
-
     def __init__(self, contents: Contents, view: View, zswap: Zswap | None) -> None:
         number, groups = len(contents.measured), len(contents.cgroups)
-        self.changed = bytearray(number)
         self.vmstat = Vmstat()
-        self.swap_ins = [[0] * (max(Origin) + 1) for _ in range(groups)]
-        self.swap_outs = [0] * groups
         self.slots_at_swap_out = 0
         self.slots_at_writeback = 0
         self.refused = [0] * groups
@@ -145,7 +144,10 @@ class Backend(ABC):
         self.stored: Counter[int] = Counter()
         self.worker_wrote = False
         self._view = view
-        self._views = view(contents.measured)
+        self._views = memoryview(view(contents.measured))
+        self._state = bytearray(number)
+        self._swap_ins = zeros("q", groups * _ORIGINS)
+        self._swap_outs = zeros("q", groups)
         self._zswap = zswap
         self._cgroups = contents.cgroups
         self._mapper = contents.mapper
@@ -156,8 +158,6 @@ class Backend(ABC):
         self._waiting: Iterator[None] | None = None  # to write
         self._next_slot = NO_SLOT  # that would go on with the submission that is being made
         self._in_submission = 0
-        self._copy = bytearray(number)  # by page, the Origin of a copy that is still good
-        self._kept = bytearray(number)
         self._shrinkers: list[Shrinker] = []
         if zswap is not None:
             zswap.on_writeback = self._written_back
@@ -172,20 +172,23 @@ class Backend(ABC):
 
     def swap_out(self, page: int, cgroup: int, dirty: bool) -> Out:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        if self._copy[page]:
+        state = self._state[page]
+        if state & _COPY:
             if not dirty:
                 return FREED
-            self._copy[page] = NO_COPY
-        if self.changed[page] and (redraw := self._redraws[cgroup]) is not None:
-            self.changed[page] = 0
-            self._see(page, redraw(page))
+            self._state[page] = state & ~_COPY
+        if state & _CHANGED:
+            self._state[page] &= ~_CHANGED
+            redraw = self._redraws[cgroup]
+            if redraw is not None:
+                self._see(page, redraw(page))
         out = self._swap_out(page, cgroup, self._views[page])
-        if out is ACTIVATE:
-            self._kept[page] = 1
+        if out == ACTIVATE:
+            self._set_kept(page)
         else:
-            self._kept[page] = 0
-            self.swap_outs[cgroup] += 1
-            if out is FREED and self._copy[page] != ZRAM:
+            self._state[page] &= ~_KEPT
+            self._swap_outs[cgroup] += 1
+            if out == FREED and self._state[page] & _COPY != ZRAM:
                 return out
         # zswap refused it, if there is one: zram behind it may have it now.
         if self._zswap is not None and self._zswap.shrink_queued:
@@ -224,11 +227,15 @@ class Backend(ABC):
 
     def extend(self, measured: array[int]) -> int:
         """Have more pages behind those that there are; the number of the first new one."""
-        first = len(self._views)
-        self._views.extend(self._view(measured))
-        for column in (self.changed, self._copy, self._kept):
-            column.extend(bytes(len(measured)))
+        first = len(self._state)
+        self._state.extend(bytes(len(measured)))
+        self._views = appended("H", self._views, first, self._view(measured))
         return first
+
+    def note_writes(self, pages: array[int], writes: bytes) -> None:
+        """Note that processes touched *pages*; those are written to whose *writes* is not 0."""
+        for page in compress(pages, writes):
+            self._state[page] |= _CHANGED
 
     def view_of(self, page: int) -> int:
         """What *page*'s keeper gets to see of it."""
@@ -238,7 +245,7 @@ class Backend(ABC):
         """Let *count* pages go from *first* on, in order, none of which went before."""
         for page in range(first, first + count):
             out, view = self.swap_out(page, cgroup, True), self._views[page]
-            if out is FREED and view != SAME and self._copy[page] in (ZSWAP, ZRAM):
+            if out == FREED and view != SAME and self.copy_of(page) in (ZSWAP, ZRAM):
                 self.stored[min(view, PAGE_SIZE)] += 1
 
     def finish(self) -> None:
@@ -261,24 +268,48 @@ class Backend(ABC):
 
     def origin_of(self, page: int) -> Origin | None:
         """Where a copy of *page* is that is still good: for one that left memory, the page."""
-        copy = self._copy[page]
+        copy = self.copy_of(page)
         return ORIGINS[copy] if copy else None
+
+    def copy_of(self, page: int) -> int:
+        """:meth:`origin_of` as a number, 0 for none."""
+        return self._state[page] & _COPY
+
+    def _set_kept(self, page: int) -> None:
+        self._state[page] |= _KEPT
+
+    def _set_copy(self, page: int, copy: int) -> None:
+        self._state[page] = self._state[page] & ~_COPY | copy
+
+    @property
+    def swap_ins(self) -> list[list[int]]:
+        """By cgroup and :class:`Origin`, pages that came back."""
+        ins = list(self._swap_ins)
+        return [ins[at : at + _ORIGINS] for at in range(0, len(ins), _ORIGINS)]
+
+    @property
+    def swap_outs(self) -> list[int]:
+        """By cgroup, pages that went, but for those whose copy out there was still good."""
+        return list(self._swap_outs)
+
+    def _came_back(self, cgroup: int, copy: int) -> None:
+        self._swap_ins[cgroup * _ORIGINS + copy] += 1
 
     @property
     def kept_pages(self) -> int:
         """Pages that could not go when they last were to."""
-        return self._kept.count(1)
+        return self.kept().count(1)
 
     def kept(self) -> bytearray:
         """By page, 1 where it could not go when it last was to."""
-        return self._kept[:]
+        return self._state.translate(_IS_KEPT)
 
     def held(self, is_mapped: bytearray) -> Held:
         """Where the pages are that are out.
 
         :param is_mapped: by page, not 0 where it is in memory.
         """
-        out = self._copy
+        out = self._state.translate(_COPIES)
         if any(is_mapped):
             out = bytearray(compress(out, map(not_, is_mapped)))
         compressed = out.count(ZSWAP) + out.count(ZRAM)
@@ -288,17 +319,16 @@ class Backend(ABC):
             disk=out.count(DISK),
             zero=out.count(ZERO),
             # Those of killed groups are gone.
-            mapped=len(is_mapped) - out.count(NO_COPY),
+            mapped=len(is_mapped) - out.count(0),
         )
 
     def _stuck(self, is_mapped: bytearray) -> int:
         """Of the compressed pages that are out, those that have no place on disk and get none."""
         return sum(
-            not mapped and copy in (ZSWAP, ZRAM) and not self.can_write_back(page)
-            for page, (mapped, copy) in enumerate(zip(is_mapped, self._copy, strict=True))
+            not mapped and self.copy_of(page) in (ZSWAP, ZRAM) and not self.can_write_back(page)
+            for page, mapped in enumerate(is_mapped)
         )
 
-    @property
     def has_shrinker(self) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         return bool(self._shrinkers)
@@ -311,34 +341,14 @@ class Backend(ABC):
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         return 0 if self._zswap is None else self._zswap.pool_pages
 
-    @abstractmethod
-    def has_room(self, slots: int = 1) -> bool:
-        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-
-    @abstractmethod
-    def in_swap_cache(self, page: int) -> bool:
-        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-
-    @abstractmethod
-    def drop_slot(self, page: int) -> None:
-        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-
-    @abstractmethod
-    def forget(self, first: int, pages: int) -> None:
-        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-
-    @abstractmethod
     def can_write_back(self, page: int) -> bool:
         """Whether *page*, which is compressed in memory, has or can be given a place on disk."""
+        raise NotImplementedError
 
-    @abstractmethod
-    def swap_in(self, page: int, cgroup: int) -> Origin:
-        """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-
-    @abstractmethod
     def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
-        """Let go of *page*, of which there is no copy; note where it is in ``_copy``."""
+        """Let go of *page*, of which there is no copy; note where it is by :meth:`_set_copy`."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _written_back(self, slot: int) -> None:
         """zswap wrote what it had at *slot*."""
+        raise NotImplementedError

@@ -11,12 +11,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
 
-from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
+from ghostswap.designs.backend import ORIGINS, Backend, Contents, View
 from ghostswap.designs.folios import Folios
 from ghostswap.designs.recompress import recompress
 from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.columns import appended, grown, zeros
+from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.vmscan.pageout import (
@@ -62,40 +63,40 @@ class Slotted(Backend):
         number = len(contents.measured)
         # What zswap lets go of is compressed again by zram, which sees it otherwise.
         self._zram_view = zram_view
-        self._behind = self._views if zram_view is None else zram_view(contents.measured)
+        self._behind = None if zram_view is None else memoryview(zram_view(contents.measured))
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._swap = swap
         self._zram = zram
         self._has_backing_dev = has_backing_dev
-        self._slot = array("i", [NO_SLOT]) * number
-        self._page = array("i")  # by slot
-        self._cgroup_of = array("H", [0]) * number  # that the slot is charged to
+        self._slot = zeros("I", number)  # by page
+        self._page = zeros("I", 64)  # by slot
+        self._cgroup_of = zeros("H", number)  # by page, that its slot is charged to
+        self._keeps_back = kernel.swap.slots_returned > 0
         self._returned = SlotsReturn(kernel.swap.slots_returned)
         self._cursor, self._searched_at = 0, -1
 
     def _swap_out(self, page: int, cgroup: int, view: int) -> Out:
         slot = self._slot[page]
-        if slot < 0:
+        if slot == NO_SLOT:
             slot = self._alloc(page, cgroup)
-            if slot < 0:
+            if slot == NO_SLOT:
                 self.no_slot[cgroup] += 1
                 return ACTIVATE
         if view == ZEROS:
             self.vmstat.swpout_zero += 1
-            self._copy[page] = ZERO
+            self._set_copy(page, ZERO)
             if self._has_witness:
                 self._witness.zeroed(page)
             return FREED
         if self._zswap is not None and self._zswap.store(slot, view, cgroup):
-            self._copy[page] = ZSWAP
+            self._set_copy(page, ZSWAP)
             if self._has_witness:
                 self._witness.stored(page)
             return FREED
-        area, offset = self._swap.locate(slot)
-        if self._zram is not None and self._swap.areas[area].type == "zram":
+        if self._zram is not None and self._is_zram(slot):
             self._note_alone()
-            if self._zram.write(offset, self._behind[page]):
-                self._copy[page] = ZRAM
+            if self._zram.write(self._swap.offset_of(slot), self._view_behind(page)):
+                self._set_copy(page, ZRAM)
                 if self._has_witness:
                     self._witness.stored(page)
                 return FREED
@@ -103,7 +104,7 @@ class Slotted(Backend):
             self._written(slot)
             self._note_write(slot)
             if self._has_witness:
-                self._witness.written(page, (area, offset))
+                self._witness.written(page, self._swap.locate(slot))
             return WRITING
         self.refused[cgroup] += 1
         return ACTIVATE
@@ -116,23 +117,23 @@ class Slotted(Backend):
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        copy = self._copy[page]
-        origin = ORIGINS[copy]
-        self.swap_ins[cgroup][copy] += 1
-        if origin is ZSWAP and self._zswap is not None:
+        copy, memcg = self.copy_of(page), self._cgroups[cgroup]
+        self._came_back(cgroup, copy)
+        if copy == ZSWAP and self._zswap is not None:
             self._zswap.load(self._slot[page])
             if self._exclusive_loads:
-                self._copy[page] = NO_COPY
-        elif origin is ZERO:
+                self._set_copy(page, 0)
+        elif copy == ZERO:
             self.vmstat.swpin_zero += 1
         else:
             self._note_read()
-            self._cgroups[cgroup].nr_disk_swapins += origin is DISK
+            if copy == DISK:
+                memcg.nr_disk_swapins += 1
         # Behind SWP_SYNCHRONOUS_IO it goes round the swap cache, or (7.1) leaves it at once.
         is_synchronous = self._zram is not None and self._is_zram(self._slot[page])
-        if is_synchronous or self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
+        if is_synchronous or self._swap.vm_swap_full() or memcg.is_swap_full():
             self._free(page)
-        return origin
+        return ORIGINS[copy]
 
     def can_write_back(self, page: int) -> bool:
         """See :class:`~ghostswap.designs.backend.Backend`."""
@@ -142,21 +143,28 @@ class Slotted(Backend):
     def _is_zram(self, slot: int) -> bool:
         return self._swap.area_of(slot).type == "zram"
 
+    def _view_behind(self, page: int) -> int:
+        """What zram gets to see of *page*."""
+        return self._views[page] if self._behind is None else self._behind[page]
+
     def _stuck(self, is_mapped: bytearray) -> int:
         types = {area.type for area in self._swap.areas}
         return super()._stuck(is_mapped) if types != {"full"} else 0
 
     def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._slot.extend([NO_SLOT] * len(measured))
-        self._cgroup_of.frombytes(bytes(len(measured) * self._cgroup_of.itemsize))
-        if self._zram_view is not None:
-            self._behind.extend(self._zram_view(measured))
-        return super().extend(measured)
+        first = super().extend(measured)
+        last = first + len(measured) - 1
+        if last >= len(self._slot):
+            self._slot = grown("I", self._slot, last)
+            self._cgroup_of = grown("H", self._cgroup_of, last)
+        if self._zram_view is not None and self._behind is not None:
+            self._behind = appended("H", self._behind, first, self._zram_view(measured))
+        return first
 
     def _see(self, page: int, measure: int) -> None:
         super()._see(page, measure)
-        if self._zram_view is not None:
+        if self._zram_view is not None and self._behind is not None:
             self._behind[page] = self._zram_view(array("H", (measure,)))[0]
 
     def has_room(self, slots: int = 1) -> bool:
@@ -165,32 +173,32 @@ class Slotted(Backend):
 
     def in_swap_cache(self, page: int) -> bool:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        return self._slot[page] >= 0
+        return self._slot[page] != NO_SLOT
 
     def drop_slot(self, page: int) -> None:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        if self._slot[page] >= 0:
+        if self._slot[page] != NO_SLOT:
             self._free(page)
 
     def pool_pages(self) -> int:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         zram = 0 if self._zram is None else self._zram.mm_stat.mem_used_total // PAGE_SIZE
-        return super().pool_pages() + zram
+        return Backend.pool_pages(self) + zram
 
     def forget(self, first: int, pages: int) -> None:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         for page in range(first, first + pages):
-            self._kept[page] = 0
-            if self._slot[page] >= 0:
+            self._state[page] = self.copy_of(page)
+            if self._slot[page] != NO_SLOT:
                 self._free(page)
 
     def _alloc(self, page: int, cgroup: int) -> int:
-        """``folio_alloc_swap()``: a slot for *page*, charged; -1 where there is none."""
+        """``folio_alloc_swap()``: a slot for *page*, charged; ``NO_SLOT`` where there is none."""
         memcg = self._cgroups[cgroup]
         if not memcg.try_charge_swap():
             return NO_SLOT
         slot = self._swap.alloc(memcg.swap_tiers)
-        while slot is None:
+        while slot == NO_SLOT:
             if not self._reclaim_cached():
                 memcg.charge_swap(-1)
                 return NO_SLOT
@@ -208,29 +216,33 @@ class Slotted(Backend):
 
     def _make_room(self, slot: int) -> None:
         """Have the column of slots reach to *slot*."""
-        missing = slot + 1 - len(self._page)
-        if missing > 0:
-            self._page.frombytes(bytes((missing + slot // 8) * self._page.itemsize))
+        if slot >= len(self._page):
+            self._page = grown("I", self._page, slot)
 
     def _reclaim_cached(self) -> bool:
         """``swap_reclaim_full_clusters()``: free the next slot that only the swap cache holds."""
-        slots, resident = self._slot, self._mapper.is_mapped
-        came_back = sum(map(sum, self.swap_ins)) + sum(self.refused)
+        came_back = sum(self._swap_ins) + sum(self.refused)
         if came_back == self._searched_at:
             return False  # nothing new since the search that found none
-        for page in chain(range(self._cursor, len(slots)), range(self._cursor)):
-            if slots[page] >= 0 and resident[page]:
-                self._cursor = page
-                self._free(page)
+        pages = len(self._state)
+        for _ in range(pages):
+            if self._slot[self._cursor] != NO_SLOT and self._mapper.is_mapped(self._cursor):
+                self._free(self._cursor)
                 return True
+            self._cursor = (self._cursor + 1) % pages
         self._searched_at = came_back
         return False
 
     def _free(self, page: int) -> None:
         """``folio_free_swap()``: *page*, which is in memory, gives its slot back."""
-        slot, self._slot[page] = self._slot[page], NO_SLOT
-        self._copy[page] = NO_COPY
-        self._cgroups[self._cgroup_of[page]].charge_swap(-1)
+        slot = self._slot[page]
+        self._slot[page] = NO_SLOT
+        self._set_copy(page, 0)
+        memcg = self._cgroups[self._cgroup_of[page]]
+        memcg.charge_swap(-1)
+        if not self._keeps_back:
+            self._release(slot)
+            return
         for freed in self._returned.free(slot):
             self._release(freed)
 
@@ -238,22 +250,20 @@ class Slotted(Backend):
         """``swap_range_free()``: *slot* can be given again, and its data go."""
         if self._zswap is not None:
             self._zswap.invalidate(slot)
-        if self._zram is not None:
-            area, offset = self._swap.locate(slot)
-            if self._swap.areas[area].type == "zram":
-                self._zram.slot_free_notify(offset)
+        if self._zram is not None and self._is_zram(slot):
+            self._zram.slot_free_notify(self._swap.offset_of(slot))
         self._swap.free(slot)
 
     def _written(self, slot: int) -> None:
         page, place = self._page[slot], DISK
         if self._zram is not None and self._is_zram(slot):
             # zswap wrote it, for what passes zswap by is written as it leaves.
-            self._zram.write(self._swap.locate(slot)[1], self._behind[page])
+            self._zram.write(self._swap.offset_of(slot), self._view_behind(page))
             place = ZRAM
         else:
             self._swap.written(slot)
         if self._slot[page] == slot:  # else it was freed, and its entry kept back with it
-            self._copy[page] = place
+            self._set_copy(page, place)
 
     def _written_back(self, slot: int) -> None:
         self._written(slot)
@@ -276,7 +286,8 @@ class Slotted(Backend):
     def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int]:
         """Store at once those of the pages that are taken for sure; the others, by number."""
         pages: Sequence[int] = range(first, first + count)
-        memcg, views = self._cgroups[cgroup], self._views[first : first + count]
+        memcg = self._cgroups[cgroup]
+        views = array("H", bytes(self._views[first : first + count]))
         if self._has_witness or memcg.is_swap_limited:
             return pages
         refused: set[int] = set()
@@ -289,8 +300,8 @@ class Slotted(Backend):
             return pages
         # The others must find the slots that they would have found between these.
         takes = array("H", (n for n in views if n not in refused)) if refused else views
-        slot = self._swap.alloc_run(len(takes), room=count)
-        if slot is None:
+        slot = self._swap.alloc_run(len(takes), count)
+        if slot == NO_SLOT:
             return pages
         taken, others = pages, pages[:0]
         if refused:
@@ -299,7 +310,7 @@ class Slotted(Backend):
         if self._zswap is not None:
             self._zswap.store_run(slot, takes, cgroup)
         elif self._zram is not None:
-            self._zram.write_run(self._swap.locate(slot)[1], takes)
+            self._zram.write_run(self._swap.offset_of(slot), takes)
             written = len(takes) - takes.count(ZEROS)
             self.vmstat.pswpout += written
             self.vmstat.nrswpout += written
@@ -308,22 +319,19 @@ class Slotted(Backend):
 
     def _note_run(self, slot: int, pages: Sequence[int], views: array[int], cgroup: int) -> None:
         """Note that *pages*, which look like *views*, left and have the slots from *slot* on."""
-        count, zeros = len(views), views.count(ZEROS)
+        count, zeroed = len(views), views.count(ZEROS)
         place = ZRAM if self._zswap is None else ZSWAP
         self._make_room(slot + count - 1)
-        self._page[slot : slot + count] = array("i", pages)
-        for number, page in enumerate(pages):
+        for number in range(count):
+            page = pages[number]
+            self._page[slot + number] = page
             self._slot[page] = slot + number
             self._cgroup_of[page] = cgroup
-            self._copy[page] = place
-        if zeros:
-            for page, view in zip(pages, views, strict=True):
-                if view == ZEROS:
-                    self._copy[page] = ZERO
+            self._set_copy(page, place if views[number] != ZEROS else ZERO)
         self._cgroups[cgroup].charge_swap(count)
-        self.vmstat.swpout_zero += zeros
+        self.vmstat.swpout_zero += zeroed
         self.slots_at_swap_out += count
-        self.swap_outs[cgroup] += count
+        self._swap_outs[cgroup] += count
         for view, pages_so in Counter(views).items():
             if view not in (ZEROS, SAME):
                 self.stored[min(view, PAGE_SIZE)] += pages_so
@@ -342,22 +350,24 @@ class Slotted(Backend):
 
     def _store_folio(self, first: int, size: int, zero_length: int, folios: Folios) -> bool:
         """Let one folio go; whether it did not have to be split for want of slots in a row."""
-        slot = self._swap.alloc_run(size, folio=True)
-        if slot is None:
+        slot = self._swap.alloc_run(size, 0, True)
+        if slot == NO_SLOT:
             folios.split += 1
             return False
         pages = range(first, first + size)
         for page in pages:
             self._give(slot + page - first, page, 0)
         self._cgroups[0].charge_swap(size)
-        views = self._views[first : first + size]
+        views = list(self._views[first : first + size])
         lengths = [zero_length if view == ZEROS else view for view in views]
         if not any(views):  # ZEROS all
-            self._copy[first : first + size] = bytes([ZERO]) * size
+            for page in pages:
+                self._set_copy(page, ZERO)
             self.vmstat.swpout_zero += size
             folios.zero += 1
         elif self._zswap is not None and self._zswap.store_folio(slot, lengths):
-            self._copy[first : first + size] = bytes([ZSWAP]) * size
+            for page in pages:
+                self._set_copy(page, ZSWAP)
             self.stored.update(min(length, PAGE_SIZE) for length in lengths)
             folios.stored += 1
         elif self._can_write(slot, 0):
@@ -366,7 +376,8 @@ class Slotted(Backend):
             self._note_write(slot, size)
             folios.written += 1
         else:
-            self._kept[first : first + size] = b"\1" * size
+            for page in pages:
+                self._set_kept(page)
             folios.kept += 1
         if self._zswap is not None and self._zswap.shrink_queued:
             self._run_worker(self._zswap)
@@ -393,7 +404,7 @@ class Slotted(Backend):
         went = []
         for block in self._zram.writeback(mode):
             page = self._page[self._swap.slot_at(number, block)]
-            self._copy[page] = DISK
+            self._set_copy(page, DISK)
             went.append(page)
             if self._has_witness:
                 self._witness.written_back(page, (number, block))

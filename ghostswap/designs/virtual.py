@@ -11,8 +11,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from ghostswap.designs.backend import NO_COPY, NO_SLOT, ORIGINS, Backend, Contents, View
+from ghostswap.designs.backend import ORIGINS, Backend, Contents, View
+from ghostswap.mm.columns import grown, zeros
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.vmscan.pageout import ACTIVATE, DISK, FREED, WRITING, ZERO, ZSWAP, Origin, Out
 from ghostswap.mm.zswap.zswap import Zswap
@@ -28,8 +30,8 @@ class VirtualPlaces:
     has_ghost = False
 
     def __init__(self, pages: int, swap: SwapSpace, cgroups: Sequence[Cgroup]) -> None:
-        self.physical = array("i", [NO_SLOT]) * pages  # by page, its slot on disk
-        self.cgroup_of = array("H", [0]) * pages
+        self.physical = zeros("I", pages)  # by page, its slot on disk
+        self.cgroup_of = zeros("H", pages)
         self._swap = swap
         self._cgroups = cgroups
 
@@ -51,7 +53,7 @@ class VirtualPlaces:
         if not memcg.try_charge_swap():
             return False
         slot = self._swap.alloc(memcg.swap_tiers)
-        if slot is None:
+        if slot == NO_SLOT:
             memcg.charge_swap(-1)
             return False
         self.physical[page] = slot
@@ -61,10 +63,17 @@ class VirtualPlaces:
     def free(self, page: int) -> None:
         """Give *page*'s slot on disk back, if it has one."""
         slot = self.physical[page]
-        if slot >= 0:
+        if slot != NO_SLOT:
             self._swap.free(slot)
-            self._cgroups[self.cgroup_of[page]].charge_swap(-1)
+            memcg = self._cgroups[self.cgroup_of[page]]
+            memcg.charge_swap(-1)
             self.physical[page] = NO_SLOT
+
+    def reach(self, page: int) -> None:
+        """Have pages up to *page*."""
+        if page >= len(self.physical):
+            self.physical = grown("I", self.physical, page)
+            self.cgroup_of = grown("H", self.cgroup_of, page)
 
 
 class VirtualSwap(Backend):
@@ -92,12 +101,12 @@ class VirtualSwap(Backend):
         self._places.cgroup_of[page] = cgroup
         if view == ZEROS:
             self.vmstat.swpout_zero += 1
-            self._copy[page] = ZERO
+            self._set_copy(page, ZERO)
             if self._has_witness:
                 self._witness.zeroed(page)
             return FREED
         if self._virtual_zswap.store(page, view, cgroup):
-            self._copy[page] = ZSWAP
+            self._set_copy(page, ZSWAP)
             if self._has_witness:
                 self._witness.stored(page)
             return FREED
@@ -116,26 +125,26 @@ class VirtualSwap(Backend):
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
-        origin = ORIGINS[self._copy[page]]
-        self.swap_ins[cgroup][origin] += 1
-        if origin is ZSWAP:
+        copy, memcg = self.copy_of(page), self._cgroups[cgroup]
+        self._came_back(cgroup, copy)
+        if copy == ZSWAP:
             self._virtual_zswap.load(page)
-            self._copy[page] = NO_COPY
-        elif origin is ZERO:
+            self._set_copy(page, 0)
+        elif copy == ZERO:
             self.vmstat.swpin_zero += 1
         else:
             self._note_read()
-            self._cgroups[cgroup].nr_disk_swapins += 1
-            if self._swap.vm_swap_full() or self._cgroups[cgroup].is_swap_full():
+            memcg.nr_disk_swapins += 1
+            if self._swap.vm_swap_full() or memcg.is_swap_full():
                 self.drop_slot(page)
-        return origin
+        return ORIGINS[copy]
 
     def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        self._places.physical.extend([NO_SLOT] * len(measured))
-        self._places.cgroup_of.extend([0] * len(measured))
+        first = super().extend(measured)
+        self._places.reach(first + len(measured) - 1)
         self._has_slot.extend(bytes(len(measured)))
-        return super().extend(measured)
+        return first
 
     def has_room(self, slots: int = 1) -> bool:  # noqa: ARG002  # as many as it takes
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: there are always virtual slots."""
@@ -149,15 +158,14 @@ class VirtualSwap(Backend):
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`: the virtual slot goes."""
         self._has_slot[page] = 0
         self._places.free(page)
-        self._copy[page] = NO_COPY
+        self._set_copy(page, 0)
 
     def forget(self, first: int, pages: int) -> None:
         """See :class:`~ghostswap.mm.vmscan.pageout.Backing`."""
         for page in range(first, first + pages):
-            self._kept[page] = 0
+            self._state[page] = 0
             self._virtual_zswap.invalidate(page)
             self._places.free(page)
-            self._copy[page] = NO_COPY
 
     def can_write_back(self, page: int) -> bool:  # noqa: ARG002  # all are alike
         """See :class:`~ghostswap.designs.backend.Backend`: wherever a disk is or comes to be."""
@@ -173,4 +181,4 @@ class VirtualSwap(Backend):
 
     def _write(self, slot: int) -> None:
         self._swap.written(self._places.physical[slot])
-        self._copy[slot] = DISK
+        self._set_copy(slot, DISK)

@@ -129,7 +129,8 @@ class Watch:
 
     :param target: ``pid:N`` or ``cgroup:NAME``; processes that come into it later are watched from
         then on.
-    :ivar refused: processes of it that this user may not look at; *ended* those that went.
+    :ivar refused: processes of it that this user may not look at.
+    :ivar ended: how many of those that were watched have ended.
     :raises UsageError: where *target* is neither.
     :raises TargetError: where there is no such process, or the rules of ptrace(2) refuse it.
     """
@@ -143,10 +144,10 @@ class Watch:
         self._stack = ExitStack()
         self._processes: dict[int, _Process] = {}
         self._all: dict[int, list[Run]] = {}
-        self._list = self._lister()
         self._looks: list[_Look] = []
         self._took: list[float] = []
         with self._stack:
+            self._list = self._lister()
             self._find()
             if not self._processes:
                 raise TargetError(
@@ -207,6 +208,8 @@ class Watch:
                         why = "ended"
                         break
                     advance(1)
+                    if time.monotonic() - start >= duration:
+                        break  # looking may take longer than an interval
         except KeyboardInterrupt:
             if not self._looks:
                 raise
@@ -246,6 +249,7 @@ class Watch:
         self.ended += 1
 
     def _look_at(self, pid: int, process: _Process, look: _Look) -> None:
+        seen: list[Run] = []
         dirty: list[Run] = []
         mappings = [one for one in process.memory.mappings() if not one.never_swapped]
         for mapping in mappings:
@@ -254,10 +258,12 @@ class Watch:
             look.touched += min(mapping.referenced, mapping.anonymous)
             if self._marks and mapping.anonymous:
                 present, some = written(process.memory.pagemap, mapping.start, mapping.end)
-                process.seen = union(process.seen + present)
+                seen += present
                 dirty += some
         if not mappings and process.memory.has_ended:
             raise TargetError(process.memory.name, "has ended", errno=min(GONE))
+        if seen:
+            process.seen = union(process.seen + seen)
         if dirty:
             look.written[pid] = dirty
 

@@ -42,6 +42,14 @@ def grown(typecode: Typecode, column: memoryview, item: int) -> memoryview:
     return new
 
 
+def appended(typecode: Typecode, column: memoryview, end: int, words: array[int]) -> memoryview:
+    """*column* with *words* from *end* on, replaced by a longer one if need be."""
+    if end + len(words) > len(column):
+        column = grown(typecode, column, end + len(words))
+    column[end : end + len(words)] = memoryview(words)
+    return column
+
+
 class Ring:
     """Numbers that come and go at both ends: a deque without an object for each."""
 

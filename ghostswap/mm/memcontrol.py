@@ -9,7 +9,7 @@ from ghostswap.mm.swap.swap_info import ALL_TIERS
 from ghostswap.page import PAGE_SIZE
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Cgroup:
     """As much of ``struct mem_cgroup`` (include/linux/memcontrol.h) as swap uses.
 
@@ -68,7 +68,10 @@ class Cgroup:
 
     def may_write_back(self) -> bool:
         """``mem_cgroup_zswap_writeback_enabled()``: no group up to the root forbids it."""
-        return all(group.zswap_writeback for group in self.lineage)
+        for group in self.lineage:  # noqa: SIM110  # asked at every page
+            if not group.zswap_writeback:
+                return False
+        return True
 
     def charge_zswap(self, pages: int, size: int, as_is: int = 0) -> None:
         """``obj_cgroup_charge_zswap()``; below 0 ``obj_cgroup_uncharge_zswap()``.

@@ -21,8 +21,6 @@ _LIST_MASK = 0xFFFF
 class _Notes:
     """The notes of one list; those from *first* up to *end* may count."""
 
-    __slots__ = ("end", "first", "notes", "nr_items")
-
     def __init__(self) -> None:
         self.notes = zeros("I", 64)
         self.first = 0

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.columns import grown, zeros
 from ghostswap.mm.zpool.size_class import Filling, huge_class_size, size_classes
 from ghostswap.mm.zpool.zsmalloc import Pool
 from ghostswap.page import PAGE_SIZE, SAME, ZEROS
@@ -22,7 +23,7 @@ from ghostswap.page import PAGE_SIZE, SAME, ZEROS
 WritebackMode = Literal["huge", "idle", "huge_idle"]
 
 
-@dataclass(slots=True)
+@dataclass
 class MmStat:
     """/sys/block/zramN/mm_stat, in the order of the file; sizes in bytes."""
 
@@ -126,9 +127,9 @@ class Zram:
         self._filling: Filling | None = Filling(self._classes)
         self._put_off: list[tuple[int, array[int]]] = []
         # By block: the handle in the pool, 0 without one; flags and length.
-        self._handle = array("Q")
-        self._flags = array("H")
-        self._priority = bytearray()
+        self._handle = zeros("I", 64)
+        self._flags = zeros("H", 64)
+        self._priority = zeros("B", 64)
 
     @property
     def is_limited(self) -> bool:
@@ -175,11 +176,10 @@ class Zram:
         self._put_off.clear()
 
     def _make_room(self, index: int) -> None:
-        missing = index + 1 - len(self._flags)
-        if missing > 0:
-            self._handle.frombytes(bytes(missing * self._handle.itemsize))
-            self._flags.frombytes(bytes(missing * self._flags.itemsize))
-            self._priority.extend(bytes(missing))
+        if index >= len(self._flags):
+            self._handle = grown("I", self._handle, index)
+            self._flags = grown("H", self._flags, index)
+            self._priority = grown("B", self._priority, index)
 
     def write(self, index: int, length: int) -> bool:
         """Write block *index*; whether that went well.
@@ -367,7 +367,8 @@ class Zram:
             self.mm_stat.orig_data_size -= PAGE_SIZE
         else:
             self.mm_stat.remove(flags & _LENGTH)
-            if handle := self._handle[index]:
+            handle = self._handle[index]
+            if handle:
                 self._pool.free(handle)
                 self.mm_stat.set_pool_pages(self._pool.pages)
         self._handle[index] = self._flags[index] = self._priority[index] = 0

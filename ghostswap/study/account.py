@@ -116,11 +116,6 @@ def events(counted: Events) -> dict[str, int]:
     return asdict(counted)
 
 
-def resident(member: Group, is_mapped: bytearray) -> int:
-    """Pages of *member* that are in memory; those on their way to disk are not."""
-    return member.pages - is_mapped.count(0, member.first, member.first + member.pages)
-
-
 def disk_pages(backend: Backend, is_mapped: bytearray) -> Iterator[int]:
     """The pages that are on disk, by number."""
     return (

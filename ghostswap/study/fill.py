@@ -15,6 +15,7 @@ from ghostswap.designs.build import Parts
 from ghostswap.designs.folios import Folios
 from ghostswap.designs.slotted import Slotted
 from ghostswap.mm.swap.swap_info import SwapArea
+from ghostswap.mm.vmscan.pageout import Mapper
 from ghostswap.mm.zpool.zsmalloc import ClassStat
 from ghostswap.study import account, band
 from ghostswap.study.band import Timing
@@ -23,11 +24,12 @@ from ghostswap.study.machine import Machine
 from ghostswap.study.outcome import Outcome, Recompression
 
 
-class _Nowhere:
+class _Nowhere(Mapper):
     """Nobody has the pages in memory, and nobody is waiting for one."""
 
-    def __init__(self, pages: int) -> None:
-        self.is_mapped = bytearray(pages)
+    def is_mapped(self, page: int) -> bool:  # noqa: ARG002
+        """No."""
+        return False
 
     def write_back(self, page: int, group: int) -> None:
         """Nothing: the page is in memory no more."""
@@ -54,8 +56,7 @@ class Fill:
     ) -> None:
         timing = timing or Timing(seed=host.seed)
         self._machine = Machine(host, measured, areas, timing, witness)
-        self._nowhere = _Nowhere(self._machine.pages)
-        self.parts: Parts = self._machine.to_store(self._nowhere)
+        self.parts: Parts = self._machine.to_store(_Nowhere())
         self._zero_length = zero_length
         self._seconds = seconds
         self._folios: Folios | None = None
@@ -76,7 +77,6 @@ class Fill:
     def add(self, measured: array[int]) -> None:
         """Have the last group have more pages, which leave at once."""
         first = self.parts.backend.extend(measured)
-        self._nowhere.is_mapped.extend(bytes(len(measured)))
         self._machine.grow(len(measured))
         self.parts.backend.store(first, len(measured), len(self._machine.members) - 1)
 
@@ -112,12 +112,16 @@ class Fill:
                 self._machine,
                 backend,
                 number,
-                resident_pages=account.resident(self._machine.members[number], is_mapped),
+                resident_pages=self._kept(number, is_mapped),
             )
             for number in numbers
         )
         found = account.outcome(self._machine, self.parts, is_mapped, groups, folios=self._folios)
         return replace(found, recompression=self._recompression)
+
+    def _kept(self, number: int, is_kept: bytearray) -> int:
+        member = self._machine.members[number]
+        return is_kept.count(1, member.first, member.first + member.pages)
 
     def classes(self) -> tuple[ClassStat, ...]:
         """Size classes of zswap's zsmalloc; none of another allocator."""

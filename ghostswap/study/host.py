@@ -13,7 +13,7 @@ from ghostswap.designs.build import Parameters
 from ghostswap.here import lru_gen_enabled
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.swap_info import SwapType
-from ghostswap.mm.vmscan.memory import Policy
+from ghostswap.mm.vmscan.chooser import Policy
 from ghostswap.mm.zram import WritebackMode
 from ghostswap.pages.touches import WriteRule
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
 
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.pages.touches import Touches
@@ -66,8 +65,7 @@ class Replay:
                 if first:
                     pages = array("I", [page + first for page in pages])
                 if writes is not None and redraws[chunk.group] is not None:
-                    for page in compress(pages, writes):
-                        self._parts.backend.changed[page] = 1
+                    self._parts.backend.note_writes(pages, writes)
                 if not self._memory.killed[chunk.group]:
                     self._memory.touch(chunk.group, pages, writes)
                     self._touches[chunk.group] += len(pages)
@@ -86,21 +84,21 @@ class Replay:
         return account.outcome(
             self._machine,
             self._parts,
-            self._memory.is_mapped,
+            self._memory.mapped(),
             tuple(self._group(number) for number in range(len(self._machine.members))),
             timeline=tuple(self._timeline),
         )
 
     def disk_pages(self) -> Iterator[int]:
         """The pages that are on disk now, by number."""
-        return account.disk_pages(self._parts.backend, self._memory.is_mapped)
+        return account.disk_pages(self._parts.backend, self._memory.mapped())
 
     def _group(self, number: int) -> GroupOutcome:
         return account.group(
             self._machine,
             self._parts.backend,
             number,
-            resident_pages=self._resident(number),
+            resident_pages=self._memory.nr_mapped(number),
             touches=self._touches[number],
             killed=self._memory.killed[number],
             events=self._events(number),
@@ -114,14 +112,10 @@ class Replay:
                 sum(self._touches),
                 sum(self._memory.events(number).pgmajfault for number in numbers),
                 self._parts.backend.pool_pages(),
-                sum(map(self._resident, numbers)),
+                sum(map(self._memory.nr_mapped, numbers)),
                 sum(disk),
             )
         )
-
-    def _resident(self, number: int) -> int:
-        """Pages of group *number* that are in memory; those on their way to disk are not."""
-        return account.resident(self._machine.members[number], self._memory.is_mapped)
 
     def _events(self, number: int) -> dict[str, int]:
         """``memory.stat`` of group *number*."""

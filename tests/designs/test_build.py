@@ -55,7 +55,7 @@ def test_where_zero_filled_plain_and_random_pages_go(
     assert tuple(map(machine.sent, range(4))) == places
     for page, place in enumerate(places):
         if place is not KEPT:
-            assert machine.back(page) is place
+            assert machine.back(page) == place
     ins = machine.backend.swap_ins[0]
     assert {Origin(n): count for n, count in enumerate(ins) if count} == {
         origin: places.count(origin) for origin in set(places) - {KEPT}
@@ -115,8 +115,8 @@ def test_memory_zswap_writeback_0_keeps_what_does_not_compress_in_memory(
 ) -> None:
     cgroup = Cgroup(parent=Cgroup(zswap_writeback=False))
     machine = Machine(design, (RANDOM, PLAIN), kernel=kernel, areas=[disk(9)], cgroups=[cgroup])
-    assert machine.out(0) is Out.ACTIVATE
-    assert machine.sent(1) is Origin.ZSWAP
+    assert machine.out(0) == Out.ACTIVATE
+    assert machine.sent(1) == Origin.ZSWAP
     assert machine.backend.refused == [1]
     assert machine.backend.kept_pages == 1
     assert machine.backend.vmstat.pswpout == 0
@@ -124,7 +124,7 @@ def test_memory_zswap_writeback_0_keeps_what_does_not_compress_in_memory(
 
 def test_memory_zswap_writeback_0_says_nothing_where_zswap_is_off() -> None:
     machine = Machine("disk", (PLAIN,), cgroups=[Cgroup(zswap_writeback=False)])
-    assert machine.sent() is Origin.DISK
+    assert machine.sent() == Origin.DISK
 
 
 def test_a_full_pool_sends_pages_to_disk_on_a_disk_and_back_to_memory_on_a_ghost() -> None:
@@ -156,8 +156,8 @@ def test_writeback_meets_ghost_slots_in_vain_where_a_disk_is_mixed_in() -> None:
     vmstat = machine.backend.vmstat
     assert machine.zswap["reject_reclaim_fail"] > 0
     assert machine.zswap["written_back_pages"] > 0
-    assert all(machine.place(page) is Origin.ZSWAP for page in range(5))
-    on_disk = [page for page in range(20) if machine.place(page) is Origin.DISK]
+    assert all(machine.place(page) == Origin.ZSWAP for page in range(5))
+    on_disk = [page for page in range(20) if machine.place(page) == Origin.DISK]
     assert len(on_disk) == vmstat.pswpout == machine.areas[1].writes
     stuck = [page for page in range(20) if not machine.backend.can_write_back(page)]
     assert stuck == list(range(5))
@@ -372,11 +372,9 @@ def _check(machine: Machine, design: str, pages: list[int]) -> None:
             assert copy is not None, "a page that is out is somewhere"
     if kernel.zswap.exclusive_loads:
         assert all(
-            copy is not Origin.ZSWAP for page, copy in enumerate(copies) if machine.resident[page]
+            copy != Origin.ZSWAP for page, copy in enumerate(copies) if machine.resident[page]
         )
-    assert all(
-        copy is not Origin.ZRAM for page, copy in enumerate(copies) if machine.resident[page]
-    )
+    assert all(copy != Origin.ZRAM for page, copy in enumerate(copies) if machine.resident[page])
     kept_back = kernel.swap.slots_returned
     inuse = sum(area.inuse_pages for area in machine.areas)
     assert inuse == machine.swap.inuse_pages
@@ -413,7 +411,7 @@ def _check(machine: Machine, design: str, pages: list[int]) -> None:
         lengths = sum(
             min(length, PAGE)
             for length, copy in zip(for_zswap(kernel, array("H", pages)), copies, strict=True)
-            if copy is Origin.ZSWAP
+            if copy == Origin.ZSWAP
         )
         assert stored == out
         assert lowest.zswap_bytes == lengths
@@ -470,7 +468,7 @@ def test_an_area_too_small_for_a_slot_is_none_at_all(design: str, size: int) -> 
     assert machine.backend.no_slot == [5]
     assert machine.backend.kept_pages == 5
     assert not machine.backend.has_room()
-    assert Machine("vswap", [PLAIN], size=size).sent() is Origin.ZSWAP
+    assert Machine("vswap", [PLAIN], size=size).sent() == Origin.ZSWAP
 
 
 def test_an_xswap_is_as_large_as_memory_in_whole_clusters_and_never_writes() -> None:
@@ -478,5 +476,5 @@ def test_an_xswap_is_as_large_as_memory_in_whole_clusters_and_never_writes() -> 
     machine = Machine("xswap", [PLAIN] * 3, kernel="7.3", ram=(5 * cluster + 7) * PAGE, size=None)
     (area,) = machine.areas
     assert (area.path, area.pages) == ("xswap0", 5 * cluster)
-    assert machine.sent(0) is Origin.ZSWAP
+    assert machine.sent(0) == Origin.ZSWAP
     assert not machine.backend.can_write_back(0)

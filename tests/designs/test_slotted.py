@@ -13,13 +13,13 @@ from ghostswap.mm.vmscan.pageout import Origin, Out
 def test_a_clean_page_with_a_good_copy_on_disk_leaves_without_a_write() -> None:
     machine = Machine("disk", (PLAIN,))
     machine.out(0)
-    assert machine.back(0) is Origin.DISK
-    assert machine.out(0) is Out.FREED
+    assert machine.back(0) == Origin.DISK
+    assert machine.out(0) == Out.FREED
     assert machine.backend.vmstat.pswpout == machine.areas[0].writes == 1
     assert machine.backend.swap_outs == [1]
-    assert machine.back(0) is Origin.DISK
+    assert machine.back(0) == Origin.DISK
     machine.write(0)
-    assert machine.out(0) is Out.WRITING
+    assert machine.out(0) == Out.WRITING
     assert (machine.areas[0].writes, machine.areas[0].written_pages) == (2, 1), "the same slot"
 
 
@@ -37,7 +37,7 @@ def test_an_exclusive_load_costs_another_store(kernel: str, stores: int) -> None
     machine = Machine("classic", (PLAIN,), kernel=kernel)
     for _ in range(3):
         machine.out(0)
-        assert machine.back(0) is Origin.ZSWAP
+        assert machine.back(0) == Origin.ZSWAP
     counters = machine.parts.zswap and machine.parts.zswap.counters
     assert counters is not None
     assert (counters.zswpout, counters.zswpin) == (stores, 3)
@@ -86,7 +86,7 @@ def test_swap_max_is_exact_and_counts_slots_wherever_the_page_is() -> None:
     cgroup = Cgroup(swap_max=3 * PAGE)
     machine = Machine("classic", (ZERO, PLAIN, RANDOM, PLAIN), kernel="6.12", cgroups=[cgroup])
     machine.out(0, 1, 2)
-    assert machine.out(3) is Out.ACTIVATE
+    assert machine.out(3) == Out.ACTIVATE
     assert machine.backend.no_slot == [1]
     assert machine.backend.refused == [0]
     assert cgroup.swap_pages == 3
@@ -95,7 +95,7 @@ def test_swap_max_is_exact_and_counts_slots_wherever_the_page_is() -> None:
 
 def test_with_swap_max_0_zswap_gets_nothing_at_all() -> None:
     machine = Machine("classic", [PLAIN], cgroups=[Cgroup(swap_max=0)])
-    assert machine.out(0) is Out.ACTIVATE
+    assert machine.out(0) == Out.ACTIVATE
     assert machine.zswap["stored_pages"] == 0
 
 
@@ -118,7 +118,7 @@ def test_when_swap_is_full_slots_of_pages_in_memory_are_taken_from_them() -> Non
     assert machine.swap.inuse_pages == 10
     assert machine.backend.origin_of(0) is machine.backend.origin_of(1) is None
     assert machine.backend.has_room() is False
-    assert machine.out(0) is Out.ACTIVATE
+    assert machine.out(0) == Out.ACTIVATE
 
 
 def test_a_killed_group_gives_slots_copies_and_charges_back() -> None:
@@ -132,7 +132,7 @@ def test_a_killed_group_gives_slots_copies_and_charges_back() -> None:
     assert (groups[0].swap_pages, groups[0].zswapped, groups[0].zswap_bytes) == (0, 0, 0)
     assert (above.swap_pages, above.zswapped, above.zswap_bytes) == (4, 2, 2 * PLAIN)
     assert machine.zswap["stored_pages"] == 2
-    assert machine.place(5) is Origin.ZSWAP
+    assert machine.place(5) == Origin.ZSWAP
 
 
 @pytest.mark.parametrize("kernel", ["6.1", "6.6"])
@@ -154,11 +154,11 @@ def test_writeback_moves_the_page_to_its_own_slot_and_counts_as_a_write() -> Non
     machine.out(8)  # meets the limit of 8 pages, goes to disk, and wakes the worker
     # Down to 90 % of 8 = 7 pages, each entry's second chance first.
     assert machine.zswap["written_back_pages"] == 1
-    assert machine.place(0) is Origin.DISK, "the coldest goes first"
+    assert machine.place(0) == Origin.DISK, "the coldest goes first"
     assert machine.backend.vmstat.pswpout == 2
     assert machine.areas[0].writes == machine.areas[0].written_pages == 2
     assert machine.cgroups[0].swap_pages == slots + 1
-    assert machine.back(0) is Origin.DISK
+    assert machine.back(0) == Origin.DISK
     assert machine.backend.vmstat.pswpin == 1
     assert machine.cgroups[0].nr_disk_swapins == 1
 
@@ -178,7 +178,7 @@ def test_zswap_max_writes_the_groups_own_pages_back() -> None:
         "classic", [PLAIN] * 9, kernel="6.12", cgroups=cgroups, group_of=[1] + [0] * 8
     )
     machine.out(*range(9))
-    assert machine.place(0) is Origin.ZSWAP, "the other group's"
+    assert machine.place(0) == Origin.ZSWAP, "the other group's"
     assert cgroups[0].zswap_bytes // PAGE <= 1
     assert Origin.DISK in [machine.place(page) for page in range(1, 9)]
 
@@ -187,9 +187,9 @@ def test_a_page_refused_by_a_ghost_leaves_once_the_pool_has_room() -> None:
     """The slot that it kept is the one that it has then."""
     machine = Machine("ghost", [4000] * 9, ram=40 * PAGE)
     machine.out(*range(8))
-    assert machine.out(8) is Out.ACTIVATE
+    assert machine.out(8) == Out.ACTIVATE
     machine.back(0)
-    assert machine.out(8) is Out.FREED, "7 pages are 90 %"
+    assert machine.out(8) == Out.FREED, "7 pages are 90 %"
     assert machine.backend.kept_pages == 0
     assert machine.cgroups[0].swap_pages == 9, "page 0 keeps its own as well"
 

@@ -29,9 +29,9 @@ def test_writeback_takes_a_slot_then_and_not_before(design: str) -> None:
     machine = Machine(design, [4000] * 9, ram=40 * PAGE, areas=[disk(99)])
     machine.out(*range(8))
     assert machine.areas[0].inuse_pages == 0
-    assert machine.out(8) is Out.WRITING
+    assert machine.out(8) == Out.WRITING
     assert machine.zswap["written_back_pages"] == 1
-    assert machine.place(0) is Origin.DISK
+    assert machine.place(0) == Origin.DISK
     assert machine.areas[0].inuse_pages == machine.cgroups[0].swap_pages == 2
     assert machine.backend.vmstat.pswpout == machine.areas[0].writes == 2
 
@@ -40,8 +40,8 @@ def test_with_no_slot_left_an_entry_stays_where_it_is() -> None:
     machine = Machine("vswap", [4000] * 20, ram=40 * PAGE, areas=[disk(3)])
     machine.out(*range(20))
     assert machine.areas[0].inuse_pages == 3
-    on_disk = [page for page in range(20) if machine.place(page) is Origin.DISK]
-    in_zswap = [page for page in range(20) if machine.place(page) is Origin.ZSWAP]
+    on_disk = [page for page in range(20) if machine.place(page) == Origin.DISK]
+    in_zswap = [page for page in range(20) if machine.place(page) == Origin.ZSWAP]
     assert len(on_disk) == 3
     assert len(in_zswap) == machine.zswap["stored_pages"]
     assert machine.zswap["reject_reclaim_fail"] > 0
@@ -70,8 +70,8 @@ def test_swap_max_0_leaves_zswap_at_work() -> None:
     """Row 21, and the complaint of 2023: over a swapfile there would be no zswap."""
     cgroup = Cgroup(swap_max=0)
     machine = Machine("vswap", (PLAIN, ZERO), areas=[disk(9)], cgroups=[cgroup])
-    assert machine.sent(0) is Origin.ZSWAP
-    assert machine.sent(1) is Origin.ZERO
+    assert machine.sent(0) == Origin.ZSWAP
+    assert machine.sent(1) == Origin.ZERO
     assert cgroup.zswap_bytes == PLAIN
     assert Machine("classic", (PLAIN,), cgroups=[Cgroup(swap_max=0)]).sent() is None
 
@@ -79,15 +79,15 @@ def test_swap_max_0_leaves_zswap_at_work() -> None:
 def test_a_slot_on_disk_is_given_back_when_its_copy_is_stale() -> None:
     """And kept while the page in memory is clean, so that it leaves without a write."""
     machine = Machine("vswap", [PLAIN], areas=[disk(99)], cgroups=[Cgroup(zswap_max=0)])
-    assert machine.out(0) is Out.WRITING
-    assert machine.back(0) is Origin.DISK
+    assert machine.out(0) == Out.WRITING
+    assert machine.back(0) == Origin.DISK
     assert machine.cgroups[0].swap_pages == 1
-    assert machine.out(0) is Out.FREED
+    assert machine.out(0) == Out.FREED
     assert machine.areas[0].writes == 1
     machine.back(0)
     machine.cgroups[0].zswap_max = None
     machine.write(0)
-    assert machine.sent(0) is Origin.ZSWAP
+    assert machine.sent(0) == Origin.ZSWAP
     assert machine.cgroups[0].swap_pages == machine.areas[0].inuse_pages == 0
 
 

@@ -21,6 +21,7 @@ from support.swapon import PAGE, loop
 
 from ghostswap import kernels
 from ghostswap.area.header.header import NATIVE, Header, pack_badpages
+from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.swap.swapfile import ExactSwapSpace
 
@@ -188,12 +189,12 @@ class Trial:
         self.memory.fill(page, order)
         self.memory.swap_out(page, count)
         first = self.space.alloc(cpu=self._cpu, order=order)
-        if first is not None:
+        if first != NO_SLOT:
             found = dict(zip(range(page, page + count), range(first, first + count), strict=True))
         else:
             parts = (page, *range(page + count - 1, page, -1)) if order else ()
             slots = {number: self.space.alloc(cpu=self._cpu) for number in parts}
-            found = {number: slot for number, slot in slots.items() if slot is not None}
+            found = {number: slot for number, slot in slots.items() if slot != NO_SLOT}
         for number in range(page, page + count):
             slot = found.get(number)
             expected = None if slot is None else self.space.locate(slot)

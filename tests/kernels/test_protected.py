@@ -60,8 +60,6 @@ OF_LATER_MGLRU = {
 UNPROTECTED = {
     "6.1": NOWHERE
     | {
-        "swapon.checks",
-        "swapon.ghost",
         "vmscan.shrinker_flushes",
         "zswap.writeback_step",
         *(f"vmscan.mglru.{field.name}" for field in fields(MglruRules)),

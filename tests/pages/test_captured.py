@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import CASES
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostswap.errors import GhostswapError, TargetError, UsageError
@@ -152,6 +152,7 @@ def test_broken_and_endless_files_are_refused(tmp_path: Path) -> None:
             read(other)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -7,7 +7,7 @@ from array import array
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostswap.pages.touches import Touches
@@ -36,6 +36,7 @@ def by_hand(pages: int, touched: list[int]) -> list[int]:
     return counts
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 80).flatmap(
         lambda pages: st.tuples(
@@ -149,6 +150,7 @@ def test_a_trace_of_unknown_length_is_gone_through_to_its_end() -> None:
     assert (curve.touches, curve.error) == (TOUCHES, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=41, max_size=41), st.sampled_from((4, 16, 100)))
 def test_sizes_show_every_bend_of_the_curve(counts: list[int], steps: int) -> None:
     faults = array("Q", [sum(counts[at:]) for at in range(len(counts) + 1)])
@@ -164,6 +166,7 @@ def test_sizes_show_every_bend_of_the_curve(counts: list[int], steps: int) -> No
             assert curve.major_faults(size) - curve.major_faults(after) <= 2 * 2 / steps * saved
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=40), st.floats(0, 1))
 def test_the_pages_for_a_share_of_faults_are_the_fewest(counts: list[int], share: float) -> None:
     faults = array("Q", [sum(counts[at:]) for at in range(len(counts) + 1)])

@@ -14,7 +14,7 @@ from ghostswap.designs.build import Parameters, build
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.in_order import InOrderSpace
 from ghostswap.mm.swap.swap_info import SwapArea
-from ghostswap.mm.vmscan.pageout import Origin, Out
+from ghostswap.mm.vmscan.pageout import Mapper, Origin, Out
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 from ghostswap.study.band import Timing
 from ghostswap.study.fill import Fill
@@ -33,7 +33,7 @@ def ghost(pages: int, prio: int | None = None) -> SwapArea:
     return SwapArea("/ghost", "ghost", pages, prio)
 
 
-class Machine:
+class Machine(Mapper):
     """*design* and pages that measure as *pages* says, all in memory and written to.
 
     :param group_of: by page, its cgroup's number; all are the first one's by default.
@@ -57,7 +57,7 @@ class Machine:
         self.cgroups = list(cgroups) or [Cgroup()]
         self.group_of = list(group_of) or [0] * len(measured)
         self.kernel = kernels.get(kernel)
-        self.is_mapped = self.resident = bytearray(b"\1" * len(measured))
+        self.resident = bytearray(b"\1" * len(measured))
         self.written_back: list[int] = []
         self.parts = build(
             table.get(design),
@@ -69,6 +69,9 @@ class Machine:
         self.backend, self.swap = self.parts.backend, self.parts.swap
         self.areas = self.parts.swap.areas
         self.dirty = bytearray(self.resident)
+
+    def is_mapped(self, page: int) -> bool:
+        return self.resident[page] == 1
 
     def write_back(self, page: int, group: int) -> None:
         """zswap writes *page*, which its process has not got."""
@@ -82,7 +85,7 @@ class Machine:
             assert self.resident[page]
             written = bool(self.dirty[page]) if dirty is None else dirty
             became = self.backend.swap_out(page, self.group_of[page], written)
-            self.resident[page] = became is Out.ACTIVATE
+            self.resident[page] = became == Out.ACTIVATE
         return became
 
     def back(self, *pages: int) -> Origin:
@@ -96,7 +99,8 @@ class Machine:
 
     def write(self, page: int) -> None:
         assert self.resident[page]
-        self.dirty[page] = self.backend.changed[page] = 1
+        self.dirty[page] = 1
+        self.backend.note_writes(array("I", [page]), b"\1")
 
     def place(self, page: int) -> Origin | None:
         """Where *page* is, ``None`` for in memory."""

@@ -21,18 +21,19 @@ def make_kdump(
     split: int = 0,
     bits: int = 64,
     order: str = "<",
+    block_size: int = BLOCK,
 ) -> bytes:
     """A dump of *blocks*, those of zeros in one place, and of some that it leaves out."""
     pages = len(blocks) + excluded
-    half = -(-pages // 8 // BLOCK) + 1
+    half = -(-pages // 8 // block_size) + 1
     head = struct.pack(f"{order}8si390s", b"KDUMP   ", 6, b"Linux")
     head += bytes((6 if bits == 64 else 2) + bits // 4)
-    head += struct.pack(f"{order}6I", 1, BLOCK, 1, 2 * half, pages, 0)
+    head += struct.pack(f"{order}6I", 1, block_size, 1, 2 * half, pages, 0)
     sub = struct.pack(f"{order}{'Q' if bits == 64 else 'I'}2I", 0, 0, split)
-    valid = ((1 << pages) - 1).to_bytes(half * BLOCK, "little")
-    dumped = ((1 << len(blocks)) - 1).to_bytes(half * BLOCK, "little")
+    valid = ((1 << pages) - 1).to_bytes(half * block_size, "little")
+    dumped = ((1 << len(blocks)) - 1).to_bytes(half * block_size, "little")
     table, data = b"", b""
-    start = (2 + 2 * half) * BLOCK + 24 * len(blocks)
+    start = (2 + 2 * half) * block_size + 24 * len(blocks)
     places: dict[bytes, tuple[int, int, int]] = {}
     for block in blocks:
         if block not in places or any(block):
@@ -40,7 +41,7 @@ def make_kdump(
             places[block] = start + len(data), len(packed), flags
             data += packed
         table += struct.pack(f"{order}Q2IQ", *places[block], 0)
-    headers = head.ljust(BLOCK, b"\0") + sub.ljust(BLOCK, b"\0")
+    headers = head.ljust(block_size, b"\0") + sub.ljust(block_size, b"\0")
     return headers + valid + dumped + table + data
 
 

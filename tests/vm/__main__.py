@@ -14,7 +14,7 @@ from conftest import CASES
 from support.corpora import CORPORA
 
 from vm import areas, fills, images, record, replays, table
-from vm.guest import Answers, boot, parse, tools
+from vm.guest import MEMORY, Answers, boot, parse, tools
 from vm.images import Image, Unavailable
 from vm.table import Answer
 
@@ -113,8 +113,10 @@ def _compared(image: Image, said: dict[str, Answers], *, record_them: bool) -> l
             "kernel-fills.json.xz": record.fill_rows(kernel, said),
             "limit.json.xz": record.limit_rows(kernel, said, memtotal),
         }
+        release = said[""].words["release"][0][0]
+        origin = f"{release}: by make vmtest, one CPU, {MEMORY} MiB."
         for name, new in recorded.items():
-            _note(f"{kernel}: {record.add(CASES / name, new)} rows to {name}")
+            _note(f"{kernel}: {record.add(CASES / name, new, origin)} rows to {name}")
     return [
         *areas.compare(kernel, rows, memtotal),
         *fills.compare(kernel, said, memtotal),

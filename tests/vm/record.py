@@ -27,10 +27,12 @@ KEYS = {
 }
 
 
-def add(path: Path, rows: Iterable[Row]) -> int:
+def add(path: Path, rows: Iterable[Row], origin: str) -> int:
     """Add those of *rows* to a file of cases that it has not got yet; how many.
 
     A row is the same as another where what was asked is; what was answered is not looked at.
+
+    :param origin: where the rows come from, for the file's ``doc``.
     """
     case = json.loads(lzma.decompress(path.read_bytes()))
     key = KEYS[path.name]
@@ -43,6 +45,11 @@ def add(path: Path, rows: Iterable[Row]) -> int:
             new.append(row)
     if new:
         case["rows"] += new
+        doc = case["doc"]
+        if isinstance(doc, str):
+            case["doc"] = doc if origin in doc else f"{doc} {origin}"
+        else:
+            doc[origin] = "As the others."
         text = json.dumps(case, separators=(",", ":")).encode()
         half = path.with_name(f"{path.name}.new")
         half.write_bytes(lzma.compress(text, preset=9))

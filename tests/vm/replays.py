@@ -14,7 +14,7 @@ from support.replays import PAGES, read_and_written, trace
 
 from ghostswap import codecs, kernels
 from ghostswap.mm.swap.swap_info import SwapArea
-from ghostswap.mm.vmscan.memory import Policy
+from ghostswap.mm.vmscan.chooser import Policy
 from ghostswap.study import account, band
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Group, Host

@@ -23,10 +23,12 @@ def test_only_what_was_not_asked_before_is_added(tmp_path: Path, name: str) -> N
     before = load_case(name)
     old = {**before[0], "log": ["something else"]}
     new = {**before[0], "kernel": "9.9"}
-    assert record.add(path, [old]) == 0
+    assert record.add(path, [old], "By hand.") == 0
     assert path.read_bytes() == (CASES / name).read_bytes()
-    assert record.add(path, [old, new, new]) == 1
-    assert json.loads(lzma.decompress(path.read_bytes()))["rows"] == [*before, new]
+    assert record.add(path, [old, new, new], "By hand.") == 1
+    case = json.loads(lzma.decompress(path.read_bytes()))
+    assert case["rows"] == [*before, new]
+    assert "By hand." in case["doc"]
     assert [*tmp_path.iterdir()] == [path]
 
 

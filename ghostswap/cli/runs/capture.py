@@ -52,6 +52,8 @@ def _watch(target: str, interval: float, duration: float, output: str | None) ->
         note(f"interrupted: what was captured in {found.seconds:.1f} s {kept}")
     elif why == "ended":
         note(f"{target} has ended: what was captured in {found.seconds:.1f} s {kept}")
+    elif watch.ended:
+        note(f"{watch.ended} of the processes ended meanwhile")
     if watch.refused:
-        note(f"{len(watch.refused)} processes were not watched: this user may not read them")
+        note(f"{len(watch.refused)} of the processes not watched: this user may not read them")
     return CaptureReport(found)

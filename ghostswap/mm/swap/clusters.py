@@ -11,15 +11,18 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, SwapRules
+from ghostswap.mm.columns import zeros
 from ghostswap.mm.swap.slot_map import (
     CLUSTER_SHIFT,
+    NO_SLOT,
     PMD_ORDER,
     SlotMap,
 )
 
 #: ``struct list_head`` of clusters, by number: taken off at either end or in the middle.
 ClusterList = OrderedDict[int, None]
-INVALID = 0  # SWAP_NEXTINVALID, SWAP_ENTRYINVALID: the header's page is nobody's
+#: Orders that a folio can have.
+ORDERS = PMD_ORDER + 1
 
 
 class Clusters(SlotMap):
@@ -41,14 +44,14 @@ class Clusters(SlotMap):
     ) -> None:
         super().__init__(pages, badpages=badpages, discard=discard, blkdev=blkdev)
         self.rotational = rotational
-        orders = range(PMD_ORDER + 1)
+        orders = range(ORDERS)
         self._free: ClusterList = OrderedDict()
         self._nonfull: list[ClusterList] = [OrderedDict() for _ in orders]
         self._frag: list[ClusterList] = [OrderedDict() for _ in orders]
         self._full: ClusterList = OrderedDict()
         self._pending: ClusterList = OrderedDict()
         self._order = bytearray(self._nr_clusters)
-        self._next = [[INVALID] * len(orders) for _ in range(cpus)]
+        self._next = zeros("I", cpus * ORDERS)  # by CPU and order
         self._on = [self._free] * self._nr_clusters
         for cluster in self._free_order(rules.columns):
             target = self._nonfull[0] if self._count[cluster] else self._free
@@ -70,8 +73,8 @@ class Clusters(SlotMap):
         self._map[offset] = 0
         self.inuse_pages -= 1
         cluster = offset >> CLUSTER_SHIFT
-        count = self._count[cluster] = self._count[cluster] - 1
-        if not count:
+        self._count[cluster] -= 1
+        if not self._count[cluster]:
             self._free_cluster(cluster)
         else:
             nonfull = self._nonfull[self._order[cluster]]
@@ -109,7 +112,7 @@ class Clusters(SlotMap):
         """Slots for one folio; the first, or 0."""
         if self._pending:
             self._do_scheduled_discard()
-        offset = self._next[cpu][order]
+        offset = self._next[cpu * ORDERS + order]
         found = self._scan_cluster(offset, cpu, order) if offset else 0
         return found or self._new_cluster(cpu, order)
 
@@ -147,7 +150,7 @@ class Clusters(SlotMap):
         cluster = offset >> CLUSTER_SHIFT
         end = min(cluster + 1 << CLUSTER_SHIFT, self.max)
         found = self._find(offset, end, order)
-        following = INVALID
+        following = NO_SLOT
         if found:
             if self._on[cluster] is self._free:
                 self._order[cluster] = order
@@ -159,7 +162,7 @@ class Clusters(SlotMap):
                 self._move(cluster, self._full)
             elif found + nr_pages < end:
                 following = found + nr_pages
-        self._next[cpu][order] = following
+        self._next[cpu * ORDERS + order] = following
         return found
 
     def _find(self, offset: int, end: int, order: int) -> int:

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
 from ghostswap.kernels.rules import SwapRules
-from ghostswap.mm.swap.space import SwapSpace
+from ghostswap.mm.swap.slot_map import NO_SLOT
+from ghostswap.mm.swap.space import ANY_CPU, SwapSpace
 from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea
 
 
-@dataclass(slots=True)
+@dataclass
 class _Equals:
     """Areas of one priority, by number, and whose turn it is."""
 
@@ -22,7 +22,7 @@ class _Equals:
     given: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class _Use:
     """What is taken of an area: all below *next*, but for those of *badpages* and *freed*."""
 
@@ -49,7 +49,7 @@ class InOrderSpace(SwapSpace):
             for _, numbers in groupby(self._by_prio, lambda number: self.areas[number].prio)
         ]
 
-    def alloc(self, mask: int = ALL_TIERS) -> int | None:
+    def alloc(self, mask: int = ALL_TIERS, cpu: int = ANY_CPU, order: int = 0) -> int:  # noqa: ARG002
         """See :class:`SwapSpace`."""
         for equals in self._equals:
             for number in equals.numbers:
@@ -69,9 +69,9 @@ class InOrderSpace(SwapSpace):
                 use.next += 1
                 return first + use.next - 1
         self._refuse(mask)
-        return None
+        return NO_SLOT
 
-    def alloc_run(self, count: int, room: int = 0, *, folio: bool = False) -> int | None:
+    def alloc_run(self, count: int, room: int = 0, folio: bool = False) -> int:
         """See :class:`SwapSpace`."""
         for equals in self._equals:
             for number in equals.numbers:
@@ -83,17 +83,16 @@ class InOrderSpace(SwapSpace):
                         or (folio and not area.blkdev)
                         or not area.has_room(max(count, room))
                     ):
-                        return None
+                        return NO_SLOT
                     area.inuse_pages += count
                     self.inuse_pages += count
                     use.next += count
                     return self._first_slots[number] + use.next - count
-        return None
+        return NO_SLOT
 
-    def free(self, slot: int) -> None:
+    def free(self, slot: int, cpu: int = 0) -> None:  # noqa: ARG002
         """See :class:`SwapSpace`."""
-        number = bisect_right(self._first_slots, slot) - 1
-        offset = slot - self._first_slots[number]
+        number, offset = self.locate(slot)
         area, use = self.areas[number], self._uses[number]
         area.inuse_pages -= 1
         self.inuse_pages -= 1

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Collection
 
-from ghostswap.kernels.rules import SWAPFILE_CLUSTER
-from ghostswap.mm.swap.clusters import INVALID, ClusterList, Clusters
-from ghostswap.mm.swap.slot_map import CLUSTER_SHIFT, PMD_ORDER
+from ghostswap.kernels.rules import SWAPFILE_CLUSTER, SwapRules
+from ghostswap.mm.swap.clusters import ORDERS, ClusterList, Clusters
+from ghostswap.mm.swap.slot_map import CLUSTER_SHIFT, NO_SLOT, PMD_ORDER
 
 
 class IsolatedClusters(Clusters):
@@ -18,21 +18,44 @@ class IsolatedClusters(Clusters):
     has one current cluster of its own for all CPUs.
     """
 
-    def alloc(self, cpu: int = 0, order: int = 0) -> int | None:
-        return self.alloc_fast(cpu, order) or self.alloc_slow(cpu, order) or None
+    def __init__(
+        self,
+        pages: int,
+        rules: SwapRules,
+        *,
+        rotational: bool = False,
+        cpus: int = 1,
+        discard: bool = False,
+        blkdev: bool = True,
+        badpages: Collection[int] = (),
+    ) -> None:
+        super().__init__(
+            pages,
+            rules,
+            rotational=rotational,
+            cpus=cpus,
+            discard=discard,
+            blkdev=blkdev,
+            badpages=badpages,
+        )
+        # By order: where a cluster is looked for, and whether in the whole list.
+        self._lists_to_try = tuple(map(self._lists_for, range(ORDERS)))
+
+    def alloc(self, cpu: int = 0, order: int = 0) -> int:
+        return self.alloc_fast(cpu, order) or self.alloc_slow(cpu, order)
 
     def alloc_slots(self, wanted: int, cpu: int = 0, order: int = 0) -> list[int]:
         taken: list[int] = []
-        while len(taken) < wanted and (offset := self.alloc(cpu, order)) is not None:
+        while len(taken) < wanted and (offset := self.alloc(cpu, order)) != NO_SLOT:
             taken.append(offset)
         return taken
 
     def alloc_fast(self, cpu: int, order: int) -> int:
-        """``swap_alloc_fast()``: slots of the CPU's current cluster; the first, or 0."""
+        """``swap_alloc_fast()``: slots of the CPU's current cluster; the first, or none."""
         return 0 if self.rotational else self._scan_current(cpu, order)
 
     def alloc_slow(self, cpu: int, order: int) -> int:
-        """``cluster_alloc_swap_entry()``: slots of a new cluster; the first, or 0."""
+        """``cluster_alloc_swap_entry()``: slots of a new cluster; the first, or none."""
         found = 0
         if not order or self._blkdev:
             found = self._alloc_swap_entry(cpu, order)
@@ -49,7 +72,7 @@ class IsolatedClusters(Clusters):
 
     def _scan_current(self, cpu: int, order: int) -> int:
         """Take from the cluster last used, unless it has become full, free or another order's."""
-        offset = self._next[cpu][order]
+        offset = self._next[cpu * ORDERS + order]
         if not offset:
             return 0
         cluster = offset >> CLUSTER_SHIFT
@@ -65,24 +88,19 @@ class IsolatedClusters(Clusters):
         ):
             # Most often: the next slot is free, and the cluster stays where it is.
             self._take(offset, 1)
-            self._next[cpu][0] = following
+            self._next[cpu * ORDERS] = following
             return offset
         if on is self._full or on is self._free or on is self._pending:
             return 0
         if order and self._order[cluster] != order:
             return 0
-        return self._scan_cluster(offset, cpu, order)
+        return self._scan_and_relocate(offset, cpu, order, False)
 
     def _new_cluster(self, cpu: int, order: int) -> int:
         for clusters, scan_all in self._lists_to_try[order]:
             if clusters and (found := self._scan_list(clusters, scan_all, cpu, order)):
                 return found
         return 0
-
-    @cached_property
-    def _lists_to_try(self) -> tuple[tuple[tuple[ClusterList, bool], ...], ...]:
-        """By order: where a cluster is looked for, and whether in the whole list."""
-        return tuple(map(self._lists_for, range(PMD_ORDER + 1)))
 
     def _lists_for(self, order: int) -> tuple[tuple[ClusterList, bool], ...]:
         lists = [(self._nonfull[order], True)] if order < PMD_ORDER else []
@@ -99,17 +117,19 @@ class IsolatedClusters(Clusters):
         """``alloc_swap_scan_list()``"""
         while clusters:
             cluster = next(iter(clusters))
-            if found := self._scan_cluster(cluster << CLUSTER_SHIFT, cpu, order, isolate=True):
+            found = self._scan_and_relocate(cluster << CLUSTER_SHIFT, cpu, order, True)
+            if found:
                 return found
             if not scan_all:
                 break
         return 0
 
-    def _scan_cluster(self, offset: int, cpu: int, order: int, isolate: bool = False) -> int:
+    def _scan_and_relocate(self, offset: int, cpu: int, order: int, isolate: bool) -> int:
+        """``alloc_swap_scan_cluster()``, which puts the cluster where it belongs then."""
         cluster = offset >> CLUSTER_SHIFT
         end = min(cluster + 1 << CLUSTER_SHIFT, self.max)
         found = self._find(offset, end, order)
-        following = INVALID
+        following = NO_SLOT
         nr_pages = 1 << order
         if found:
             if not self._count[cluster]:
@@ -117,7 +137,7 @@ class IsolatedClusters(Clusters):
             self._take(found, nr_pages)
             if self._count[cluster] < SWAPFILE_CLUSTER and found + nr_pages < end:
                 following = found + nr_pages
-        self._next[cpu][order] = following
+        self._next[cpu * ORDERS + order] = following
         # relocate_cluster()
         if self._count[cluster] == SWAPFILE_CLUSTER:
             self._move(cluster, self._full)

@@ -32,8 +32,6 @@ class _Scan:
     :ivar scanned_many: it had to.
     """
 
-    __slots__ = ("base", "offset", "ration", "scanned_many")
-
     def __init__(self, offset: int) -> None:
         self.base = self.offset = offset
         self.ration = LATENCY_LIMIT
@@ -112,7 +110,7 @@ class ScanSwapMap(SlotMap):
 
     def _lists(self) -> tuple[int, int, int, int, int]:
         full = sum(1 for count in self._count if count >= SWAPFILE_CLUSTER)
-        empty = self._count.count(0)
+        empty = sum(1 for count in self._count if not count)
         pending = len(self._pending)
         return empty - pending, self._nr_clusters - empty - full, 0, full, pending
 

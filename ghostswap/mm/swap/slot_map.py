@@ -8,8 +8,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER
+from ghostswap.mm.columns import zeros
 
 CLUSTER_SHIFT = 9
+#: Where there is none: page 0 is an area's header.
+NO_SLOT = 0
 #: The largest order of a folio that is swapped in one piece, a cluster's.
 PMD_ORDER = 9
 #: Pages that one reclaim wants, ``SWAP_CLUSTER_MAX`` (include/linux/swap.h).
@@ -66,7 +69,7 @@ class SlotMap:
         self._blkdev = blkdev
         self._nr_clusters = -(-self.max // SWAPFILE_CLUSTER)
         self._map = bytearray(self._nr_clusters * SWAPFILE_CLUSTER)
-        self._count = [0] * self._nr_clusters
+        self._count = zeros("H", self._nr_clusters)  # by cluster, pages taken
         for page in (0, *badpages, *range(self.max, len(self._map))):
             self._map[page] = 1
             self._count[page >> CLUSTER_SHIFT] += 1
@@ -75,13 +78,13 @@ class SlotMap:
         self._last = -1
         self._failures = [0] * (PMD_ORDER + 1)
 
-    def alloc(self, cpu: int = 0, order: int = 0) -> int | None:
+    def alloc(self, cpu: int = 0, order: int = 0) -> int:
         """Take 2 to the *order* slots that follow each other; the first's page number.
 
-        ``None`` where there are none, or the kernel does not look for them.
+        ``NO_SLOT`` where there are none, or the kernel does not look for them.
         """
         taken = self.alloc_slots(1, cpu, order)
-        return taken[0] if taken else None
+        return taken[0] if taken else NO_SLOT
 
     def alloc_slots(self, wanted: int, cpu: int = 0, order: int = 0) -> list[int]:
         """Take as many as *wanted* times 2 to the *order* slots, ``scan_swap_map_slots()``."""

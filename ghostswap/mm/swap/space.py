@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate, count, repeat
-from math import inf
 
 from ghostswap.kernels.rules import SwapRules
-from ghostswap.mm.swap.slot_map import SlotStat
+from ghostswap.mm.columns import zeros
+from ghostswap.mm.swap.slot_map import NO_SLOT, SlotStat
 from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea, SwapInfo, TierUse
 
+#: For an allocation that names no CPU.
+ANY_CPU = -1
+#: More slots than there are.
+_ENDLESS = 1 << 62
 
-class SwapSpace(ABC):
+
+class SwapSpace:
     """The areas of a machine, and their slots numbered through.
 
     An area's numbers begin with its header, so that a slot's number there is its page. Two
@@ -36,31 +39,34 @@ class SwapSpace(ABC):
         self.rules = rules
         self.inuse_pages = 0
         is_endless = any(area.pages is None for area in given)
-        self._half: float = inf if is_endless else sum(area.pages or 0 for area in given) / 2
+        self._pages = _ENDLESS if is_endless else sum(area.pages or 0 for area in given)
         spans = ((area.pages or 0) + len(area.badpages) + 1 for area in given[:-1])
-        self._first_slots = [0, *accumulate(spans)]
+        self._first_slots = zeros("q", max(len(given), 1))
+        for number, first in enumerate(accumulate(spans), 1):
+            self._first_slots[number] = first
         self._refused: dict[int, tuple[int, int]] = {}  # by tier: masked, full
         #: Numbers of areas, highest priority first, those of equal priority as they were given.
         self._by_prio = sorted(range(len(given)), key=lambda number: -self.areas[number].prio)
 
-    @abstractmethod
-    def alloc(self, mask: int = ALL_TIERS) -> int | None:
+    def alloc(self, mask: int = ALL_TIERS, cpu: int = ANY_CPU, order: int = 0) -> int:
         """Take a slot of the area of highest priority that has one and whose tier is in *mask*.
 
-        ``None``, which is counted, where there is none.
+        ``NO_SLOT``, which is counted, where there is none. CPUs and orders are for
+        :class:`~ghostswap.mm.swap.swapfile.ExactSwapSpace`.
         """
+        raise NotImplementedError
 
-    def alloc_run(self, count: int, room: int = 0, *, folio: bool = False) -> int | None:  # noqa: ARG002
-        """Take *count* slots that follow each other; ``None`` where :meth:`alloc` gives others.
+    def alloc_run(self, count: int, room: int = 0, folio: bool = False) -> int:  # noqa: ARG002
+        """Take *count* slots that follow each other; ``NO_SLOT`` where :meth:`alloc` gives others.
 
         :param room: slots that the area must have, with those that come after these.
         :param folio: for one, which only an area that is a device is given slots for in one piece.
         """
-        return None
+        return NO_SLOT
 
-    @abstractmethod
-    def free(self, slot: int) -> None:
+    def free(self, slot: int, cpu: int = 0) -> None:
         """Give *slot*, which is taken, back."""
+        raise NotImplementedError
 
     def slots(self) -> tuple[SlotStat | None, ...]:
         """How the slots of each area lie; ``None`` where that is nobody's model."""
@@ -68,12 +74,22 @@ class SwapSpace(ABC):
 
     def area_of(self, slot: int) -> SwapInfo:
         """The area that *slot* belongs to."""
-        return self.areas[bisect_right(self._first_slots, slot) - 1]
+        return self.areas[self.number_of(slot)]
+
+    def number_of(self, slot: int) -> int:
+        """The number of the area that *slot* belongs to."""
+        number = len(self._first_slots) - 1
+        while self._first_slots[number] > slot:
+            number -= 1
+        return number
+
+    def offset_of(self, slot: int) -> int:
+        """The page of *slot* in its area."""
+        return slot - self._first_slots[self.number_of(slot)]
 
     def locate(self, slot: int) -> tuple[int, int]:
         """The number of the area that *slot* belongs to, and its page there."""
-        number = bisect_right(self._first_slots, slot) - 1
-        return number, slot - self._first_slots[number]
+        return self.number_of(slot), self.offset_of(slot)
 
     def slot_at(self, number: int, offset: int) -> int:
         """The slot that is page *offset* of the area *number*; undoes :meth:`locate`."""
@@ -101,8 +117,8 @@ class SwapSpace(ABC):
 
     def written(self, slot: int) -> None:
         """Note that a page was written to the disk behind *slot*."""
-        number, offset = self.locate(slot)
-        self.areas[number].note_write(offset)
+        area = self.area_of(slot)
+        area.note_write(self.offset_of(slot))
 
     def nr_real_swapfiles(self) -> int:
         """``nr_real_swapfiles`` of the ghost swapfile RFC: areas with a disk and a free slot.
@@ -113,16 +129,11 @@ class SwapSpace(ABC):
 
     def has_room(self, slots: int = 1) -> bool:
         """Whether so many *slots* are free."""
-        for area in self.areas:  # asked at every page
-            if area.has_room(slots):
-                return True
-        return slots > 1 and slots <= sum(
-            (area.pages or 0) - area.inuse_pages for area in self.areas
-        )
+        return self.inuse_pages + slots <= self._pages
 
     def vm_swap_full(self) -> bool:
         """``vm_swap_full()``: more than half of all slots are taken."""
-        return self.inuse_pages > self._half
+        return self.inuse_pages > self._pages // 2
 
     def tiers(self) -> dict[int, TierUse]:
         """What each tier, by its bit, gave and refused."""

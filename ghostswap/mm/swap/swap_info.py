@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Literal
 
 from ghostswap.page import PAGE_SIZE
@@ -46,7 +46,7 @@ class SwapArea:
         return self.rotational and self.type != "ghost"
 
 
-@dataclass(slots=True)
+@dataclass
 class SwapInfo:
     """``struct swap_info_struct`` (include/linux/swap.h, Linux 6.12) as far as slots go.
 
@@ -69,6 +69,10 @@ class SwapInfo:
     inuse_pages: int = 0
     writes: int = 0
     _written: bytearray = field(default_factory=bytearray, repr=False)
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        """It goes between processes, compiled too."""
+        return SwapInfo, astuple(self)
 
     @classmethod
     def on(cls, area: SwapArea, prio: int) -> SwapInfo:
@@ -97,7 +101,8 @@ class SwapInfo:
 
     def has_room(self, count: int = 1) -> bool:
         """Whether *count* more slots are free."""
-        return self.pages is None or self.inuse_pages + count <= self.pages
+        most = self.pages
+        return most is None or self.inuse_pages + count <= most
 
 
 @dataclass(slots=True)

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Collection, Iterable
 
 from ghostswap.kernels.rules import Allocator, SwapRules
-from ghostswap.mm.swap.clusters import Clusters
+from ghostswap.mm.columns import zeros
+from ghostswap.mm.swap.clusters import ORDERS, Clusters
 from ghostswap.mm.swap.isolated_clusters import IsolatedClusters
 from ghostswap.mm.swap.scan_swap_map import ScanSwapMap
-from ghostswap.mm.swap.slot_map import PMD_ORDER, SWAP_CLUSTER_MAX, SlotMap, SlotStat
-from ghostswap.mm.swap.space import SwapSpace
+from ghostswap.mm.swap.slot_map import NO_SLOT, SWAP_CLUSTER_MAX, SlotMap, SlotStat
+from ghostswap.mm.swap.space import ANY_CPU, SwapSpace
 from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea
 
 SWAP_BATCH = 64
@@ -99,41 +99,42 @@ class ExactSwapSpace(SwapSpace):
         )
         self._isolated = tuple(slots for slots in self.maps if isinstance(slots, IsolatedClusters))
         self._cpus = cpus
+        self._slots_cache, self._slots_kept_back = rules.slots_cache, rules.slots_kept_back
         self._asked = 0  # allocations that named no CPU
         self._nr_swap_pages = sum(slots.pages for slots in self.maps)
         # Areas that have a free slot, by priority (plist swap_avail_head).
         self._avail = list(self._by_prio)
         # percpu_swap_cluster
-        self._current: list[list[int | None]] = [[None] * (PMD_ORDER + 1) for _ in range(cpus)]
+        self._current = zeros("i", cpus * ORDERS)  # by CPU and order: the area's number and one
         # mm/swap_slots.c
         self._is_cache_active = False
-        self._cached: list[deque[int]] = [deque() for _ in range(cpus)]
+        self._cached: list[list[int]] = [[] for _ in range(cpus)]  # the last one is the next
         self._kept_back: list[list[int]] = [[] for _ in range(cpus)]
 
-    def alloc(self, mask: int = ALL_TIERS, cpu: int | None = None, order: int = 0) -> int | None:
+    def alloc(self, mask: int = ALL_TIERS, cpu: int = ANY_CPU, order: int = 0) -> int:
         """Take 2 to the *order* slots in a row; the first.
 
-        ``None`` where there are none, which is counted, and with *order* says no more than that
+        ``NO_SLOT`` where there are none, which is counted, and with *order* says no more than that
         the folio is to be split.
         """
-        if cpu is None:
+        if cpu == ANY_CPU:
             cpu = self._asked // SWAP_CLUSTER_MAX % self._cpus
             self._asked += 1
-        if not self.rules.slots_cache:
+        if not self._slots_cache:
             slot = self._alloc_fast(mask, cpu, order) or self._alloc_slow(mask, cpu, order)
         elif order or mask != ALL_TIERS or not self._check_cache_active():
-            slot = next(iter(self._get_swap_pages(1, mask, cpu, order)), None)
+            slot = next(iter(self._get_swap_pages(1, mask, cpu, order)), NO_SLOT)
         else:
             slot = self._alloc_cached(cpu)
-        if slot is None and not order:
+        if slot == NO_SLOT and not order:
             self._refuse(mask)
         return slot
 
     def free(self, slot: int, cpu: int = 0) -> None:
         """Give *slot*, which is taken, back; some kernels keep it until there are more."""
         kept = self._kept_back[cpu]
-        if self.rules.slots_kept_back and self._is_cache_active:
-            if len(kept) == self.rules.slots_kept_back:
+        if self._slots_kept_back and self._is_cache_active:
+            if len(kept) == self._slots_kept_back:
                 for other in kept:
                     self._free(other)
                 kept.clear()
@@ -146,7 +147,7 @@ class ExactSwapSpace(SwapSpace):
         return tuple(slots.stat() for slots in self.maps)
 
     def _free(self, slot: int) -> None:
-        number = bisect_right(self._first_slots, slot) - 1
+        number = self.number_of(slot)
         area, slots = self.areas[number], self.maps[number]
         if slots.inuse_pages == slots.pages:
             self._add_to_avail(number)
@@ -170,8 +171,8 @@ class ExactSwapSpace(SwapSpace):
         self._add_to_avail(number)
 
     def _took(self, number: int, nr_pages: int) -> None:
-        slots = self.maps[number]
-        self.areas[number].inuse_pages += nr_pages
+        area, slots = self.areas[number], self.maps[number]
+        area.inuse_pages += nr_pages
         self.inuse_pages += nr_pages
         self._nr_swap_pages -= nr_pages
         if slots.inuse_pages == slots.pages:
@@ -179,17 +180,18 @@ class ExactSwapSpace(SwapSpace):
 
     # Since 6.15: each CPU has one current cluster, of whichever area
 
-    def _alloc_fast(self, mask: int, cpu: int, order: int) -> int | None:
-        number = self._current[cpu][order]
-        if number is None or not self.areas[number].tier_mask & mask:
-            return None
-        offset = self._isolated[number].alloc_fast(cpu, order)
-        if not offset:
-            return None
+    def _alloc_fast(self, mask: int, cpu: int, order: int) -> int:
+        number = self._current[cpu * ORDERS + order] - 1
+        if number < 0:
+            return NO_SLOT
+        area, slots = self.areas[number], self._isolated[number]
+        offset = slots.alloc_fast(cpu, order) if area.tier_mask & mask else NO_SLOT
+        if offset == NO_SLOT:
+            return NO_SLOT
         self._took(number, 1 << order)
         return self._first_slots[number] + offset
 
-    def _alloc_slow(self, mask: int, cpu: int, order: int) -> int | None:
+    def _alloc_slow(self, mask: int, cpu: int, order: int) -> int:
         for number in tuple(self._avail):
             if not self.areas[number].tier_mask & mask:
                 continue
@@ -197,13 +199,13 @@ class ExactSwapSpace(SwapSpace):
             slots = self._isolated[number]
             offset = slots.alloc_slow(cpu, order)
             if not slots.rotational:
-                self._current[cpu][order] = number
-            if offset:
+                self._current[cpu * ORDERS + order] = number + 1
+            if offset != NO_SLOT:
                 self._took(number, 1 << order)
                 return self._first_slots[number] + offset
             if order:
-                return None
-        return None
+                break
+        return NO_SLOT
 
     # Until 6.14: each CPU takes a batch of slots
 
@@ -225,18 +227,20 @@ class ExactSwapSpace(SwapSpace):
                 return []
         return []
 
-    def _alloc_cached(self, cpu: int) -> int | None:
+    def _alloc_cached(self, cpu: int) -> int:
         cached = self._cached[cpu]
         if not cached:
-            cached.extend(self._get_swap_pages(self.rules.slots_cache, ALL_TIERS, cpu))
-        return cached.popleft() if cached else None
+            cached += reversed(self._get_swap_pages(self._slots_cache, ALL_TIERS, cpu))
+        return cached.pop() if cached else NO_SLOT
 
     def _check_cache_active(self) -> bool:
         """``check_cache_active()``: no CPU hoards slots when they are few."""
-        unit = self._cpus * self.rules.slots_cache
+        unit = self._cpus * self._slots_cache
         if self._is_cache_active:
             if self._nr_swap_pages < _THRESHOLD_DEACTIVATE * unit:
                 self._is_cache_active = False
+                for cached in self._cached:
+                    cached.reverse()
                 for kept in (*self._cached, *self._kept_back):
                     for slot in kept:
                         self._free(slot)

@@ -20,11 +20,13 @@ from ghostswap.mm.vmscan.generations import (
     Generations,
 )
 from ghostswap.mm.vmscan.lruvec import (
+    ACCESSED,
+    DIRTY,
     EVICTED,
+    PRESENT,
     REFERENCED,
     UNMAPPED,
     WORKINGSET,
-    YOUNG,
     Lruvec,
     Pages,
 )
@@ -33,6 +35,7 @@ from ghostswap.mm.vmscan.page_tables import PageTables
 from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing
 
 _USED = REFERENCED | WORKINGSET
+_IN_USE = PRESENT | REFERENCED
 _INDEX_MASK = 0xFFFF
 _REFS_SHIFT = 17
 _SEQ_SHIFT = _REFS_SHIFT + LRU_REFS_WIDTH
@@ -114,11 +117,11 @@ class Eviction:
         if generations.nr_gens() <= MIN_NR_GENS:
             return 0, []
         folios = self._folios
-        gen, marks, flags = folios.gen, folios.marks, folios.flags
+        gen, marks, state = folios.gen, folios.marks, folios.state
         oldest = generations.min_seq % MAX_NR_GENS
         pages = generations.lists[oldest]
         tier_idx = generations.get_tier_idx()
-        flags_that_matter, marks_that_matter = self._may_go_on
+        states_that_matter, marks_that_matter = self._may_go_on
         isolated: list[int] = []
         skipped: list[int] = []
         scanned = 0
@@ -127,7 +130,7 @@ class Eviction:
             scanned += 1
             if (
                 gen[page] != oldest
-                or flags[page] & flags_that_matter
+                or state[page] & states_that_matter
                 or marks[page] & marks_that_matter
             ) and self._sort(page, generations, tier_idx):
                 lruvec.events.pgrefill += 1
@@ -138,10 +141,10 @@ class Eviction:
                     break
             else:
                 gen[page] = OFF
-                if not flags[page] & REFERENCED:
+                if not state[page] & REFERENCED:
                     marks[page] &= ~REFS
                     if self._at_once:
-                        flags[page] &= ~WORKINGSET
+                        state[page] &= ~WORKINGSET
                 isolated.append(page)
                 if len(isolated) == MIN_LRU_BATCH:
                     break
@@ -158,7 +161,7 @@ class Eviction:
         if not self._at_once:
             tier = generations.tier(page)
             # The workingset being lazily promoted is not counted.
-            is_lazy = folios.flags[page] & _USED == _USED and folios.marks[page] & REFS == REFS
+            is_lazy = folios.state[page] & _USED == _USED and folios.marks[page] & REFS == REFS
             if tier > tier_idx or is_lazy:
                 generations.protected[tier] += not is_lazy
                 generations.promote(page)
@@ -180,8 +183,7 @@ class Eviction:
     ) -> tuple[int, list[int]]:
         """``shrink_folio_list()``: pages that are free, and those that stay, in their order."""
         pages, marks, batches = self._pages, self._folios.marks, self._batches
-        pte, dirty, flags = pages.pte, pages.dirty, pages.flags
-        swap_out, group = self._backing.swap_out, lruvec.group
+        state, swap_out, group = pages.state, self._backing.swap_out, lruvec.group
         kept: list[int] = []
         activated = nr_reclaimed = 0
         for page in isolated:
@@ -189,22 +191,21 @@ class Eviction:
             if marks[page] & WRITEBACK:
                 marks[page] |= RECLAIM | ACTIVE
                 activated += 1
-            elif (pte[page] != YOUNG and not self._at_once) or not self._is_referenced(
+            elif (not state[page] & ACCESSED and not self._at_once) or not self._is_referenced(
                 page, generations, tables, is_walking=is_walking
             ):
-                out = swap_out(page, group, dirty[page] == 1)
-                if out is FREED:
+                out = swap_out(page, group, state[page] & DIRTY != 0)
+                if out == FREED:
                     generations.evicted[generations.tier(page)] += 1
                     pages.shadow[page] = self._eviction(page, generations, lruvec)
-                    flags[page] = EVICTED
-                    marks[page] = 0
                     tables.unmap(page)
+                    state[page] = EVICTED
+                    marks[page] = 0
                     nr_reclaimed += 1
                     continue
-                if out is WRITING:
+                if out == WRITING:
                     tables.unmap(page)
-                    flags[page] |= UNMAPPED
-                    dirty[page] = 0
+                    state[page] = state[page] & ~DIRTY | UNMAPPED
                     batches.write(page)
                 else:
                     marks[page] |= ACTIVE
@@ -225,10 +226,10 @@ class Eviction:
         """``folio_check_references()``: whether *page* stays; active, if not for the first time."""
         folios = self._folios
         if self._at_once:
-            if self._pages.pte[page] and folios.flags[page] & REFERENCED:
+            if folios.state[page] & _IN_USE == _IN_USE:
                 return True  # a walk found it young when it was isolated
             if tables.look_around(page, generations, is_walking=False):
-                folios.flags[page] |= REFERENCED
+                folios.state[page] |= REFERENCED
                 return True
             return False
         is_walking &= self._rules.evicts_after_aging
@@ -241,7 +242,7 @@ class Eviction:
     def _eviction(self, page: int, generations: Generations, lruvec: Lruvec) -> int:
         """``lru_gen_eviction()`` and ``pack_shadow()``"""
         refs = max(self._folios.refs(page) - 1, 0)
-        is_workingset = self._pages.flags[page] & WORKINGSET != 0
+        is_workingset = self._pages.state[page] & WORKINGSET != 0
         return (
             generations.min_seq << _SEQ_SHIFT
             | refs << _REFS_SHIFT
@@ -266,21 +267,20 @@ class Eviction:
 
     def _is_clean(self, page: int) -> bool:
         """Whether *page* has been written meanwhile, and nobody wants it."""
-        pages = self._pages
         is_off = self._folios.marks[page] & (WRITEBACK | ACTIVE)
-        return not (pages.pte[page] or pages.dirty[page] or is_off)
+        return not (self._pages.state[page] & (PRESENT | DIRTY) or is_off)
 
     def _mark_rejected(self, page: int, generations: Generations) -> None:
         """A page that stays is not put in the oldest generation."""
         folios = self._folios
-        marks, flags = folios.marks, folios.flags
+        marks, state = folios.marks, folios.state
         if not self._at_once:
             in_swap_cache = self._backing.in_swap_cache(page)
             if generations.place(page, in_swap_cache=in_swap_cache) == generations.min_seq:
-                folios.clear_refs(page, workingset=flags[page] & WORKINGSET != 0)
+                folios.clear_refs(page, workingset=state[page] & WORKINGSET != 0)
                 marks[page] |= ACTIVE
         elif not (marks[page] & RECLAIM and marks[page] & WRITEBACK):
             folios.clear_refs(page, workingset=False)
             marks[page] |= ACTIVE
-        elif flags[page] & WORKINGSET:
-            flags[page] |= REFERENCED
+        elif state[page] & WORKINGSET:
+            state[page] |= REFERENCED

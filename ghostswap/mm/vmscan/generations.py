@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from ghostswap.kernels.rules import MglruRules
-from ghostswap.mm.vmscan.lruvec import EVICTED, REFERENCED, UNMAPPED, WORKINGSET, Pages
+from ghostswap.mm.vmscan.lruvec import REFERENCED, WORKINGSET, Pages
 
 MIN_NR_GENS = 2
 MAX_NR_GENS = 4
@@ -31,7 +31,6 @@ REFS = 3 << REFS_SHIFT  # LRU_REFS_MASK
 #: Of :attr:`Folios.gen`: on no list.
 OFF = -1
 
-_KEPT = EVICTED | UNMAPPED
 _USED = REFERENCED | WORKINGSET
 
 
@@ -53,27 +52,27 @@ class Folios:
     """
 
     def __init__(self, pages: Pages) -> None:
-        count = len(pages.pte)
-        self.flags = pages.flags
+        count = len(pages.state)
+        self.state = pages.state
         self.gen = array("b", [OFF]) * count
         self.where = bytearray(count)
         self.marks = bytearray(count)
 
     def refs(self, page: int) -> int:
         """``folio_lru_refs()``"""
-        if not self.flags[page] & REFERENCED:
+        if not self.state[page] & REFERENCED:
             return 0
         return ((self.marks[page] & REFS) >> REFS_SHIFT) + 1
 
     def clear_refs(self, page: int, *, workingset: bool) -> None:
         """Clear ``LRU_REFS_FLAGS``; PG_workingset too, or have it set."""
         self.marks[page] &= ~REFS
-        self.flags[page] = self.flags[page] & _KEPT | (WORKINGSET if workingset else 0)
+        self.state[page] = self.state[page] & ~_USED | (WORKINGSET if workingset else 0)
 
     def mark(self, page: int) -> None:
         """Set PG_referenced, and let ``LRU_REFS_MASK`` start over."""
         self.marks[page] &= ~REFS
-        self.flags[page] |= REFERENCED
+        self.state[page] |= REFERENCED
 
 
 class Generations:
@@ -113,7 +112,7 @@ class Generations:
 
     def place(self, page: int, *, in_swap_cache: bool, rotated: bool = False) -> int:
         """``lru_gen_folio_seq()``: the generation that *page* would be put in."""
-        marks, flags = self._folios.marks[page], self._folios.flags[page]
+        marks, state = self._folios.marks[page], self._folios.state[page]
         under_way = marks & RECLAIM and marks & WRITEBACK
         if self._at_once:
             if marks & ACTIVE:
@@ -124,13 +123,13 @@ class Generations:
                 return self.min_seq
             return self.min_seq + 1
         if marks & ACTIVE:
-            back = MIN_NR_GENS - (flags & WORKINGSET != 0)
+            back = MIN_NR_GENS - (state & WORKINGSET != 0)
         elif rotated:
             back = MAX_NR_GENS
         elif not in_swap_cache or under_way:
             back = MIN_NR_GENS
         else:
-            back = MAX_NR_GENS - (flags & self._further != 0)
+            back = MAX_NR_GENS - (state & self._further != 0)
         seq = self.max_seq - back + 1
         return seq if seq > self.min_seq else self.min_seq
 
@@ -171,7 +170,7 @@ class Generations:
         """``folio_inc_gen()``: *page* of the oldest generation becomes one of the next."""
         self._folios.clear_refs(
             page,
-            workingset=not self._at_once and self._folios.flags[page] & WORKINGSET != 0,
+            workingset=not self._at_once and self._folios.state[page] & WORKINGSET != 0,
         )
         self.update(page, (self.min_seq + 1) % MAX_NR_GENS)
 
@@ -217,10 +216,10 @@ class Generations:
 
     def tier(self, page: int) -> int:
         """``lru_tier_from_refs()``"""
-        flags = self._folios.flags[page]
-        if not flags & _USED:
+        state = self._folios.state[page]
+        if not state & _USED:
             return 0
-        if flags & WORKINGSET:
+        if state & WORKINGSET:
             return self._rules.workingset_tier
         return _TIERS[(self._folios.marks[page] & REFS) >> REFS_SHIFT]
 

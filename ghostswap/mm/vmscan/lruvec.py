@@ -3,49 +3,52 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isqrt
 
+from ghostswap.mm.columns import Ring, zeros
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.page import PAGE_SIZE
 
 _PAGES_PER_GIB = (1 << 30) // PAGE_SIZE
 
-#: Values of :attr:`Pages.pte`.
-OLD = 1
-YOUNG = 2
+#: Bits of :attr:`Pages.state`. The page table entry's:
+PRESENT = 1
+ACCESSED = 2
+DIRTY = 4
+#: The folio's:
+REFERENCED = 8
+WORKINGSET = 16
+#: And where the page is that is not present:
+EVICTED = 32  # out, and there is a shadow
+UNMAPPED = 64  # in the swap cache still
+
+_IS_PRESENT = bytes(state & PRESENT for state in range(256))
 
 #: What a touch does. Where it finds no page, the fault is one by writing only for ``WRITES``.
 READS, WRITES, READS_THEN_WRITES = range(3)
-
-#: Bits of :attr:`Pages.flags`.
-REFERENCED = 1  # PG_referenced
-WORKINGSET = 2  # PG_workingset
-EVICTED = 4  # not in memory, but it has been: there is a shadow
-UNMAPPED = 8  # in the swap cache still, but no longer in the page table
 
 
 class Pages:
     """``struct folio`` and its page table entry for every page there may be, as columns.
 
-    :ivar pte: 0 where no page is mapped, ``OLD``, or ``YOUNG`` where the accessed bit is set.
-    :ivar dirty: 1 for the dirty bit.
-    :ivar flags: ``REFERENCED`` and so on.
+    :ivar state: ``PRESENT`` and so on; 0 for a page that never was.
     :ivar shadow: where ``EVICTED``, ``pack_shadow()``: whose clock said what when the page left.
     """
 
     def __init__(self, count: int) -> None:
-        self.pte = bytearray(count)
-        self.dirty = bytearray(count)
-        self.flags = bytearray(count)
-        self.shadow = array("Q", bytes(8 * count))
+        self.state = bytearray(count)
+        self.shadow = zeros("Q", count)
+
+    def present(self, first: int, end: int) -> bytearray:
+        """By page, from *first* up to *end*, 1 where it is mapped now."""
+        return self.state[first:end].translate(_IS_PRESENT)
 
 
-@dataclass(slots=True)
+@dataclass
 class Events:
     """Counters of ``memory.stat``; of a group itself, not of those below it.
 
@@ -64,7 +67,7 @@ class Events:
     workingset_restore_anon: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class State:
     """``lruvec_page_state()``: statistics of a group and all below, as of the last flush."""
 
@@ -80,8 +83,8 @@ class Lruvec:
     :param index: its place among all there are.
     :ivar charged: this cgroup and all above it, but for a root without a limit.
     :ivar group: number of the processes whose pages these are; -1 for a cgroup without.
-    :ivar inactive: pages, coldest first; so
-    :ivar active: the others.
+    :ivar inactive: pages, coldest first.
+    :ivar active: the others, likewise.
     :ivar writing: pages on their way to disk, and when they will be there; inactive ones too.
     :ivar resident: pages of its own in memory.
     :ivar nonresident_age: the clock of mm/workingset.c.
@@ -94,8 +97,8 @@ class Lruvec:
         self.index = index
         self.group = -1
         self.children: list[Lruvec] = []
-        self.inactive: deque[int] = deque()
-        self.active: deque[int] = deque()
+        self.inactive = Ring()
+        self.active = Ring()
         self.writing: deque[tuple[int, int]] = deque()
         self.resident = 0
         self.nonresident_age = 0
@@ -154,7 +157,3 @@ class Lruvec:
             lruvec.anon_cost += cost
             if lruvec.anon_cost > (lruvec.state.inactive + lruvec.state.active) // 4:
                 lruvec.anon_cost //= 2
-
-
-#: Maps a page of a lruvec, for one of ``READS``, ``WRITES``, ``READS_THEN_WRITES``.
-Fault = Callable[[int, Lruvec, int], None]

@@ -32,9 +32,9 @@ class Marks:
         is_off = folios.gen[page] == OFF
         if self._at_once:
             if is_off:
-                folios.flags[page] |= REFERENCED
+                folios.state[page] |= REFERENCED
                 return
-        elif not folios.flags[page] & _USED:
+        elif not folios.state[page] & _USED:
             folios.mark(page)
             return
         if not is_off:
@@ -47,7 +47,7 @@ class Marks:
         is_off = folios.gen[page] == OFF
         if self._at_once:
             if is_off:
-                folios.flags[page] |= REFERENCED
+                folios.state[page] |= REFERENCED
             elif folios.gen[page] != gen:
                 folios.clear_refs(page, workingset=False)
                 self._activate(page)
@@ -57,7 +57,7 @@ class Marks:
     def set_refs(self, page: int) -> bool:
         """``lru_gen_set_refs()``: whether *page* was touched before, too."""
         folios = self._folios
-        if not folios.flags[page] & _USED:
+        if not folios.state[page] & _USED:
             folios.mark(page)
             return False
         if self._counts_refs and folios.refs(page) <= 1:
@@ -69,9 +69,9 @@ class Marks:
     def _inc_refs(self, page: int) -> None:
         """``lru_gen_inc_refs()``"""
         folios = self._folios
-        if not folios.flags[page] & REFERENCED:
+        if not folios.state[page] & REFERENCED:
             folios.mark(page)
         elif folios.marks[page] & REFS == REFS:
-            folios.flags[page] |= WORKINGSET
+            folios.state[page] |= WORKINGSET
         else:
             folios.marks[page] += 1 << REFS_SHIFT

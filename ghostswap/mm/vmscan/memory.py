@@ -12,26 +12,27 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
-from typing import Literal, Protocol
 
 from ghostswap.errors import UsageError
 from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.columns import zeros
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.vmscan.batches import WRITE_TIME
+from ghostswap.mm.vmscan.chooser import Chooser, Policy
 from ghostswap.mm.vmscan.exact_lru import ExactLru
 from ghostswap.mm.vmscan.lruvec import (
+    ACCESSED,
+    DIRTY,
     EVICTED,
+    PRESENT,
     UNMAPPED,
     WRITES,
-    YOUNG,
     Events,
-    Fault,
     Lruvec,
     Pages,
 )
 from ghostswap.mm.vmscan.mglru import OWN_PAGES, Mglru
-from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing
+from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing, Mapper, Origin
 from ghostswap.mm.vmscan.two_lists import TwoLists
 from ghostswap.page import PAGE_SIZE
 
@@ -40,6 +41,8 @@ MEM_CGROUP_ID_MAX = 0xFFFF
 PTRS_PER_PTE = 512
 
 _CHUNK = 1 << 16
+#: More pages than there are.
+_ENOUGH = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +54,18 @@ class Group:
     pages: int
 
 
-#: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
-Policy = Literal["two-lists", "mglru", "lru"]
-
-
 def kernel_pages(kernel: Kernel, policy: Policy) -> int:
     """Pages of a process that are neither its memory nor page tables of that, and never leave."""
     own = OWN_PAGES if policy == "mglru" else 0
     return kernel.vmscan.kernel_pages + own
 
 
-class _Policy(Protocol):
-    """Which pages leave."""
+class _Limit:
+    """How many pages *target* and all below it may have together."""
 
-    def touch(
-        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault
-    ) -> None: ...
-    def add(self, page: int, lruvec: Lruvec) -> None: ...
-    def write_back(self, page: int, lruvec: Lruvec) -> None: ...
-    def coldest_first(self, lruvec: Lruvec) -> Iterator[int]: ...
-    def forget(self, lruvec: Lruvec) -> None: ...
-    def try_to_free_pages(self, target: Lruvec) -> int: ...
+    def __init__(self, target: Lruvec, pages: int) -> None:
+        self.target = target
+        self.pages = pages
 
 
 class _Killed(Exception):
@@ -119,7 +113,7 @@ class Setup:
 _SETUP = Setup()
 
 
-class Memory:
+class Memory(Mapper):
     """The memory of *groups*, under the limits of their cgroups and of the machine.
 
     :param groups: known by their positions here; one a cgroup. Pages are numbers over all of them.
@@ -141,12 +135,13 @@ class Memory:
         policy = setup.policy
         taken = setup.kernel_pages
         self._kernel_pages = kernel_pages(kernel, policy) if taken is None else taken
-        self._leaves_no_copy = (ZSWAP, ZRAM) if kernel.zswap.exclusive_loads else (ZRAM,)
+        self._leaves_no_copy = bytearray(len(Origin) + 1)  # by Origin
+        self._leaves_no_copy[ZRAM] = 1
+        self._leaves_no_copy[ZSWAP] = kernel.zswap.exclusive_loads
         self._charges_zswap = setup.cgroup_version == 2
         self._pages = Pages(max((group.first + group.pages for group in groups), default=0))
-        self._made = [0] * len(self.groups)
+        self._made = zeros("q", len(self.groups))
         self._backing = backing = design(self)
-        self._swap_in = backing.swap_in
         root = Cgroup(memory_max=setup.ram)
         by_cgroup = {root: Lruvec(root, None, 0)}
         self._lruvec_of: list[Lruvec] = []
@@ -163,7 +158,7 @@ class Memory:
             raise UsageError("too many cgroups", f"the kernel has {MEM_CGROUP_ID_MAX} at most")
         self._limits = [
             tuple(
-                (target, target.cgroup.memory_max // PAGE_SIZE)
+                _Limit(target, target.cgroup.memory_max // PAGE_SIZE)
                 for target in lruvec.lineage
                 if target.cgroup.memory_max is not None
             )
@@ -172,11 +167,11 @@ class Memory:
         # Exact LRU frees but the one page that is wanted.
         self._leaves_room = [
             policy != "lru"
-            and all(below.group in (-1, number) for at, _ in limits for below in at.subtree())
+            and all(below.group in (-1, number) for at in limits for below in at.target.subtree())
             for number, limits in enumerate(self._limits)
         ]
-        self._room: list[float] = [0] * len(self.groups)
-        self._policy: _Policy
+        self._room = zeros("q", len(self.groups))
+        self._policy: Chooser
         lruvecs = tuple(by_cgroup.values())
         if policy == "lru":
             self._policy = ExactLru(self._pages, backing, lruvecs)
@@ -224,10 +219,12 @@ class Memory:
         """
         if not self.killed[group]:
             with suppress(_Killed):
-                self._policy.touch(self._lruvec_of[group], pages, writes, self._fault)
+                if writes is None:
+                    writes = bytes(len(pages))
+                self._policy.touch(self._lruvec_of[group], pages, writes, self)
 
     def write_back(self, page: int, group: int) -> None:
-        """Have *page* of *group* in memory once more, while zswap writes it to disk."""
+        """See :class:`~ghostswap.mm.vmscan.pageout.Mapper`."""
         self._policy.write_back(page, self._lruvec_of[group])
 
     # What there is to know
@@ -240,10 +237,18 @@ class Memory:
         """How many pages of *group* are in memory."""
         return self._lruvec_of[group].resident
 
-    @property
-    def is_mapped(self) -> bytearray:
-        """By page, not 0 while its process has it in memory; to be looked at only."""
-        return self._pages.pte
+    def is_mapped(self, page: int) -> bool:
+        """See :class:`~ghostswap.mm.vmscan.pageout.Mapper`."""
+        return self._pages.state[page] & PRESENT > 0
+
+    def mapped(self) -> bytearray:
+        """By page, 1 where its process has it in memory now."""
+        return self._pages.present(0, len(self._pages.state))
+
+    def nr_mapped(self, group: int) -> int:
+        """How many pages of *group* are mapped; those on their way to disk are not."""
+        first, pages = self.groups[group].first, self.groups[group].pages
+        return self._pages.present(first, first + pages).count(1)
 
     def coldest_first(self, group: int) -> Iterator[int]:
         """The pages of *group* that are in memory, as the LRU has them."""
@@ -251,14 +256,14 @@ class Memory:
 
     # Faults
 
-    def _fault(self, page: int, lruvec: Lruvec, touch: int) -> None:
+    def fault(self, page: int, lruvec: Lruvec, touch: int) -> None:
         """``do_swap_page()``, or ``do_anonymous_page()`` for a page that never was.
 
-        :param touch: one of ``READS``, ``WRITES`` and ``READS_THEN_WRITES``.
+        :param touch: as for :class:`~ghostswap.mm.vmscan.pageout.Mapper`.
         """
         lruvec.events.pgfault += 1
-        pages = self._pages
-        if pages.flags[page] & UNMAPPED:
+        state = self._pages.state
+        if state[page] & UNMAPPED:
             self._map_cached(page)
             return
         group = lruvec.group
@@ -266,41 +271,45 @@ class Memory:
             self._room[group] -= 1
         else:
             self._room[group] = self._make_room(lruvec)
-            if pages.flags[page] & UNMAPPED:  # zswap has just written it
+            if state[page] & UNMAPPED:  # zswap has just written it
                 self._map_cached(page)
                 return
         for cgroup in lruvec.charged:
             cgroup.memory_pages += 1
         lruvec.resident += 1
-        if pages.flags[page] & EVICTED:
+        if state[page] & EVICTED:
             lruvec.events.pgmajfault += 1
             self._policy.add(page, lruvec)
             # With no copy left behind, a page is as good as written to.
-            pages.dirty[page] = self._swap_in(page, group) in self._leaves_no_copy
+            if self._leaves_no_copy[self._backing.swap_in(page, group)]:
+                state[page] |= DIRTY
             if touch == WRITES:  # should_try_to_free_swap()
                 self._backing.drop_slot(page)
         else:
             self._make(lruvec)
-            pages.dirty[page] = 1
             self._policy.add(page, lruvec)
+            state[page] |= DIRTY
 
-    def _make_room(self, lruvec: Lruvec) -> float:
+    def _make_room(self, lruvec: Lruvec) -> int:
         """Have limits let *lruvec* have a page; how many more, before they need be looked at again.
 
         What is used grows by faults, and shrinks by all else: so where nobody shares its limits.
         """
         limits = self._limits[lruvec.group]
-        for target, limit in limits:
-            if self._usage(target) >= limit:
-                self._reclaim(target, limit, lruvec)
+        for limit in limits:
+            if self._usage(limit.target) >= limit.pages:
+                self._reclaim(limit.target, limit.pages, lruvec)
         if not self._leaves_room[lruvec.group]:
             return 0
-        return min((limit - self._usage(target) - 1 for target, limit in limits), default=inf)
+        room = _ENOUGH
+        for limit in limits:
+            room = min(room, limit.pages - self._usage(limit.target) - 1)
+        return room
 
     def _map_cached(self, page: int) -> None:
         """Map *page* again, which the swap cache still has."""
-        self._pages.flags[page] &= ~UNMAPPED
-        self._pages.pte[page] = YOUNG
+        state = self._pages.state
+        state[page] = state[page] & ~UNMAPPED | PRESENT | ACCESSED
 
     def _make(self, lruvec: Lruvec) -> None:
         """Count a new page; each 512 take a page table."""
@@ -345,7 +354,7 @@ class Memory:
         group = self.groups[victim.group]
         self.killed[victim.group] = True
         self._policy.forget(victim)
-        self._pages.pte[group.first : group.first + group.pages] = bytes(group.pages)
+        self._pages.state[group.first : group.first + group.pages] = bytes(group.pages)
         tables = -(-self._made[victim.group] // PTRS_PER_PTE)
         victim.charge(-(victim.resident + self._kernel_pages + tables))
         victim.resident = 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ghostswap.kernels.rules import VmscanRules
 from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.batches import WRITE_TIME, Batches
+from ghostswap.mm.vmscan.chooser import Chooser
 from ghostswap.mm.vmscan.eviction import Eviction, unpack_shadow
 from ghostswap.mm.vmscan.generations import (
     ACTIVE,
@@ -27,18 +28,18 @@ from ghostswap.mm.vmscan.generations import (
     tier_of,
 )
 from ghostswap.mm.vmscan.lruvec import (
+    ACCESSED,
     EVICTED,
+    PRESENT,
     REFERENCED,
     UNMAPPED,
     WORKINGSET,
-    YOUNG,
-    Fault,
     Lruvec,
     Pages,
 )
 from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.page_tables import PageTables
-from ghostswap.mm.vmscan.pageout import Backing
+from ghostswap.mm.vmscan.pageout import Backing, Mapper
 
 DEF_PRIORITY = 12
 #: Pages of a process beside its memory that it touches all the time: its stack, its data.
@@ -62,7 +63,7 @@ class _Turn:
     is_walking: bool = False
 
 
-class Mglru:
+class Mglru(Chooser):
     """Which pages leave: those of the oldest generation that nobody touched since.
 
     :param lruvecs: all there are, by index; the first is the root's.
@@ -91,11 +92,11 @@ class Mglru:
         self._mglru = rules.mglru
         self._pages = pages
         self._backing = backing
-        self._has_shrinker = shrinker_enabled and backing.has_shrinker
+        self._has_shrinker = shrinker_enabled and backing.has_shrinker()
         self._walks_twice = walks_twice
         self._folios = folios = Folios(pages)
         self._generations = [Generations(rules.mglru, folios) for _ in lruvecs]
-        owner = array("H", bytes(2 * len(pages.pte)))
+        owner = array("H", bytes(2 * len(pages.state)))
         working = [lruvec for lruvec in lruvecs if lruvec.group >= 0]
         for lruvec in working:
             first, count = spans[lruvec.group]
@@ -123,31 +124,30 @@ class Mglru:
 
     # What processes do
 
-    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
-        """Touch *pages* of *lruvec* in order; *fault* maps one that is not."""
-        self._tables[lruvec.index].touch(lruvec, pages, writes, fault)
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
+        """See :class:`~ghostswap.mm.vmscan.chooser.Chooser`."""
+        self._tables[lruvec.index].touch(lruvec, pages, writes, mapper)
 
     def add(self, page: int, lruvec: Lruvec) -> None:
         """Have *page*, new or brought back, wait for its place among the generations.
 
         ``lru_gen_refault()`` and ``folio_add_lru()`` within a fault.
         """
-        flags = self._pages.flags
-        if flags[page] & EVICTED:
+        state = self._pages.state
+        if state[page] & EVICTED:
             self._refault(page, lruvec, in_fault=True)
-        if self._mglru.fault_activates or flags[page] & WORKINGSET:
+        if self._mglru.fault_activates or state[page] & WORKINGSET:
             self._folios.marks[page] |= ACTIVE
         else:
-            flags[page] |= REFERENCED
-        self._pages.pte[page] = YOUNG
+            state[page] |= REFERENCED
+        state[page] |= PRESENT | ACCESSED
         self._batches.add(page)
 
     def write_back(self, page: int, lruvec: Lruvec) -> None:
         """``zswap_writeback_entry()`` brings *page* to memory to write it; then it goes first."""
-        if self._pages.flags[page] & EVICTED:
+        if self._pages.state[page] & EVICTED:
             self._refault(page, lruvec, in_fault=False)
-            self._pages.flags[page] |= UNMAPPED
-            self._pages.dirty[page] = 0
+            self._pages.state[page] |= UNMAPPED
             lruvec.resident += 1
             lruvec.charge(1)
             self._batches.add(page)
@@ -172,7 +172,7 @@ class Mglru:
         """``lru_gen_refault()`` of *page*, which has left its shadow behind."""
         rules, pages, events = self._mglru, self._pages, lruvec.events
         evictor, seq, refs, was_workingset = unpack_shadow(pages.shadow[page])
-        pages.flags[page] = 0
+        pages.state[page] = 0
         if evictor != lruvec.index:
             return
         events.workingset_refault_anon += 1
@@ -190,7 +190,7 @@ class Mglru:
             events.workingset_activate_anon += in_fault
         if comes_back:
             events.workingset_restore_anon += 1
-            pages.flags[page] = WORKINGSET
+            pages.state[page] = WORKINGSET
         else:
             self._folios.marks[page] = refs << REFS_SHIFT
 

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
+from itertools import compress
 
 from ghostswap.mm.vmscan.generations import MAX_NR_GENS, MIN_LRU_BATCH, OFF, Folios, Generations
-from ghostswap.mm.vmscan.lruvec import OLD, YOUNG, Fault, Lruvec, Pages
+from ghostswap.mm.vmscan.lruvec import ACCESSED, DIRTY, PRESENT, Lruvec, Pages
 from ghostswap.mm.vmscan.marks import Marks
+from ghostswap.mm.vmscan.pageout import Mapper
 
 PTRS_PER_PTE = 512
 #: ``cache_line_size() / sizeof(pte_t)``
 _PTES_PER_LINE = 8
 _NOTHING = 0xFFFFFFFF
+_IS_YOUNG = bytes(state & ACCESSED > 0 for state in range(256))
 
 
 class PageTables:
@@ -30,7 +34,7 @@ class PageTables:
     def __init__(
         self, pages: Pages, folios: Folios, marks: Marks, first: int, count: int, tlb: int
     ) -> None:
-        self._pte, self._dirty = pages.pte, pages.dirty
+        self._state = pages.state
         self._gen = folios.gen
         self._marks = marks
         self._first, self._end = first, first + count
@@ -43,26 +47,26 @@ class PageTables:
 
     # What the process does
 
-    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
-        """Touch *pages* in order; *fault* maps one that is not."""
-        pte, dirty, tlb, size = self._pte, self._dirty, self._tlb, len(self._tlb)
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
+        """Touch *pages* in order; *mapper* maps those that are not."""
+        state, tlb, size = self._state, self._tlb, len(self._tlb)
         is_young, first = self._is_young, self._first
-        for page, write in zip(pages, writes or bytes(len(pages)), strict=True):
-            if not pte[page]:
-                fault(page, lruvec, write)
-            elif size and tlb[page % size] == page and (dirty[page] or not write):
+        for page, write in zip(pages, writes, strict=True):
+            if not state[page] & PRESENT:
+                mapper.fault(page, lruvec, write)
+            elif size and tlb[page % size] == page and (state[page] & DIRTY or not write):
                 continue
             else:
-                pte[page] = YOUNG
+                state[page] |= ACCESSED
             is_young[(page - first) // PTRS_PER_PTE] = 1
             if size:
                 tlb[page % size] = page
             if write:
-                dirty[page] = 1
+                state[page] |= DIRTY
 
     def unmap(self, page: int) -> None:
         """``ptep_clear_flush()``"""
-        self._pte[page] = 0
+        self._state[page] &= ~(PRESENT | ACCESSED)
         if self._tlb and self._tlb[page % len(self._tlb)] == page:
             self._tlb[page % len(self._tlb)] = _NOTHING
 
@@ -94,26 +98,28 @@ class PageTables:
 
     def _walk_table(self, start: int, end: int, generations: Generations) -> bool:
         """``walk_pte_range()``: whether enough entries are young to come again."""
-        pte, gen, walked = self._pte, generations.max_seq % MAX_NR_GENS, self._marks.walked
+        gen, walked = generations.max_seq % MAX_NR_GENS, self._marks.walked
         young = 0
-        at = pte.find(YOUNG, start, end)
-        while at >= 0:
-            if self._gen[at] != OFF or self._marks.takes_isolated:
-                pte[at] = OLD
+        for page in self._young_pages(start, end):
+            if self._gen[page] != OFF or self._marks.takes_isolated:
+                self._state[page] &= ~ACCESSED
                 young += 1
-                walked(at, gen, generations)
-            at = pte.find(YOUNG, at + 1, end)
+                walked(page, gen, generations)
         return young * _PTES_PER_LINE >= end - start
+
+    def _young_pages(self, start: int, end: int) -> Iterator[int]:
+        """The pages from *start* up to *end* whose accessed bit is set."""
+        return compress(range(start, end), self._state[start:end].translate(_IS_YOUNG))
 
     def look_around(self, page: int, generations: Generations, *, is_walking: bool) -> bool:
         """``lru_gen_look_around()`` of *page*, which is to go: whether it was touched.
 
         :param is_walking: page tables were walked in the same turn of reclaim.
         """
-        pte = self._pte
-        if pte[page] != YOUNG:
+        state = self._state
+        if not state[page] & ACCESSED:
             return False
-        pte[page] = OLD
+        state[page] &= ~ACCESSED
         table = (page - self._first) // PTRS_PER_PTE
         lowest = self._first + table * PTRS_PER_PTE
         start, end = lowest, min(lowest + PTRS_PER_PTE, self._end)
@@ -122,16 +128,14 @@ class PageTables:
             end = start + MIN_LRU_BATCH
         gen, marks = generations.max_seq % MAX_NR_GENS, self._marks
         young = 1
-        at = pte.find(YOUNG, start, end)
-        while at >= 0:
+        for at in self._young_pages(start, end):
             if self._gen[at] != OFF or marks.takes_isolated:
-                pte[at] = OLD
+                state[at] &= ~ACCESSED
                 young += 1
                 if is_walking:
                     marks.walked(at, gen, generations)
                 else:
                     marks.seen(at, gen)
-            at = pte.find(YOUNG, at + 1, end)
         filtered = self._filters[generations.max_seq % 2]
         if filtered is not None and young * _PTES_PER_LINE >= end - start:
             filtered.add(table)

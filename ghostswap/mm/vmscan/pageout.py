@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Protocol
+
+from ghostswap.mm.vmscan.lruvec import Lruvec
 
 
 class Out(IntEnum):
@@ -29,67 +30,71 @@ FREED, WRITING, ACTIVATE = Out.FREED, Out.WRITING, Out.ACTIVATE
 ZERO, ZSWAP, ZRAM, DISK = Origin.ZERO, Origin.ZSWAP, Origin.ZRAM, Origin.DISK
 
 
-class Mapper(Protocol):
-    """Who has pages in memory, as a design sees it."""
+class Mapper:
+    """Who has pages in memory, as a policy and a design see it."""
 
-    @property
-    def is_mapped(self) -> bytearray:
-        """By page, not 0 while its process has it in memory; to be looked at only."""
-        ...
+    def fault(self, page: int, lruvec: Lruvec, touch: int) -> None:
+        """Map *page* of *lruvec*, which is not.
+
+        :param touch: one of ``READS``, ``WRITES`` and ``READS_THEN_WRITES``.
+        """
+        raise NotImplementedError
+
+    def is_mapped(self, page: int) -> bool:
+        """Whether the process of *page* has it in memory."""
+        raise NotImplementedError
 
     def write_back(self, page: int, group: int) -> None:
         """Have *page* of *group* in memory once more, while zswap writes it to disk."""
-        ...
+        raise NotImplementedError
 
 
-class Backing(Protocol):
-    """What reclaim asks of a design. Pages and cgroups are numbers from 0."""
+class Backing:
+    """What reclaim asks of a design. Pages and cgroups are numbers from 0.
 
-    @property
-    def charges_slots(self) -> bool:
-        """Whether a page cannot leave without a slot that is charged to its cgroup."""
-        ...
+    :cvar charges_slots: a page cannot leave without a slot that is charged to its cgroup.
+    """
 
-    @property
-    def has_shrinker(self) -> bool:
-        """Whether there is a zswap whose shrinker reclaim can call."""
-        ...
+    charges_slots = True
 
     def swap_out(self, page: int, cgroup: int, dirty: bool) -> Out:
         """Try to let *page* go.
 
         :param dirty: written to since it came in, so that no copy that is still out there is good.
         """
-        ...
+        raise NotImplementedError
 
     def submit(self) -> None:
         """``swap_write_submit()``: what goes to disk next is not of one piece with the last."""
-        ...
 
     def swap_in(self, page: int, cgroup: int) -> Origin:
         """Bring *page*, which left before, back."""
-        ...
+        raise NotImplementedError
 
     def has_room(self, slots: int = 1) -> bool:
         """Whether reclaim may hope to get rid of so many pages (``get_nr_swap_pages()``)."""
-        ...
+        raise NotImplementedError
 
     def in_swap_cache(self, page: int) -> bool:
         """Whether *page*, which is in memory, has a place out there yet."""
-        ...
+        raise NotImplementedError
 
     def drop_slot(self, page: int) -> None:
         """``folio_free_swap()`` at the end of a fault by writing: *page* is in memory alone."""
-        ...
+        raise NotImplementedError
 
     def pool_pages(self) -> int:
         """Pages of memory that compressed pages take."""
-        ...
+        raise NotImplementedError
+
+    def has_shrinker(self) -> bool:
+        """Whether there is a zswap whose shrinker reclaim can call."""
+        return False
 
     def shrink_slab(self, cgroup: int, priority: int) -> None:
         """Call zswap's shrinker for *cgroup*, reclaim being at *priority*."""
-        ...
+        raise NotImplementedError
 
     def forget(self, first: int, pages: int) -> None:
         """Give up all that is kept of *pages* pages from *first* on, whose process is gone."""
-        ...
+        raise NotImplementedError

@@ -7,25 +7,24 @@ After mm/vmscan.c, mm/workingset.c and mm/swap.c of Linux 6.1 and 6.12, anonymou
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Iterator, Sequence
-from math import inf
 
 from ghostswap.kernels.rules import VmscanRules
+from ghostswap.mm.columns import Ring, zeros
 from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
+from ghostswap.mm.vmscan.chooser import Chooser
 from ghostswap.mm.vmscan.lruvec import (
+    ACCESSED,
+    DIRTY,
     EVICTED,
-    OLD,
-    READS,
+    PRESENT,
     REFERENCED,
     UNMAPPED,
     WORKINGSET,
-    YOUNG,
-    Fault,
     Lruvec,
     Pages,
 )
-from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing
+from ghostswap.mm.vmscan.pageout import FREED, WRITING, Backing, Mapper
 
 # A shadow is the age of the lruvec that evicted the page, its index (16 bits, as the kernel has
 # for a cgroup), and WORKINGSET as one bit.
@@ -42,9 +41,11 @@ MAX_SWAPPINESS = 200
 #: many come back before they are there, as were recorded.
 WRITE_TIME = 360
 WALK_TIME = 50
+#: More faults than there are.
+_NEVER = 1 << 62
 
 
-class TwoLists:
+class TwoLists(Chooser):
     """Which pages leave: those that nobody touched on their way down the inactive list.
 
     :param lruvecs: all there are, by index; the first is the root's.
@@ -71,18 +72,17 @@ class TwoLists:
     ) -> None:
         self._rules = rules
         self._pages = pages
-        self._swap_out = backing.swap_out
-        self._submit = backing.submit
+        self._backing = backing
         self._lruvecs = lruvecs
         self._flush_every = flush_every
-        self._to_flush: float = flush_first if flush_every else inf
-        self._has_swap = backing.has_room
+        self._to_flush = flush_first if flush_every else _NEVER
         self._charges_slots = backing.charges_slots
         self._waits_for_writes = waits_for_writes
-        self._has_shrinker = shrinker_enabled and backing.has_shrinker
-        self._shrink_slab = backing.shrink_slab
+        self._has_shrinker = shrinker_enabled and backing.has_shrinker()
         self._one_cpu = one_cpu
-        self._batch: list[tuple[deque[int], int]] = []  # lists, and the pages that go to them
+        self._pagevec = zeros("I", rules.pagevec_size)  # pages on their way to a list
+        self._pagevec_lists = [lruvecs[0].inactive] * rules.pagevec_size
+        self._in_pagevec = 0
         self._clock = 0
         self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
         self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
@@ -96,51 +96,48 @@ class TwoLists:
 
     # What processes do
 
-    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault) -> None:
-        """Touch *pages* of *lruvec* in order; *fault* maps one that is not."""
-        pte, dirty = self._pages.pte, self._pages.dirty
+    def touch(self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper) -> None:
+        """See :class:`Chooser`."""
+        state = self._pages.state
         if self._one_cpu:
-            self._touch_translated(lruvec, pages, writes, fault)
-        elif writes is None:
-            for page in pages:
-                if pte[page]:
-                    pte[page] = YOUNG
-                else:
-                    fault(page, lruvec, READS)
-        else:
-            for page, write in zip(pages, writes, strict=True):
-                if pte[page]:
-                    pte[page] = YOUNG
-                else:
-                    fault(page, lruvec, write)
-                if write:
-                    dirty[page] = 1
+            self._touch_translated(lruvec, pages, writes, mapper)
+            return
+        for number in range(len(pages)):
+            page = pages[number]
+            if state[page] & PRESENT:
+                state[page] |= ACCESSED
+            else:
+                mapper.fault(page, lruvec, writes[number])
+            if writes[number]:
+                state[page] |= DIRTY
 
     def _touch_translated(
-        self, lruvec: Lruvec, pages: array[int], writes: bytes | None, fault: Fault
+        self, lruvec: Lruvec, pages: array[int], writes: bytes, mapper: Mapper
     ) -> None:
         """Touch pages that the TLB has, if they are there: only a first write looks at the PTE."""
-        pte, dirty = self._pages.pte, self._pages.dirty
-        for page, write in zip(pages, writes or bytes(len(pages)), strict=True):
-            if not pte[page]:
-                fault(page, lruvec, write)
-            if write and not dirty[page]:
-                dirty[page] = 1
-                pte[page] = YOUNG
+        state = self._pages.state
+        for number in range(len(pages)):
+            page = pages[number]
+            if not state[page] & PRESENT:
+                mapper.fault(page, lruvec, writes[number])
+            if writes[number] and not state[page] & DIRTY:
+                state[page] |= ACCESSED | DIRTY
 
     def add(self, page: int, lruvec: Lruvec) -> None:
-        """Put *page*, new or brought back, on its list: the active one if it went too early.
+        """See :class:`Chooser`: on the active list if it went too early.
 
         ``workingset_refault()`` and ``folio_add_lru()``.
         """
         self._to_flush -= 1
         if self._to_flush <= 0:
             self._flush_late()
-        pages = self._pages
-        is_active = pages.flags[page] & EVICTED and self._workingset_refault(page, lruvec)
-        pages.pte[page] = YOUNG
-        self._batch.append((lruvec.active if is_active else lruvec.inactive, page))
-        if len(self._batch) == self._rules.pagevec_size:
+        state = self._pages.state
+        is_active = state[page] & EVICTED > 0 and self._workingset_refault(page, lruvec)
+        state[page] |= PRESENT | ACCESSED
+        self._pagevec[self._in_pagevec] = page
+        self._pagevec_lists[self._in_pagevec] = lruvec.active if is_active else lruvec.inactive
+        self._in_pagevec += 1
+        if self._in_pagevec == len(self._pagevec):
             self._lru_add_drain()
 
     def _flush_late(self) -> None:
@@ -151,7 +148,7 @@ class TwoLists:
     def _workingset_refault(self, page: int, lruvec: Lruvec) -> bool:
         """``workingset_refault()`` of *page*, which is in memory again; whether it is active."""
         pages, events = self._pages, lruvec.events
-        pages.flags[page] = 0
+        pages.state[page] = 0
         events.workingset_refault_anon += 1
         shadow = pages.shadow[page]
         evictor = self._lruvecs[shadow >> 1 & _INDEX_MASK]
@@ -161,34 +158,37 @@ class TwoLists:
         lruvec.age_nonresident(1)
         events.workingset_activate_anon += 1
         if shadow & 1:
-            pages.flags[page] = WORKINGSET
+            pages.state[page] = WORKINGSET
             lruvec.note_cost(1, 0)
             events.workingset_restore_anon += 1
         return True
 
     def write_back(self, page: int, lruvec: Lruvec) -> None:
-        """``zswap_writeback_entry()`` brings *page* to memory to write it; then it goes first.
+        """See :class:`Chooser`: it goes first when it is written (``zswap_writeback_entry()``).
 
         That it may be active until then is no matter (``lru_move_tail()``).
         """
-        if self._pages.flags[page] & EVICTED:
+        if self._pages.state[page] & EVICTED:
             self._workingset_refault(page, lruvec)
-            self._pages.flags[page] |= UNMAPPED
-            self._pages.dirty[page] = 0
+            self._pages.state[page] |= UNMAPPED
             lruvec.writing.append((page, self._clock + WRITE_TIME))
             lruvec.resident += 1
             lruvec.charge(1)
 
     def coldest_first(self, lruvec: Lruvec) -> Iterator[int]:
-        """Pages of *lruvec* itself in the order in which reclaim comes to them."""
+        """See :class:`Chooser`."""
         yield from lruvec.inactive
         yield from (page for page, _ in lruvec.writing)
-        yield from (page for pages, page in self._batch if pages is lruvec.inactive)
+        yield from self._on_their_way(lruvec.inactive)
         yield from lruvec.active
-        yield from (page for pages, page in self._batch if pages is lruvec.active)
+        yield from self._on_their_way(lruvec.active)
+
+    def _on_their_way(self, to: Ring) -> list[int]:
+        numbers = range(self._in_pagevec)
+        return [self._pagevec[number] for number in numbers if self._pagevec_lists[number] is to]
 
     def forget(self, lruvec: Lruvec) -> None:
-        """The processes of *lruvec* are gone."""
+        """See :class:`Chooser`."""
         self._lru_add_drain()
         lruvec.inactive.clear()
         lruvec.active.clear()
@@ -197,7 +197,7 @@ class TwoLists:
     # What reclaim does
 
     def try_to_free_pages(self, target: Lruvec) -> int:
-        """``do_try_to_free_pages()`` below *target*: how many are free."""
+        """See :class:`Chooser`: ``do_try_to_free_pages()``."""
         full_walk = not self._rules.partial_walks
         force_deactivate = False
         while True:
@@ -236,7 +236,7 @@ class TwoLists:
             nr_reclaimed += freed
             skipped_deactivate |= skipped
             if self._has_shrinker and lruvec.group >= 0:
-                self._shrink_slab(lruvec.group, priority)
+                self._backing.shrink_slab(lruvec.group, priority)
             if not full_walk and nr_reclaimed >= SWAP_CLUSTER_MAX:
                 break
         return nr_reclaimed, skipped_deactivate
@@ -276,10 +276,10 @@ class TwoLists:
 
     def _may_swap(self, lruvec: Lruvec) -> bool:
         """``can_reclaim_anon_pages()``"""
-        return (not self._charges_slots or lruvec.cgroup.has_swap()) and self._has_swap()
+        has_slots = not self._charges_slots or lruvec.cgroup.has_swap()
+        return has_slots and self._backing.has_room()
 
-    @staticmethod
-    def _get_scan_count(lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:
+    def _get_scan_count(self, lruvec: Lruvec, target: Lruvec, priority: int) -> tuple[int, int]:
         """``get_scan_count()``: how much of the inactive and of the active list to scan.
 
         File pages get their share, too, although there are none.
@@ -295,15 +295,13 @@ class TwoLists:
 
     def _shrink_active_list(self, nr_to_scan: int, lruvec: Lruvec) -> None:
         self._lru_add_drain()
-        take, put = lruvec.active.popleft, lruvec.inactive.append
-        pte, flags = self._pages.pte, self._pages.flags
-        nr_taken = min(nr_to_scan, len(lruvec.active))
+        inactive, active = lruvec.inactive, lruvec.active
+        state = self._pages.state
+        nr_taken = min(nr_to_scan, len(active))
         for _ in range(nr_taken):
-            page = take()
-            if pte[page]:  # not one that was met on its way to disk
-                pte[page] = OLD
-            flags[page] |= WORKINGSET
-            put(page)
+            page = active.popleft()
+            state[page] = state[page] & ~ACCESSED | WORKINGSET
+            inactive.append(page)
         lruvec.events.pgrefill += nr_taken
         lruvec.events.pgdeactivate += nr_taken
 
@@ -315,43 +313,36 @@ class TwoLists:
         if not nr_taken:
             self._meet_writeback(nr_to_scan, lruvec)
             return 0
-        pages, swap_out, group = self._pages, self._swap_out, lruvec.group
-        pte, dirty, flags, shadow = pages.pte, pages.dirty, pages.flags, pages.shadow
-        take, keep, activate = lruvec.inactive.popleft, lruvec.inactive.append, lruvec.active.append
+        state, shadow, backing = self._pages.state, self._pages.shadow, self._backing
+        inactive, active = lruvec.inactive, lruvec.active
         due = self._clock + WRITE_TIME
         evictor = target.nonresident_age << _AGE_SHIFT | target.index << 1  # pack_shadow()
-        nr_active = len(lruvec.active)
+        nr_active = len(active)
         nr_pageout = nr_reclaimed = 0
         for visit in range(nr_taken):
-            page = take()
-            flag = flags[page]
-            if pte[page] == YOUNG:
-                pte[page] = OLD
-                if flag & REFERENCED:
-                    activate(page)
-                else:
-                    flags[page] = flag | REFERENCED
-                    keep(page)
+            page = inactive.popleft()
+            flags = state[page]
+            if flags & ACCESSED:
+                state[page] = flags & ~ACCESSED | REFERENCED
+                (active if flags & REFERENCED else inactive).append(page)
                 continue
-            out = swap_out(page, group, dirty[page] == 1)
-            if out is FREED:
-                nr_pageout += dirty[page]
-                shadow[page] = evictor | (flag & WORKINGSET != 0)
+            out = backing.swap_out(page, lruvec.group, flags & DIRTY > 0)
+            if out == FREED:
+                nr_pageout += flags & DIRTY > 0
+                shadow[page] = evictor | (flags & WORKINGSET > 0)
                 evictor += _AGE
                 nr_reclaimed += 1
-                flags[page] = EVICTED
-                pte[page] = 0
-            elif out is WRITING:
+                state[page] = EVICTED
+            elif out == WRITING:
                 nr_pageout += 1
-                flags[page] = flag & ~REFERENCED | UNMAPPED
-                pte[page] = dirty[page] = 0
+                state[page] = flags & WORKINGSET | UNMAPPED
                 lruvec.writing.append((page, due + visit))
             else:
-                flags[page] = flag & ~REFERENCED
-                activate(page)
-        self._submit()
+                state[page] = flags & ~REFERENCED
+                active.append(page)
+        backing.submit()
         self._clock += nr_taken
-        nr_activated = len(lruvec.active) - nr_active
+        nr_activated = len(active) - nr_active
         target.age_nonresident(nr_reclaimed)
         lruvec.age_nonresident(nr_activated)
         lruvec.note_cost(nr_pageout, nr_taken - nr_reclaimed)
@@ -384,6 +375,7 @@ class TwoLists:
             lruvec.age_nonresident(nr_met)
 
     def _lru_add_drain(self) -> None:
-        for pages, page in self._batch:
-            pages.append(page)
-        self._batch.clear()
+        for number in range(self._in_pagevec):
+            ring = self._pagevec_lists[number]
+            ring.append(self._pagevec[number])
+        self._in_pagevec = 0

@@ -3,37 +3,40 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 
 class TooLarge(ValueError):
     """The allocator takes no object of this length: ``zpool_malloc()`` returns ``-ENOSPC``."""
 
 
-class Allocator(Protocol):
-    """A pool that counts pages: it keeps no bytes, only where objects of a length would lie."""
+class Allocator:
+    """A pool that counts pages: it keeps no bytes, only where objects of a length would lie.
 
-    @property
-    def pages(self) -> int:
-        """Pages that the pool holds now, ``zpool_get_total_pages()``."""
+    :ivar pages: that the pool holds now, ``zpool_get_total_pages()``.
+    :ivar max_length: the longest object that it takes.
+    """
+
+    def __init__(self, max_length: int) -> None:
+        self.pages = 0
+        self.max_length = max_length
 
     def malloc(self, length: int) -> int:
         """Place an object of *length* bytes.
 
-        :return: its handle, never 0.
-        :raises TooLarge: where the allocator takes no object this long.
+        :return: its handle, from 1 to 2^32 - 1.
+        :raises TooLarge: for a *length* above *max_length*.
         :raises ValueError: for a *length* below 1.
         """
+        raise NotImplementedError
 
     def free(self, handle: int) -> None:
         """Give the object's room back.
 
         :raises ValueError: where *handle* is not that of a live object.
         """
+        raise NotImplementedError
 
 
-@runtime_checkable
-class Evictable(Allocator, Protocol):
+class Evictable(Allocator):
     """An allocator that can give a page back by evicting its objects, ``zpool_evictable()``."""
 
     def reclaim_page(self) -> tuple[int, ...]:
@@ -42,3 +45,4 @@ class Evictable(Allocator, Protocol):
         :return: their handles, which live no more, in the order of eviction; none where no page
             can go.
         """
+        raise NotImplementedError

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.zpool import z3fold, zbud, zsmalloc
+from ghostswap.mm.zpool.api import Allocator
 from ghostswap.mm.zpool.size_class import Filling, size_classes
 from ghostswap.mm.zpool.zsmalloc import ClassStat
 
@@ -49,14 +50,11 @@ class _Lots:
         return self._random.choices(self._numbers, k=count)
 
 
-class ManyPools:
-    """``ZSWAP_NR_ZPOOLS`` allocators (6.6) as one; an :class:`~ghostswap.mm.zpool.api.Allocator`.
-
-    :ivar pages: pages that they hold together.
-    """
+class ManyPools(Allocator):
+    """``ZSWAP_NR_ZPOOLS`` allocators (6.6) as one, with the pages that they hold together."""
 
     def __init__(self, pools: Sequence[Pool], seed: int) -> None:
-        self.pages = 0
+        super().__init__(pools[0].max_length)
         self._pools = pools
         self._lots = _Lots(len(pools), seed)
 

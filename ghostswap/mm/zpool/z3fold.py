@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 
-from ghostswap.mm.zpool.api import TooLarge
+from ghostswap.mm.zpool.api import Evictable, TooLarge
 from ghostswap.mm.zpool.list_head import Lru
 from ghostswap.mm.zpool.zbud import CHUNK_SIZE, Unbuddied
 from ghostswap.page import PAGE_SIZE
@@ -119,27 +119,21 @@ class _Pages:
                 self.start_middle[page] = new_start
 
 
-class Pool:
-    """A z3fold pool for 4 KiB pages; :class:`~ghostswap.mm.zpool.api.Evictable`.
+class Pool(Evictable):
+    """A z3fold pool for 4 KiB pages. One that the worker is to release still counts.
 
     :param header_size: bytes that zswap puts before the data (``evictable_header_size``).
-    :ivar max_length: the longest object that it takes.
     """
 
     def __init__(self, header_size: int = 0) -> None:
+        super().__init__(PAGE_SIZE - header_size)
         self._header_size = header_size
-        self.max_length = PAGE_SIZE - self._header_size
         self._pages = _Pages()
         self._unbuddied = Unbuddied(NCHUNKS)
         self._lru = Lru(1)  # of pages
         self._unused = array("I")  # handles that were given back
         self._moved = bytearray(1)  # by handle, 1 where the object is not in its first page
         self._needs_compacting: OrderedDict[int, None] = OrderedDict()  # the worker's queue
-
-    @property
-    def pages(self) -> int:
-        """Pages that the pool holds; one that the worker is to release still counts."""
-        return self._lru.count[_POOL]
 
     def malloc(self, length: int) -> int:
         """Place an object of *length* bytes, after the worker's turn.
@@ -158,6 +152,7 @@ class Pool:
         if page is None:
             page = self._pages.new()
             self._lru.add(_POOL, page)
+            self.pages += 1
         else:
             self._lru.rotate(_POOL, page)
         handle = self._new_handle()
@@ -247,6 +242,7 @@ class Pool:
     def _release(self, page: int) -> None:
         self._unbuddied.remove(page)
         self._lru.remove(_POOL, page)
+        self.pages -= 1
         self._pages.delete(page)
 
     def _do_compact_page(self, page: int) -> None:

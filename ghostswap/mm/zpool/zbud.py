@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 
-from ghostswap.mm.zpool.api import TooLarge
+from ghostswap.mm.zpool.api import Evictable, TooLarge
 from ghostswap.mm.zpool.list_head import Lru
 from ghostswap.page import PAGE_SIZE
 
@@ -60,26 +60,20 @@ class Unbuddied:
         return self._list_of[page] if page < len(self._list_of) else _NOWHERE
 
 
-class Pool:
-    """A zbud pool for 4 KiB pages; :class:`~ghostswap.mm.zpool.api.Evictable`.
+class Pool(Evictable):
+    """A zbud pool for 4 KiB pages.
 
     :param header_size: bytes that zswap puts before the data (``evictable_header_size``).
-    :ivar max_length: the longest object that it takes.
     """
 
     def __init__(self, header_size: int = 0) -> None:
+        super().__init__((NCHUNKS - 1) * CHUNK_SIZE - header_size)
         self._header_size = header_size
-        self.max_length = (NCHUNKS - 1) * CHUNK_SIZE - self._header_size
         # An object's handle is its address, as in the kernel: 2 * page + buddy. No page is 0.
         self._chunks = bytearray(2)  # by handle, 0 where there is no object
         self._unbuddied = Unbuddied(NCHUNKS)
         self._lru = Lru(1)  # of pages
         self._unused = array("I")  # pages that were given back
-
-    @property
-    def pages(self) -> int:
-        """Pages that the pool holds."""
-        return self._lru.count[_POOL]
 
     def malloc(self, length: int) -> int:
         """Place an object of *length* bytes: beside another where that fits, or in a new page.
@@ -96,6 +90,7 @@ class Pool:
         if page is None:
             page = self._new_page()
             self._lru.add(_POOL, page)
+            self.pages += 1
         else:
             self._lru.rotate(_POOL, page)
         handle = 2 * page + (LAST if self._chunks[2 * page + FIRST] else FIRST)
@@ -143,4 +138,5 @@ class Pool:
 
     def _release(self, page: int) -> None:
         self._lru.remove(_POOL, page)
+        self.pages -= 1
         self._unused.append(page)

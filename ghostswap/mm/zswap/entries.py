@@ -26,7 +26,7 @@ _REFERENCED = 0x4000
 _CGROUP_SHIFT = 16
 
 
-@dataclass(slots=True)
+@dataclass
 class Counters:
     """Everything that some kernel shows in /sys/kernel/debug/zswap, and zswap's in /proc/vmstat.
 
@@ -179,9 +179,10 @@ class Entries:
         counters.same_filled_pages += not length
         counters.stored_incompressible_pages += is_whole
         self.pool_pages = self.pool.pages
-        self.cgroups[cgroup].charge_zswap(1, length, is_whole)
+        memcg = self.cgroups[cgroup]
+        memcg.charge_zswap(1, length, is_whole)
 
-    def free(self, slot: int, *, is_evicted: bool = False) -> None:
+    def free(self, slot: int, is_evicted: bool = False) -> None:
         """``zswap_entry_free()``
 
         :param is_evicted: the pool has let go of the object itself.
@@ -196,4 +197,5 @@ class Entries:
         if length and not is_evicted:
             self.pool.free(self._handle[slot])
         self.pool_pages = self.pool.pages
-        self.cgroups[cgroup].charge_zswap(-1, -length, -is_whole)
+        memcg = self.cgroups[cgroup]
+        memcg.charge_zswap(-1, -length, -is_whole)

@@ -243,7 +243,8 @@ class MemcgLru(_ByList):
     def nr_items(self, cgroup: int) -> int:
         """See :class:`Writeback`: none where they may not be written back."""
         nr_items = self._lists.nr_items(cgroup)
-        return nr_items if nr_items and self._entries.cgroups[cgroup].may_write_back() else 0
+        memcg = self._entries.cgroups[cgroup]
+        return nr_items if nr_items and memcg.may_write_back() else 0
 
     def shrink_memcg(self, cgroup: int) -> bool:
         """See :class:`Writeback`; on a machine of one node."""

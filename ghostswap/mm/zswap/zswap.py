@@ -77,6 +77,7 @@ class Zswap:
         self._full = False
         self._exclusive_loads = kernel.zswap.exclusive_loads
         self._stale_first = kernel.zswap.stale_first
+        self._stores_incompressible = kernel.zswap.stores_incompressible
         self._says_no_space = compressor in kernel.zswap.poor_compressors
 
     @property
@@ -118,7 +119,7 @@ class Zswap:
         if self.holds(slot):
             self._free_entry(slot)
 
-    def store(self, slot: int, length: int, cgroup: int = 0, *, checked: bool = False) -> bool:
+    def store(self, slot: int, length: int, cgroup: int = 0, checked: bool = False) -> bool:
         """``zswap_store()``: offer the page of *slot*; whether it was taken.
 
         A page that is not taken leaves no entry behind, and may have queued the shrink worker.
@@ -197,7 +198,7 @@ class Zswap:
 
     def _compress(self, length: int, memcg: Cgroup) -> int:
         """``zswap_compress()``: how much of a page goes to the allocator, if it is not refused."""
-        if length < PAGE_SIZE or not self.kernel.zswap.stores_incompressible:
+        if length < PAGE_SIZE or not self._stores_incompressible:
             return length
         return PAGE_SIZE if memcg.may_write_back() else INCOMPRESSIBLE
 

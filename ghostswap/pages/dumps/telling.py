@@ -66,9 +66,9 @@ def tell(name: str, medium: Medium) -> Source:
     if head.startswith(MAGIC):
         from ghostswap.pages.profiles.source import ProfileSource
 
-        data = _read_all(medium)
-        medium.close()
-        return ProfileSource(name, data)
+        source = ProfileSource(name, _read_all(medium))
+        medium.close()  # which whoever called does where this fails
+        return source
     if head.startswith(_ELF):
         from ghostswap.pages.dumps.core import CoreSource
         from ghostswap.pages.dumps.elf import layout_of

@@ -50,6 +50,23 @@ _REDRAWN = 5000
 _MANY = 1 << 20
 _POOL_BYTES = ("zswap.pool_total_size", "zram.mem_used_total", "zram.mem_used_max", "pool_bytes")
 _LENGTH_BYTES = ("compressed_bytes", "zram.compr_data_size")
+#: Kinds of pages, of which there may be some though none was drawn. What else was not seen does
+#: not happen to pages that are stored once.
+_KINDS = frozenset(
+    {
+        "held.zero",
+        "vmstat.swpout_zero",
+        "zswap.same_filled_pages",
+        "zswap.stored_incompressible_pages",
+        "zswap.reject_compress_fail",
+        "zswap.reject_compress_poor",
+        "zram.same_pages",
+        "zram.huge_pages",
+        "zram.huge_pages_since",
+        "kept_pages",
+        "resident_pages",
+    }
+)
 #: What is negative where swap costs more than it saves.
 _MAY_BE_LESS = "freed_bytes"
 #: Whole pages, in bytes.
@@ -174,6 +191,8 @@ def _by_pages(host: Host, parts: Sequence[Part], found: Outcome) -> dict[str, Es
         return count([(part.stratum, of[name] // unit) for part, of in pairs]).times(unit)
 
     for name in counters[0]:
+        if name not in _KINDS and not any(of[name] for of in counters):
+            continue
         if name in _PAGE_BYTES:
             estimates[name] = counted(name, PAGE_SIZE)
         elif name not in (*_POOL_BYTES, *_LENGTH_BYTES, "metadata_bytes", "freed_bytes"):
@@ -184,7 +203,7 @@ def _by_pages(host: Host, parts: Sequence[Part], found: Outcome) -> dict[str, Es
     pool = full.around(now["pool_bytes"])
     lengths = total([(part.stratum, _values(part.outcome, float)) for part in parts])
     costs = _costs(host)
-    estimates |= dict.fromkeys((name for name in _POOL_BYTES if name in counters[0]), pool)
+    estimates |= dict.fromkeys((name for name in _POOL_BYTES if name in now), pool)
     for name in _LENGTH_BYTES:
         if name in now:
             estimates[name] = lengths.around(now[name])

@@ -97,7 +97,8 @@ def test_a_known_pattern_is_recovered(run: Run, program: Program, ways: Ways) ->
     done = run("capture", *args)
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
-    assert len(found["intervals"]) == 3
+    looks = len(found["intervals"])
+    assert 1 <= looks <= 3, "on a busy machine a look may take longer than an interval"
     for one in found["intervals"]:
         assert TOUCHED * 0.98 <= one["touched_pages"] <= TOUCHED + 400
         assert PAGES <= one["resident_pages"] <= PAGES + 2000
@@ -111,7 +112,7 @@ def test_a_known_pattern_is_recovered(run: Run, program: Program, ways: Ways) ->
     assert keys_of(found) <= own
     assert own - keys_of(found) == {"written"}, "of the file alone"
     shown = run("capture", "a.trace")
-    assert f"pid:{child.pid}: 3 intervals" in shown.stdout
+    assert f"pid:{child.pid}: {looks} intervals" in shown.stdout
     assert shown.stdout.startswith("Of ")
     # Of no use to a replay where the kernel does not tell which pages they were.
     replay = run(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ghostswap import kernels
 from ghostswap.mm.swap.scan_swap_map import LATENCY_LIMIT, ScanSwapMap
-from ghostswap.mm.swap.slot_map import SlotMap
+from ghostswap.mm.swap.slot_map import NO_SLOT, SlotMap
 from ghostswap.mm.swap.swapfile import create
 
 CLUSTER = 512
@@ -35,7 +35,7 @@ def runs(slots: list[int]) -> list[tuple[int, int]]:
 
 def take(area: SlotMap, count: int, cpu: int = 0, order: int = 0) -> list[int]:
     found = [area.alloc(cpu, order) for _ in range(count)]
-    return [slot for slot in found if slot is not None]
+    return [slot for slot in found if slot != NO_SLOT]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_folios_get_slots_in_a_row(kernel: str, rotational: bool, orders: set[in
         set(range(1, 10)) - orders
     )
     file = create(64 * CLUSTER, rules, rotational=rotational, blkdev=False)
-    assert [file.alloc(order=order) for order in range(1, 10)] == [None] * 9
+    assert [file.alloc(order=order) for order in range(1, 10)] == [NO_SLOT] * 9
 
 
 @pytest.mark.parametrize("kernel", ["6.12", "6.18"])
@@ -129,9 +129,9 @@ def test_fragmentation_fails_folios_but_no_page(kernel: str) -> None:
     taken = range(CLUSTER + 1, 8 * CLUSTER, 2)
     for slot in taken:
         area.free(slot)
-    assert area.alloc(order=2) is None
+    assert area.alloc(order=2) == NO_SLOT
     assert len(take(area, 4096)) == len(taken) + CLUSTER - 1
-    assert area.alloc() is None
+    assert area.alloc() == NO_SLOT
     assert not area.has_room()
 
 

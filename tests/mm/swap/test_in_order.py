@@ -11,6 +11,7 @@ from conftest import load_case
 
 from ghostswap import kernels
 from ghostswap.mm.swap.in_order import InOrderSpace
+from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea
 from ghostswap.mm.swap.tiers import Tiers
@@ -23,7 +24,7 @@ def in_order(areas: Iterable[SwapArea], kernel: str = "6.18") -> InOrderSpace:
 def turns(space: SwapSpace, count: int, mask: int = ALL_TIERS) -> list[tuple[str, int]]:
     """The areas that *count* slots come from, one after the other, and how many of each."""
     slots = [space.alloc(mask) for _ in range(count)]
-    paths = ["" if slot is None else space.area_of(slot).path for slot in slots]
+    paths = ["" if slot == NO_SLOT else space.area_of(slot).path for slot in slots]
     return [(path, len(list(same))) for path, same in groupby(paths)]
 
 
@@ -60,7 +61,7 @@ def test_equal_priorities_take_turns(kernel: str, solid: int, disk: int) -> None
     space = in_order(areas, kernel)
     round_ = [("a", solid), ("b", disk), ("c", solid)]
     assert turns(space, 2 * sum(count for _, count in round_)) == round_ * 2
-    assert space.alloc_run(5) is None
+    assert space.alloc_run(5) == NO_SLOT
 
 
 def test_a_full_area_loses_its_turn() -> None:
@@ -78,12 +79,12 @@ def test_bad_pages_are_never_given() -> None:
     """A slot's number in its area is its page there, the header being page 0."""
     space = in_order([SwapArea("a", "full", 5, badpages=(1, 4, 5)), SwapArea("b", "full", 2)])
     slots = [space.alloc() for _ in range(8)]
-    assert slots == [2, 3, 6, 7, 8, 10, 11, None]
+    assert slots == [2, 3, 6, 7, 8, 10, 11, NO_SLOT]
     assert [space.locate(slot) for slot in (8, 10)] == [(0, 8), (1, 1)]
     assert space.slot_at(1, 1) == 10
     space.free(8)
     space.free(3)
-    assert space.alloc_run(1) is None
+    assert space.alloc_run(1) == NO_SLOT
     assert [space.alloc(), space.alloc()] == [3, 8]
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostswap import kernels
+from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.swap.swapfile import ExactSwapSpace
 
@@ -52,12 +53,12 @@ def test_each_slot_is_given_once(
             if not is_alloc:
                 if taken:
                     space.free(taken.pop((count * 7) % len(taken)), cpu)
-            elif (slot := space.alloc(cpu=cpu, order=order)) is not None:
+            elif (slot := space.alloc(cpu=cpu, order=order)) != NO_SLOT:
                 taken += range(slot, slot + (1 << order))
     # Free slots that caches hold must come out, too: the CPU that has them wants them.
-    while (slot := space.alloc(cpu=0)) is not None:
+    while (slot := space.alloc(cpu=0)) != NO_SLOT:
         taken.append(slot)
-    while (slot := space.alloc(cpu=1)) is not None:
+    while (slot := space.alloc(cpu=1)) != NO_SLOT:
         taken.append(slot)
     places = [space.locate(slot) for slot in taken]
     assert len(set(places)) == len(places)
@@ -85,7 +86,7 @@ def test_equal_areas_take_turns(kernel: str, first: list[tuple[str, int]]) -> No
     areas = [SwapArea(path, "full", 4096 - 1, 5) for path in "ab"]
     space = ExactSwapSpace(areas, kernels.get(kernel).swap)
     slots = [space.alloc() for _ in range(sum(count for _, count in first))]
-    paths = [space.area_of(slot).path for slot in slots if slot is not None]
+    paths = [space.area_of(slot).path for slot in slots if slot != NO_SLOT]
     assert [(path, len(list(same))) for path, same in groupby(paths)] == first
 
 
@@ -98,12 +99,12 @@ def test_a_cpu_takes_a_batch_and_gives_it_back_when_slots_are_few() -> None:
     space.alloc(cpu=1)
     assert area.inuse_pages == 128
     for count in range(3, 1001):
-        assert space.alloc(cpu=0) is not None
+        assert space.alloc(cpu=0) != NO_SLOT
         held = area.inuse_pages - count
         assert 0 <= held < 128
         assert 1000 - area.inuse_pages >= 256 or not held or area.inuse_pages % 64 == 0
     assert area.inuse_pages == 1000
-    assert space.alloc() is None
+    assert space.alloc() == NO_SLOT
 
 
 def test_6_12_keeps_freed_slots_back() -> None:
@@ -111,7 +112,7 @@ def test_6_12_keeps_freed_slots_back() -> None:
     for kernel, used in (("6.12", [128, 128, 64]), ("6.18", [65, 1, 0])):
         space = ExactSwapSpace([SwapArea("a", "full", 2000)], kernels.get(kernel).swap)
         (area,) = space.areas
-        slots = [slot for slot in (space.alloc() for _ in range(65)) if slot is not None]
+        slots = [slot for slot in (space.alloc() for _ in range(65)) if slot != NO_SLOT]
         counts = [area.inuse_pages]
         for slot in slots[:64]:
             space.free(slot)
@@ -127,7 +128,7 @@ def test_a_forbidden_current_cluster_is_left() -> None:
     space = ExactSwapSpace(areas, kernels.get("6.18").swap)
     space.areas[0].tier_mask, space.areas[1].tier_mask = 1, 2
     slots = [space.alloc(mask) for mask in (3, 2, 3, 1, 2, 4)]
-    found = [slot if slot is None else space.locate(slot) for slot in slots]
+    found = [None if slot == NO_SLOT else space.locate(slot) for slot in slots]
     assert found == [(0, 1), (1, 1), (1, 2), (0, 1536), (1, 1536), None]
 
 

@@ -18,18 +18,16 @@ from hypothesis import strategies as st
 from ghostswap import kernels
 from ghostswap.errors import UsageError
 from ghostswap.mm.memcontrol import Cgroup
-from ghostswap.mm.vmscan.memory import Group, Memory, Policy, Setup
-from ghostswap.mm.vmscan.pageout import Origin, Out
+from ghostswap.mm.vmscan.chooser import Policy
+from ghostswap.mm.vmscan.memory import Group, Memory, Setup
+from ghostswap.mm.vmscan.pageout import Backing, Origin, Out
 
 PAGE = 4096
 POLICIES: tuple[Policy, ...] = ("two-lists", "mglru", "lru")
 
 
-class Store:
+class Store(Backing):
     """Takes all pages and gives them back, or does as it is told; knows what came when."""
-
-    charges_slots = True
-    has_shrinker = False
 
     def __init__(
         self,
@@ -51,7 +49,7 @@ class Store:
     def swap_out(self, page: int, cgroup: int, dirty: bool) -> Out:
         assert cgroup in self.groups
         answer = self.answer if dirty else Out.FREED
-        if answer is not Out.ACTIVATE:
+        if answer != Out.ACTIVATE:
             self.out.append((page, dirty))
             self.inside.add(page)
         return answer

@@ -20,6 +20,7 @@ from support.recorded import has_writeback, runs
 from ghostswap import kernels
 from ghostswap.designs.backend import Worker
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.swap.swap_info import SwapArea, SwapType
 from ghostswap.mm.zswap.zswap import Zswap
@@ -218,7 +219,7 @@ def test_the_worker_gives_up_on_pages_of_a_ghost_and_counts_each_attempt() -> No
 
 def test_a_full_area_whose_last_slot_is_taken_no_longer_counts_beside_a_ghost() -> None:
     zswap, swap = small("ghost", "full", ghost_slots=100)
-    while swap.alloc() is not None:
+    while swap.alloc() != NO_SLOT:
         pass
     for slot in range(101):
         zswap.store(slot, 4096)

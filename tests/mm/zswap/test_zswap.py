@@ -17,6 +17,7 @@ from support.recorded import fills, has_writeback, key
 
 from ghostswap import kernels
 from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.swap.swap_info import SwapArea
@@ -231,12 +232,12 @@ def test_slots_freed_on_6_1_are_kept_back_until_the_65th() -> None:
 
 def test_slots_are_given_in_the_order_of_the_areas_and_again_when_freed() -> None:
     swap = in_order(SwapArea("a", "ghost", 3), SwapArea("b", "full", 2))
-    assert [swap.alloc() for _ in range(6)] == [1, 2, 3, 5, 6, None]
+    assert [swap.alloc() for _ in range(6)] == [1, 2, 3, 5, 6, NO_SLOT]
     assert [swap.area_of(slot).path for slot in range(7)] == list("aaaabbb")
     swap.free(2)
     swap.free(5)
-    assert swap.alloc_run(1) is None
-    assert [swap.alloc(), swap.alloc(), swap.alloc()] == [2, 5, None]
+    assert swap.alloc_run(1) == NO_SLOT
+    assert [swap.alloc(), swap.alloc(), swap.alloc()] == [2, 5, NO_SLOT]
     assert [area.inuse_pages for area in swap.areas] == [3, 2]
 
 

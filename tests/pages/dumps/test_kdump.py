@@ -67,6 +67,30 @@ def test_every_page_comes_in_order(
         assert "machine" in source.account.memory
 
 
+@pytest.mark.parametrize("block_pages", [1, 4])
+def test_pages_are_passed_over_unread_and_read_one_by_one(block_pages: int, tmp_path: Path) -> None:
+    pages = BLOCKS[:2000]
+    size = block_pages * PAGE_SIZE
+    joined = b"".join(pages)
+    blocks = [joined[at : at + size] for at in range(0, len(joined), size)]
+    content = make_kdump(blocks, with_zlib, block_size=size)
+    gaps = random.Random(3).choices(range(12), k=1000)
+    page = memoryview(bytearray(PAGE_SIZE))
+    with open_bytes(content, tmp_path) as source:
+        at = 0
+        for gap in gaps:
+            passed = source.skip(gap)
+            assert passed == min(gap, len(pages) - at)
+            at += passed
+            if at == len(pages):
+                break
+            assert source.read_one(page)
+            assert page == pages[at]
+            at += 1
+        assert source.read_one(page) is None
+        assert source.skip(3) == 0
+
+
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_dumps_of_other_machines(bits: int, order: str, tmp_path: Path, read_all: ReadAll) -> None:
