@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import shutil
@@ -11,13 +12,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Run, needs_root
 from support.running import needs_exact, needs_zram, needs_zswap
 
 from ghostswap.advise.advice import Advice
-from ghostswap.advise.options import Option
 from ghostswap.area.target.target import active_swaps
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.live.seen.status import read
@@ -97,20 +98,22 @@ def is_set(found: Advice) -> None:
         assert not setting.is_new, setting
 
 
-def emit(run: Run, directory: Path, *more: str) -> None:
-    done = run("advise", "--pages", SOURCE, "--exact", "--emit", str(directory), *more)
+def emit(run: Run, directory: Path, *more: str) -> dict[str, Any]:
+    """Write the files; the option that was chosen, for times are not the same twice."""
+    done = run("advise", "--pages", SOURCE, "--exact", "--json", "--emit", str(directory), *more)
     assert done.returncode == 0, done.stderr
+    best: dict[str, Any] = json.loads(done.stdout)["options"][0]
+    return best
 
 
 def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: Path) -> None:
     compressor = needs_zswap(tmp_path)
     before = state()
-    emit(run, scripts, "--goal", "memory")
+    choice = emit(run, scripts, "--goal", "memory")
     assert state() == before, "nothing is changed yet"
-    choice: Option = advised("memory").choice
-    if choice.design != "classic":
-        pytest.skip(f"{choice.design} is advised here")
-    needs_exact(choice.compressor, "zswap")
+    if choice["design"] != "classic":
+        pytest.skip(f"{choice['design']} is advised here")
+    needs_exact(choice["compressor"], "zswap")
     assert compressor
     script(scripts, "apply.sh")
     again = advised("memory")
@@ -119,7 +122,7 @@ def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: P
     with fill():
         now = numbers("/proc/meminfo")
     assert now["Zswapped"] - held["Zswapped"] == 3000 * PAGE_SIZE
-    assert now["Zswap"] - held["Zswap"] == choice.pool
+    assert now["Zswap"] - held["Zswap"] == choice["pool_bytes"]
     script(scripts, "apply.sh")  # once more changes nothing
     is_set(advised("memory"))
     script(scripts, "undo.sh")
@@ -129,25 +132,24 @@ def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: P
 def test_zram_is_set_filled_and_taken_back(run: Run, scripts: Path) -> None:
     needs_zram("lzo-rle")
     before = state()
-    emit(run, scripts, "--goal", "disk")
-    choice = advised("disk").choice
-    assert choice.design == "zram"
-    needs_exact(choice.compressor, "zram")
+    choice = emit(run, scripts, "--goal", "disk")
+    assert choice["design"] == "zram"
+    needs_exact(choice["compressor"], "zram")
     script(scripts, "apply.sh")
     (area,) = active_swaps()
     name = area.path.removeprefix("/dev/")
     with open(area.path, "rb") as device:  # mkswap's page may not be written yet
         os.fsync(device.fileno())
     held = next(one for one in read(Tree()).zram if one.name == name)
-    assert held.compressor == choice.compressor
-    assert held.disksize == choice.size
+    assert held.compressor == choice["compressor"]
+    assert held.disksize == choice["size_bytes"]
     with fill():
         now = next(one for one in read(Tree()).zram if one.name == name)
     stored = now.counters["orig_data_size"] - held.counters["orig_data_size"]
     assert stored == 3000 * PAGE_SIZE
     # The header's page is there before, and takes a zspage of a class that may be shared.
     taken = now.counters["mem_used_total"] - held.counters["mem_used_total"]
-    assert abs(taken - choice.pool) <= 4 * PAGE_SIZE
+    assert abs(taken - choice["pool_bytes"]) <= 4 * PAGE_SIZE
     script(scripts, "undo.sh")
     assert state() == before
 
