@@ -8,7 +8,7 @@ cdef class SwapInfo:
     cdef public int prio
     cdef public bint seeks, blkdev
     cdef public size_t tier_mask
-    cdef public Py_ssize_t inuse_pages, writes
+    cdef public Py_ssize_t inuse_pages, writes, written_pages
     cdef public bytearray _written
     @cython.locals(missing=Py_ssize_t)
     cpdef note_write(self, Py_ssize_t offset)

@@ -57,6 +57,7 @@ class SwapInfo:
     :ivar tier_mask: the bit of its tier.
     :ivar inuse_pages: slots taken.
     :ivar writes: pages written to its disk.
+    :ivar written_pages: slots whose disk was ever written to.
     """
 
     path: str
@@ -68,6 +69,7 @@ class SwapInfo:
     tier_mask: int = DEFAULT_TIER
     inuse_pages: int = 0
     writes: int = 0
+    written_pages: int = 0
     _written: bytearray = field(default_factory=bytearray, repr=False)
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
@@ -84,13 +86,10 @@ class SwapInfo:
         missing = offset + 1 - len(self._written)
         if missing > 0:
             self._written.extend(bytes(missing + offset // 8))
-        self._written[offset] = 1
+        if not self._written[offset]:
+            self._written[offset] = 1
+            self.written_pages += 1
         self.writes += 1
-
-    @property
-    def written_pages(self) -> int:
-        """Slots whose disk was ever written to."""
-        return self._written.count(1)
 
     @property
     def reserved_bytes(self) -> int:

@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import accumulate
 from math import ceil
 
@@ -135,16 +135,6 @@ def _smaller_areas(areas: Sequence[SwapArea], part: float) -> list[SwapArea]:
     ]
 
 
-@dataclass(slots=True)
-class _Area(SwapInfo):
-    """An area of which only counts are known; in a fill a page is written once."""
-
-    @property
-    def written_pages(self) -> int:
-        """See :class:`SwapInfo`."""
-        return self.writes
-
-
 def whole(
     host: Host, areas: Sequence[SwapArea], pages: int, runs: Sequence[tuple[Outcome, float]]
 ) -> Outcome:
@@ -176,7 +166,8 @@ def whole(
             slots = total(lambda one: one.areas[number].pages or 0)
         elif next((own.pages is None for own in areas if own.path == info.path), is_open):
             slots = pages  # as large as need be
-        return _Area(
+        writes = total(lambda one: one.areas[number].writes)
+        return SwapInfo(
             info.path,
             info.type,
             slots,
@@ -185,7 +176,8 @@ def whole(
             info.blkdev,
             info.tier_mask,
             inuse_pages=total(lambda one: one.areas[number].inuse_pages),
-            writes=total(lambda one: one.areas[number].writes),
+            writes=writes,
+            written_pages=writes,  # in a fill a page is written once
         )
 
     def tier(name: str) -> TierUse:
