@@ -64,7 +64,7 @@ def test_where_there_is_a_compiler_they_are_compiled() -> None:
     headers = Path(sysconfig.get_paths()["include"], "Python.h")
     if not shutil.which("gcc") or not headers.exists() or os.environ.get("GHOSTSWAP_PURE"):
         pytest.skip(hot.obstacle())
-    assert hot.obstacle() == "", "python setup.py build_ext --inplace says why not"
+    assert hot.obstacle() == "", "pip install -v --editable . says why not"
 
 
 @needs_compiled

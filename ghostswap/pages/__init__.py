@@ -75,8 +75,8 @@ def split_spec(spec: str) -> tuple[str, str]:
     return spec.removesuffix(path) if path else spec, path
 
 
-def open_sources(specs: Sequence[str]) -> Source:
-    """Open all sources that *specs* name, as one; so :func:`open_source` for one of them.
+def check_specs(specs: Sequence[str]) -> None:
+    """Refuse *specs* that cannot be the sources of one memory.
 
     :raises UsageError: where there is none, or standard input is to be read twice.
     """
@@ -84,6 +84,14 @@ def open_sources(specs: Sequence[str]) -> Source:
         raise UsageError("no source of memory", "name one at least")
     if specs.count("-") > 1:
         raise UsageError("standard input is a source twice", "name it once")
+
+
+def open_sources(specs: Sequence[str]) -> Source:
+    """Open all sources that *specs* name, as one; so :func:`open_source` for one of them.
+
+    :raises UsageError: as :func:`check_specs`.
+    """
+    check_specs(specs)
     if len(specs) == 1:
         return open_source(specs[0])
     from ghostswap.pages.several import SeveralSources

@@ -43,7 +43,7 @@ def read_groups(document: Document, table: dict[str, Any], host: Host) -> tuple[
             document.read((*key, "swap_tiers_max"), read["swap_tiers_max"], of_tiers, "tier")
         if "source" in read:
             with document.at((*key, "source")):
-                read["source"] = _find_source(document, (*key, "source"), read["source"])
+                read["source"] = _find_sources(document, (*key, "source"), read["source"])
         if "touches" in read:
             with document.at((*key, "touches")):
                 read["touches"] = _find_trace(document, (*key, "touches"), read["touches"])
@@ -139,7 +139,9 @@ def _check_parents(document: Document, groups: Mapping[str, Group], host: Host) 
 
 def _check_stdin(document: Document, groups: Collection[Group]) -> None:
     """Refuse a second use of standard input; but groups may have the same memory."""
-    first = next((("group", group.name, "source") for group in groups if group.source == "-"), None)
+    first = next(
+        (("group", group.name, "source") for group in groups if "-" in group.sources), None
+    )
     for group in groups:
         if split_spec(group.touches or "")[1] == "-":
             key = ("group", group.name, "touches")
@@ -150,6 +152,15 @@ def _check_stdin(document: Document, groups: Collection[Group]) -> None:
                     "write one of them to a file and name that",
                 )
             first = key
+
+
+def _find_sources(
+    document: Document, key: Path, source: str | tuple[str, ...]
+) -> str | tuple[str, ...]:
+    """What is the memory, each of it as :func:`_find_source` finds it."""
+    if isinstance(source, str):
+        return _find_source(document, key, source)
+    return tuple(_find_source(document, key, spec) for spec in source)
 
 
 def _find_source(document: Document, key: Path, spec: str) -> str:

@@ -297,7 +297,7 @@ KEYS = _rows(
             "group.NAME.source",
             kinds.SOURCE,
             "The memory: a file or device, pid:N, mine (every process that you may read),"
-            " synthetic:PAGES:KINDS, or - for standard input.",
+            " synthetic:PAGES:KINDS, or - for standard input. Again for more of it.",
             "Source",
             "--pages",
             shown=_STUDIES,

@@ -20,6 +20,7 @@ from ghostswap import codecs
 from ghostswap.area.header.bounds import MAX_PAGES, MIN_PAGES
 from ghostswap.errors import UsageError
 from ghostswap.page import PAGE_SIZE
+from ghostswap.pages import check_specs
 from ghostswap.units import parse_limit, parse_size, printable
 
 #: Keys from the top down; a number is a place in an array.
@@ -49,6 +50,7 @@ class Kind:
     :ivar words: values that are worth completing, or what some begin with, up to a colon.
     :ivar paths: whether paths are values too.
     :ivar joined: whether commas join several.
+    :ivar repeated: whether its option may stand again, for several.
     """
 
     metavar: str
@@ -57,6 +59,7 @@ class Kind:
     words: tuple[str, ...] = ()
     paths: bool = False
     joined: bool = False
+    repeated: bool = False
 
 
 # What values are shown as
@@ -135,6 +138,15 @@ def text(value: Any) -> str:
 def _spec(value: Any) -> str:
     """A string, whatever it says: who opens it refuses it better."""
     return value if value == "" else text(value)
+
+
+def _sources(value: Any) -> str | tuple[str, ...]:
+    """One or a list of them."""
+    if not isinstance(value, list):
+        return _spec(value)
+    specs = tuple(map(_spec, value))
+    check_specs(specs)
+    return specs
 
 
 def _boolean(value: Any) -> bool:
@@ -232,9 +244,10 @@ TEXT = Kind("TEXT", text)
 BOOLEAN = Kind("true|false", _boolean, _truth, ("true", "false"))
 SOURCE = Kind(
     "SOURCE",
-    _spec,
+    _sources,
     words=("mine", "host", "pid:", "cgroup:", "swap:", "synthetic:", "-"),
     paths=True,
+    repeated=True,
 )
 TRACE = Kind(
     "TRACE",

@@ -57,8 +57,8 @@ class Group:
     Limits are in bytes and ``None`` where there is none.
 
     :ivar parent: name of the group above it, ``None`` for one right below the root.
-    :ivar source: spec of its memory, as :func:`ghostswap.pages.open_source` takes it; ``None`` for
-        a group that only holds others.
+    :ivar source: spec of its memory, as :func:`ghostswap.pages.open_source` takes it, or several,
+        one after the other; ``None`` for a group that only holds others.
     :ivar touches: spec of its workload, as :mod:`ghostswap.pages.trace` takes it; ``None`` for one
         that writes its memory once and sleeps.
     :ivar write_ratio: share of touches that write, or ``odd`` for those of odd pages; ``None``
@@ -70,7 +70,7 @@ class Group:
 
     name: str
     parent: str | None = None
-    source: str | None = None
+    source: str | tuple[str, ...] | None = None
     touches: str | None = None
     write_ratio: WriteRule = None
     changed_ratio: float = 0.0
@@ -80,6 +80,13 @@ class Group:
     zswap_max: int | None = None
     zswap_writeback: bool = True
     swap_tiers_max: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All specs of its memory."""
+        if self.source is None:
+            return ()
+        return (self.source,) if isinstance(self.source, str) else self.source
 
 
 @dataclass(frozen=True, slots=True)

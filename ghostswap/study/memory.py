@@ -152,10 +152,9 @@ def measure_hosts(
     by = (*(of.of for of in wanted), *seconds)
     number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
     sources, found, strata = _read(host, Several(tuple(number)), jobs, progress, at, sample)
-    specs = [group.source or "" for group in host.working]
 
     def by_group(codec: Codec) -> list[array[int]]:
-        return [found[spec][number[codec]] for spec in specs]
+        return _by_group(host, found, number[codec])
 
     measured = []
     for of, others in zip(wanted, seconds, strict=True):
@@ -172,8 +171,19 @@ def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Meas
     """The same, but only counted: what every page measures as is left at 0."""
     nothing = Several((_Uncompressed(),), "reading")
     sources, found, strata = _read(host, nothing, 1, progress, at, whole)
-    pages = [found[group.source or ""][0] for group in host.working]
+    pages = _by_group(host, found, 0)
     return Measured(sources, pages, pages, "", strata)
+
+
+def _by_group(
+    host: Host, found: Mapping[str, Sequence[array[int]]], number: int
+) -> list[array[int]]:
+    """What the pages of each group measure as by codec *number*: of all its sources, in order."""
+    groups = []
+    for group in host.working:
+        first, *more = (found[spec][number] for spec in group.sources)
+        groups.append(array("H", chain(first, *more)) if more else first)
+    return groups
 
 
 def _read(
@@ -183,8 +193,8 @@ def _read(
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
     strata: dict[str, tuple[Stratum, ...]] = {}
-    for group in host.working:
-        spec = group.source or ""
+    wanted = ((group, spec) for group in host.working for spec in group.sources)
+    for group, spec in wanted:
         if spec in sources:
             continue
         with at(group, "source"), open_source(spec) as opened:

@@ -23,7 +23,7 @@ from ghostswap.designs import table
 from ghostswap.errors import GhostswapError, TargetError, UsageError
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.page import PAGE_SIZE, SAME, WORD
-from ghostswap.pages import open_source
+from ghostswap.pages import open_sources
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Codecs, Measured, Progress, check_pages, quiet
@@ -298,10 +298,10 @@ def verify(
         raise UsageError("pages are verified one by one", "leave folio_order out")
     codecs = Codecs.wanted(host.compressor, host.kernel, (host.design,))
     (group,) = host.working
-    spec, (codec,) = group.source or "", codecs.of
+    (codec,) = codecs.of
     measured = array("H")
     buffer = memoryview(bytearray(CHUNK_PAGES * PAGE_SIZE))
-    with open_disks(areas, force=force) as disks, open_source(spec) as source:
+    with open_disks(areas, force=force) as disks, open_sources(group.sources) as source:
         trip = RoundTrip(host, codec, areas, disks)
         with progress("compressing", source.pages) as advance:
             while filled := source.readinto(buffer):
@@ -312,5 +312,6 @@ def verify(
         check_pages(source, len(measured))
         verified = trip.finish()
     drawn = Stratum(len(measured), len(measured), len(measured))
-    found = Measured({spec: source}, [measured], [measured], codecs.error, {spec: (drawn,)})
+    name = source.name
+    found = Measured({name: source}, [measured], [measured], codecs.error, {name: (drawn,)})
     return found, verified

@@ -44,7 +44,8 @@ def estimate(
     host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
 ) -> Outcome:
     """Store all memory of *host*'s one group, of which there is a sample, through its design."""
-    ((strata,), (own,)) = measured.strata.values(), measured.of(table.get(host.design))
+    (group,), (own,) = host.working, measured.of(table.get(host.design))
+    strata = [one for spec in group.sources for one in measured.strata[spec]]
     return samples.estimate(host, areas, strata, own, jobs)
 
 

@@ -114,11 +114,15 @@ def _option(key: Key, command: str, *, takes_several: bool) -> Callable[[F], F]:
     kind = key.of_option
     is_literal = key.default and " " not in key.default
     metavar = kind.metavar if "|" not in kind.metavar else key.name.rpartition(".")[2].upper()
+    default: str | list[str] | None = key.default if is_literal else None
+    if kind.repeated:
+        default = [key.default]
     return click.option(
         *names,
         type=Values(kind) if takes_several else Value(kind),
         metavar=kind.metavar if key.option_kind else metavar,
-        default=key.default if is_literal else None,
+        default=default,
+        multiple=kind.repeated,
         show_default=key.default if key.default and not is_literal else None,
         **shared,
     )
@@ -180,6 +184,8 @@ def document_of(context: click.Context) -> Document:
             if isinstance(limit, Frames):
                 path = (*path[:-1], "limit_frames")
             value = limit.count
+        elif key.kind.repeated:
+            value = value[0] if len(value) == 1 else list(value)
         else:
             value = key.kind.read(value)
         document.set(path, value, option)

@@ -149,10 +149,12 @@ def _measure(context: click.Context) -> int:
     }
     refuse_others(context, "the running kernel is as it is", *names)
     values = context.params
+    if len(values["group__NAME__source"]) > 1:
+        raise UsageError("'ghostswap measure' takes one source", "leave out the others")
     note("'ghostswap simulate --against-kernel' is 'ghostswap measure' now")
     is_given = "compressor" in given(context)
     return measure.run(
-        values["group__NAME__source"],
+        values["group__NAME__source"][0],
         values["design"] if "design" in given(context) else "classic",
         values["compressor"] if is_given else None,
         values["zram__mem_limit"] if "zram__mem_limit" in given(context) else None,

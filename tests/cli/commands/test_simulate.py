@@ -212,6 +212,31 @@ def test_an_area_that_is_too_small_leaves_pages_in_memory(run: Run, tmp_path: Pa
     assert found["kept_pages"] == 1024 - 99 - 199
 
 
+def test_several_sources_are_one_memory_in_their_order(run: Run, tmp_path: Path) -> None:
+    text, noise = tmp_path / "text", tmp_path / "noise"
+    text.write_bytes(CORPORA["text"]())
+    noise.write_bytes(os.urandom(5000 * mmap.PAGESIZE))
+    both = tmp_path / "both"
+    both.write_bytes(text.read_bytes() + noise.read_bytes())
+    whole = simulate(run, "--pages", str(both))
+    parts = simulate(run, "--pages", str(text), "--pages", str(noise))
+    assert [source["name"] for source in parts["sources"]] == [str(text), str(noise)]
+    assert parts["source"]["pages"] == whole["source"]["pages"]
+    for key in whole.keys() - {"source", "sources"}:
+        assert parts[key] == whole[key], key
+    sampled = simulate(run, "--pages", str(text), "--pages", str(noise), "--sample", "50%")
+    low, high = sampled["intervals"]["zswap.pool_total_size"]
+    assert low <= whole["zswap"]["pool_total_size"] * 1.02
+    assert high >= whole["zswap"]["pool_total_size"] * 0.98
+    listed = f'source = ["{text}", "{noise}"]'
+    (tmp_path / "host.toml").write_text(f'ram = "1G"\n[group.one]\n{listed}\n')
+    replayed = json.loads(run("replay", "--json", str(tmp_path / "host.toml")).stdout)
+    assert [source["name"] for source in replayed["sources"]] == [str(text), str(noise)]
+    done = run("simulate", "--pages", "-", "--pages", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "standard input is a source twice" in done.stderr
+
+
 def test_design_contradicting_an_area_is_wrong_usage(run: Run) -> None:
     run("mkswap", "--size", "1G", "-q", "g")
     done = run("simulate", "g", "--design", "classic", "--pages", "/dev/null")
