@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.finding import swapoff
 from ghostswap.designs import table
+from ghostswap.live.seen.areas import AreaState
 from ghostswap.live.seen.zswap import PARAMETERS
 from ghostswap.units import exact_size, shell_word
 
@@ -34,9 +35,22 @@ def commands(found: Advice) -> Iterator[str]:
             yield f"sysctl --write {setting.name}={setting.value}"
 
 
+def makes_device(found: Advice) -> bool:
+    """Whether a zram device is to be made: what one is made with can be set once."""
+    made = ("disksize", "compressor", "mem_limit")
+    is_zram = table.get(found.choice.design).is_zram
+    return is_zram and any(one.is_new for one in found.settings if one.name in made)
+
+
+def replaced(found: Advice) -> tuple[AreaState, ...]:
+    """The areas on zram that are on and are to be switched off."""
+    if table.get(found.choice.design).is_zram and not makes_device(found):
+        return ()
+    return tuple(area for area in found.place.seen.active if area.medium == "zram")
+
+
 def _zswap(found: Advice) -> Iterator[str]:
     choice, seen = found.choice, found.place.seen
-    zram = [area for area in seen.active if area.medium == "zram"]
     if choice.disk:
         path = shell_word(seen.room.path)
         yield f"ghostswap mkswap --file --size {exact_size(choice.disk)} {path} && swapon {path}"
@@ -46,16 +60,13 @@ def _zswap(found: Advice) -> Iterator[str]:
     for setting in found.settings:
         if setting.name in ZSWAP and setting.is_new:
             yield f"echo {setting.value} > {PARAMETERS}/{setting.name}"
-    if zram:
+    if zram := replaced(found):
         yield swapoff(*zram)
 
 
 def _zram(found: Advice) -> Iterator[str]:
     by_name = {setting.name: setting for setting in found.settings}
-    made = ("disksize", "compressor", "mem_limit")
-    if any(by_name[name].is_new for name in made):
-        # Both can be set once, so a device that is there is left.
-        zram = [area for area in found.place.seen.active if area.medium == "zram"]
+    if makes_device(found):
         size = exact_size(int(by_name["disksize"].value))
         compressor = by_name["compressor"].value
         limit = by_name["mem_limit"].value
@@ -67,7 +78,7 @@ def _zram(found: Advice) -> Iterator[str]:
             + ' && mkswap "$device"'
             f' && swapon --discard --priority {by_name["priority"].value} "$device"'
         )
-        if zram:
+        if zram := replaced(found):
             yield swapoff(*zram)
     off = by_name.get("zswap.enabled")
     if off is not None and off.is_new:

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ghostswap.advise.advice import Advice
-from ghostswap.advise.commands import ZSWAP
+from ghostswap.advise.commands import ZSWAP, makes_device, replaced
+from ghostswap.advise.finding import swapoff, swapon
 from ghostswap.advise.sizes import Setting
 from ghostswap.designs import table
+from ghostswap.live.seen.areas import AreaState
 from ghostswap.live.seen.tree import Tree
 from ghostswap.live.seen.zswap import PARAMETERS
 from ghostswap.units import exact_size, shell_word
@@ -55,7 +57,7 @@ def files(found: Advice, here: Installed) -> dict[str, str]:
             made["etc/systemd/zram-generator.conf"] = _generator(settings)
         elif here.zramswap:
             made[_ZRAMSWAP[1:]] = _zramswap(settings)
-        lines = (tuple(_apply_zram(settings)), tuple(_undo_zram(settings)))
+        lines = ((*_apply_zram(found, settings),), (*_undo_zram(settings),))
     else:
         made[_TMPFILES] = _tmpfiles(settings)
         path = found.place.seen.room.path
@@ -64,7 +66,9 @@ def files(found: Advice, here: Installed) -> dict[str, str]:
         elif found.choice.disk:
             fstab = f"{path} none swap defaults,nofail 0 0"
             made["fstab.line"] = f"# {settings['area'].because}\n{fstab}\n"
-        lines = (tuple(_apply_zswap(found)), tuple(_undo_zswap(found)))
+        lines = ((*_apply_zswap(found),), (*_undo_zswap(found),))
+    zram = replaced(found)
+    lines = ((*lines[0], *_switch_off(zram)), (*_switch_on(zram), *lines[1]))
     copied = sorted(name for name in made if name.startswith("etc/"))
     made["apply.sh"] = _apply(copied, found.settings, lines[0], fstab)
     made["undo.sh"] = _undo(copied, found.settings, lines[1], fstab)
@@ -287,12 +291,34 @@ def _undo_zswap(found: Advice) -> Iterator[str]:
             yield f"rewrite {PARAMETERS}/{name}"
 
 
-def _apply_zram(settings: Mapping[str, Setting]) -> Iterator[str]:
+def _switch_off(zram: Iterable[AreaState]) -> Iterator[str]:
+    for area in zram:
+        path = shell_word(area.path)
+        yield "# what is advised takes its place: two pools would compress the same twice"
+        yield f'if grep -q "^{path} " /proc/swaps; then'
+        yield "    mkdir -p before/off/dev"
+        yield f"    : > before/off{path}"
+        yield f"    {swapoff(area)}"
+        yield "fi"
+
+
+def _switch_on(zram: Iterable[AreaState]) -> Iterator[str]:
+    for area in zram:
+        path = shell_word(area.path)
+        yield f'if [ -e before/off{path} ] && ! grep -q "^{path} " /proc/swaps; then'
+        # After another boot it may be gone.
+        yield f'    {swapon(area)} || echo "$0: {path} stays off" >&2'
+        yield "fi"
+
+
+def _apply_zram(found: Advice, settings: Mapping[str, Setting]) -> Iterator[str]:
     size, limit = settings["disksize"], settings["mem_limit"]
     off = settings.get("zswap.enabled")
     if off is not None:
         yield f"# {off.because}"
         yield f"write {off.value} {PARAMETERS}/enabled"
+    if not makes_device(found):
+        return
     yield f"# {size.because}"
     yield "if [ ! -e before/zram ]; then"
     yield "    [ -d /sys/class/zram-control ] || modprobe zram"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ghostswap.advise import now
 from ghostswap.advise.goal import Weights, score
 from ghostswap.codecs.timing import PageTime
 from ghostswap.designs import metadata, table
@@ -50,7 +51,7 @@ class Place:
     @property
     def on_disk(self) -> int:
         """Bytes of areas that are on and on a disk."""
-        return sum(area.size for area in self.seen.active if area.on_disk)
+        return now.on_disk(self.seen)
 
 
 @dataclass(frozen=True, slots=True)

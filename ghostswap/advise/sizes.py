@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from ghostswap.advise import now
+from ghostswap.advise.now import Value
 from ghostswap.advise.options import HEADROOM, MOST_POOL_PERCENT, Option, Place
 from ghostswap.designs import metadata, table
 from ghostswap.mm.zswap.zswap import ACCEPT_THRESHOLD_PERCENT, MAX_POOL_PERCENT
@@ -22,6 +24,8 @@ _MOST_SWAPPINESS = 180
 _NEAR = 20
 _DEFAULT_PAGE_CLUSTER = 3
 _ZRAM_PRIO = 100
+#: What :func:`now.settings` found.
+Now = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Setting:
 
     name: str
     value: int | str
-    now: int | str | None
+    now: Value
     because: str
     otherwise: str
 
@@ -49,40 +53,41 @@ class Setting:
 
 def settings(place: Place, option: Option) -> tuple[Setting, ...]:
     """What to set for *option*, in the order in which it is to be set."""
+    device = place.seen.zram[0] if place.seen.zram else None
+    there = now.settings(place.seen, option.design, device)
     is_zram = table.get(option.design).is_zram
-    found = _zram(place, option) if is_zram else _zswap(place, option)
-    return (*found, *_reclaim(place, option))
+    found = _zram(place, option, there) if is_zram else _zswap(place, option, there)
+    return (*found, *_reclaim(place, option, there))
 
 
-def _size(place: Place, option: Option, name: str, now: int | None) -> Setting:
+def _size(place: Place, option: Option, name: str, there: Now) -> Setting:
     need = option.memory + place.swapped
     held = f"{format_size(need)} may have to leave, and programs grow: {HEADROOM:g} times that"
     if option.size < need:
         held = f"a pool that it fills takes {MOST_POOL_PERCENT} % of the memory"
     grown = format_size(int(option.size / HEADROOM))
-    return Setting(name, option.size, now, held, f"more than {grown} that may have to leave")
+    return Setting(
+        name, option.size, there.get(name), held, f"more than {grown} that may have to leave"
+    )
 
 
-def _zswap(place: Place, option: Option) -> Iterator[Setting]:
-    zswap = place.seen.zswap
-    parameters = zswap.parameters if zswap else {}
+def _zswap(place: Place, option: Option, there: Now) -> Iterator[Setting]:
     kernel = table.get(option.design).kernel(place.kernel)
     if option.design == "classic" and not option.disk:
         need = format_size(option.memory + place.swapped)
         why = f"the areas that are on have room for the {need} that may have to leave"
         grown = f"more than {format_size(option.size)} that may have to leave"
-        yield Setting("area", option.size, place.on_disk, why, grown)
+        yield Setting("area", option.size, there["area"], why, grown)
     else:
-        is_disk = option.design == "classic"
-        yield _size(place, option, "area", (place.on_disk or None) if is_disk else None)
-    yield _compressor(option, parameters.get("compressor"))
-    yield _pool_limit(place, option)
+        yield _size(place, option, "area", there)
+    yield _compressor(option, there)
+    yield _pool_limit(place, option, there)
     limit = place.ram * _percent(place, option) // 100
     gap = limit * (100 - ACCEPT_THRESHOLD_PERCENT) // 100
     yield Setting(
         "accept_threshold_percent",
         ACCEPT_THRESHOLD_PERCENT,
-        _number(parameters.get("accept_threshold_percent")),
+        there["accept_threshold_percent"],
         f"a full pool takes pages again once {format_size(gap)} of it were written back",
         "a disk that cannot write that much while pages wait",
     )
@@ -90,7 +95,7 @@ def _zswap(place: Place, option: Option) -> Iterator[Setting]:
         yield Setting(
             "shrinker_enabled",
             "N" if place.seeks else "Y",
-            parameters.get("shrinker_enabled"),
+            there["shrinker_enabled"],
             "the disk seeks: each page that comes back from it takes milliseconds"
             if place.seeks
             else f"the pool of {format_size(option.pool)} holds cold pages too, and the disk takes"
@@ -100,7 +105,7 @@ def _zswap(place: Place, option: Option) -> Iterator[Setting]:
     yield Setting(
         "enabled",
         "Y",
-        parameters.get("enabled"),
+        there["enabled"],
         f"{format_size(option.freed)} are freed with it",
         "another design",
     )
@@ -116,7 +121,7 @@ def _percent(place: Place, option: Option) -> int:
     return max(MAX_POOL_PERCENT, min(MOST_POOL_PERCENT, need))
 
 
-def _pool_limit(place: Place, option: Option) -> Setting:
+def _pool_limit(place: Place, option: Option, there: Now) -> Setting:
     percent = _percent(place, option)
     need = ceil(100 * _full(option) / place.ram)
     takes = f"a full area takes {format_size(_full(option))} of pool, {need} % of the memory"
@@ -129,21 +134,18 @@ def _pool_limit(place: Place, option: Option) -> Setting:
     else:
         why = f"{takes}; beyond {percent} % too little is left for what is in use"
         other = "a better ratio"
-    now = None if place.seen.zswap is None else place.seen.zswap.max_pool_percent
-    return Setting("max_pool_percent", percent, now, why, other)
+    return Setting("max_pool_percent", percent, there["max_pool_percent"], why, other)
 
 
-def _zram(place: Place, option: Option) -> Iterator[Setting]:
-    device = place.seen.zram[0] if place.seen.zram else None
-    counters = device.counters if device else {}
-    yield _size(place, option, "disksize", device.disksize if device else None)
-    yield _compressor(option, device.compressor if device else None)
+def _zram(place: Place, option: Option, there: Now) -> Iterator[Setting]:
+    yield _size(place, option, "disksize", there)
+    yield _compressor(option, there)
     most = place.ram * MOST_POOL_PERCENT // 100
     bounded = option.size > most
     yield Setting(
         "mem_limit",
         most if bounded else 0,
-        counters.get("mem_limit", 0) if device else None,
+        there.get("mem_limit"),
         f"disksize is of data as it was; should it not compress, all {format_size(option.size)}"
         f" would be taken of the memory, of which {MOST_POOL_PERCENT} % are {format_size(most)}"
         if bounded
@@ -154,53 +156,51 @@ def _zram(place: Place, option: Option) -> Iterator[Setting]:
     yield Setting(
         "backing_dev",
         "none",
-        (device.backing_dev or "none") if device else None,
+        there.get("backing_dev"),
         "nothing in the kernel triggers writeback; somebody has to write to writeback",
         "a service that does so, or zswap in place of zram",
     )
-    areas = [area for area in place.seen.active if area.medium == "zram"]
     yield Setting(
         "priority",
         _ZRAM_PRIO,
-        areas[0].priority if areas else None,
+        there.get("priority"),
         "it is filled before any disk",
         "no other area, where it does not matter",
     )
-    zswap = place.seen.zswap
-    if zswap is not None:
+    if place.seen.zswap is not None:
         yield Setting(
             "zswap.enabled",
             "N",
-            zswap.parameters.get("enabled"),
+            there["zswap.enabled"],
             "zswap before zram compresses twice",
             "zswap over a disk in place of zram",
         )
 
 
-def _compressor(option: Option, now: str | None) -> Setting:
+def _compressor(option: Option, there: Now) -> Setting:
     time = option.time
     took = f", {time.round_trip_us:.1f} us a page" if time else ""
     return Setting(
         "compressor",
         option.compressor,
-        now,
+        there.get("compressor"),
         f"{option.ratio:.2f} to 1{took}: the best score of those that are here",
         "other weights (--goal), memory or a kernel with other compressors",
     )
 
 
-def _reclaim(place: Place, option: Option) -> Iterator[Setting]:
+def _reclaim(place: Place, option: Option, there: Now) -> Iterator[Setting]:
     time = option.time
     back = time.round_trip_us if time else 1.0
     file = FILE_US[place.seeks]
     value = min(_MOST_SWAPPINESS, round(20 * file / (file + back)) * 10)
-    now = place.seen.reclaim.swappiness
-    if now is not None and abs(now - value) <= _NEAR:
-        value = now  # times are not the same twice
+    is_now = place.seen.reclaim.swappiness
+    if is_now is not None and abs(is_now - value) <= _NEAR:
+        value = is_now  # times are not the same twice
     yield Setting(
         "vm.swappiness",
         value,
-        now,
+        there["vm.swappiness"],
         f"a page takes {back:.1f} us to go and come back, one of a file {file:g} us (a round"
         f" number); the kernel weighs both to 200, and {_MOST_SWAPPINESS} is the most",
         f"more than {file * (200 / _MOST_SWAPPINESS - 1):.0f} us a page",
@@ -209,16 +209,12 @@ def _reclaim(place: Place, option: Option) -> Iterator[Setting]:
     yield Setting(
         "vm.page-cluster",
         _DEFAULT_PAGE_CLUSTER if on_disk else 0,
-        place.seen.reclaim.page_cluster,
+        there["vm.page-cluster"],
         "pages that come back from a disk that seeks are read by the eight"
         if on_disk
         else "to read ahead costs a decompression a page, and saves no seek",
         "swap without a disk that seeks" if on_disk else "swap on a disk that seeks",
     )
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,21 @@ def emit(run: Run, directory: Path, *more: str) -> dict[str, Any]:
     return best
 
 
+def checked(run: Run, directory: Path) -> dict[str, Any]:
+    done = run("advise", "--check", str(directory), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def changed(found: dict[str, Any]) -> list[str]:
+    return [one["name"] for one in found["settings"] if not one["is_kept"]]
+
+
+def reasons(found: dict[str, Any]) -> list[str]:
+    return [one["id"] for one in found["reasons"]]
+
+
 def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: Path) -> None:
     compressor = needs_zswap(tmp_path)
     before = state()
@@ -119,14 +134,34 @@ def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: P
     again = advised("memory")
     is_set(again)
     held = numbers("/proc/meminfo")
+    early = checked(run, scripts)
+    assert (early["verdict"], changed(early)) == ("too-early", [])
     with fill():
         now = numbers("/proc/meminfo")
+        full = checked(run, scripts)
+        (ZSWAP / "max_pool_percent").write_text("7")
+        other = checked(run, scripts)
+        (ZSWAP / "max_pool_percent").write_text("20")
+    assert (full["verdict"], changed(full)) == ("as-predicted", [])
+    assert full["now"]["stored_bytes"] == now["Zswapped"]
+    assert full["now"]["pool_bytes"] == now["Zswap"]
+    for name in ("stored_bytes", "pool_bytes", "freed_bytes"):
+        assert abs(full["now"][name] - full["predicted"][name]) <= 16 * PAGE_SIZE, name
+    assert (other["verdict"], changed(other)) == ("not-as-advised", ["max_pool_percent"])
+    assert [one["what"] for one in other["reasons"] if one["id"] == "setting"] == [
+        "max_pool_percent is 7, and 20 was advised"
+    ]
     assert now["Zswapped"] - held["Zswapped"] == 3000 * PAGE_SIZE
     assert now["Zswap"] - held["Zswap"] == choice["pool_bytes"]
     script(scripts, "apply.sh")  # once more changes nothing
     is_set(advised("memory"))
     script(scripts, "undo.sh")
     assert state() == before
+    undone = checked(run, scripts)
+    assert (undone["verdict"], reasons(undone)[:2]) == (
+        "not-as-advised",
+        ["not-applied", "area-off"],
+    )
 
 
 def test_zram_is_set_filled_and_taken_back(run: Run, scripts: Path) -> None:
@@ -145,6 +180,13 @@ def test_zram_is_set_filled_and_taken_back(run: Run, scripts: Path) -> None:
     assert held.disksize == choice["size_bytes"]
     with fill():
         now = next(one for one in read(Tree()).zram if one.name == name)
+        full = checked(run, scripts)
+        Path("/proc/sys/vm/page-cluster").write_text("5")
+        other = checked(run, scripts)
+    assert (full["verdict"], changed(full)) == ("as-predicted", [])
+    assert full["now"]["pool_bytes"] == now.counters["mem_used_total"]
+    assert abs(full["now"]["freed_bytes"] - full["predicted"]["freed_bytes"]) <= 16 * PAGE_SIZE
+    assert (other["verdict"], changed(other)) == ("not-as-advised", ["vm.page-cluster"])
     stored = now.counters["orig_data_size"] - held.counters["orig_data_size"]
     assert stored == 3000 * PAGE_SIZE
     # The header's page is there before, and takes a zspage of a class that may be shared.
@@ -152,6 +194,42 @@ def test_zram_is_set_filled_and_taken_back(run: Run, scripts: Path) -> None:
     assert abs(taken - choice["pool_bytes"]) <= 4 * PAGE_SIZE
     script(scripts, "undo.sh")
     assert state() == before
+
+
+def test_zram_that_is_on_makes_way_for_zswap_and_comes_back(run: Run, scripts: Path) -> None:
+    needs_zram("lzo-rle")
+    call = ["zramctl", "--find", "--size", "64M"]
+    path = subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        subprocess.run(["mkswap", path], check=True, capture_output=True)
+        subprocess.run(["swapon", "--priority", "77", path], check=True)
+        before = state()
+        choice = emit(run, scripts, "--goal", "memory")
+        if choice["design"] != "classic":
+            pytest.skip(f"{choice['design']} is advised here")
+        script(scripts, "apply.sh")
+        assert path not in [area.path for area in active_swaps()]
+        assert "other-area" not in reasons(checked(run, scripts))
+        subprocess.run(["swapon", path], check=True)
+        (named,) = (one for one in checked(run, scripts)["reasons"] if one["id"] == "other-area")
+        assert (named["breaks"], path in named["what"]) == ("advice", True)
+        script(scripts, "apply.sh")
+        assert path not in [area.path for area in active_swaps()]
+        script(scripts, "undo.sh")
+        assert state() == before
+    finally:
+        if path in [area.path for area in active_swaps()]:
+            subprocess.run(["swapoff", path], check=True)
+        reset(path)
+
+
+def reset(path: str) -> None:
+    """Empty the zram device at *path*; the first stays, as it was there."""
+    name = path.removeprefix("/dev/")
+    subprocess.run(["udevadm", "settle"], check=False)
+    Path(f"/sys/block/{name}/reset").write_text("1")
+    if name != "zram0":
+        Path("/sys/class/zram-control/hot_remove").write_text(name.removeprefix("zram"))
 
 
 def test_what_systemd_and_its_tools_say_of_the_files(run: Run, tmp_path: Path) -> None:

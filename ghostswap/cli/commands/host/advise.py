@@ -7,14 +7,19 @@ import click
 
 from ghostswap import kernels
 from ghostswap.advise.goal import GOALS, Goal
-from ghostswap.cli.terminal.args import Command, Option
+from ghostswap.cli.terminal.args import Command, Option, refuse_others
 from ghostswap.cli.terminal.options import Integer, jobs_option, json_option, ram_option
 
 
 @click.command(
     "advise",
     cls=Command,
-    examples=("sudo ghostswap advise", "ghostswap advise --goal memory --pages pid:1234"),
+    examples=(
+        "sudo ghostswap advise",
+        "ghostswap advise --goal memory --pages pid:1234",
+        "sudo ghostswap advise --emit swap",
+        "sudo ghostswap advise --check swap",
+    ),
 )
 @click.option(
     "--pages",
@@ -66,9 +71,18 @@ from ghostswap.cli.terminal.options import Integer, jobs_option, json_option, ra
     metavar="DIR",
     help="Make this directory, with the files that do it, apply.sh and undo.sh.",
 )
+@click.option(
+    "--check",
+    cls=Option,
+    type=click.Path(),
+    metavar="DIR",
+    help="Compare what --emit predicted in this directory with what there is now.",
+)
 @jobs_option
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
     source: str | None,
     exact: bool,
     seed: int,
@@ -76,6 +90,7 @@ def command(
     kernel: str | None,
     goal: Goal | None,
     emit: str | None,
+    check: str | None,
     jobs: int | None,
     as_json: bool,
 ) -> int:
@@ -83,8 +98,14 @@ def command(
 
     zswap over a disk, zram and, where the kernel has one, a ghost swapfile are set side by side,
     each with several compressors. Then come the sizes, each with the figure that decides it, and
-    what distributions would set. Nothing is changed.
+    what distributions would set. Nothing is changed. Some weeks after --emit, --check says how
+    it went.
     """
+    if check is not None:
+        from ghostswap.cli.runs.host import check as checking
+
+        refuse_others(context, "--check measures no memory", "check", "as_json")
+        return checking.run(check, as_json=as_json)
     from ghostswap.cli.runs.host import advise
 
     asked = advise.Asked(source, ram, kernel, goal or "balanced", exact, seed, jobs)

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from ghostswap import codecs, kernels
 from ghostswap.advise import advice, files, options
 from ghostswap.advise.advice import Advice
+from ghostswap.advise.check import prediction
 from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option, Place
 from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.reports.host import advise_json, advise_report
+from ghostswap.cli.runs.host.check import predicted
 from ghostswap.cli.runs.host.emit import write_all
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
@@ -68,7 +70,10 @@ def run(asked: Asked, *, as_json: bool, emit: str | None = None) -> int:
                 f"there is nothing to write to {printable(emit)}: {found.choice.lacks}",
                 "leave out --emit",
             )
-        write_all(emit, files.files(found, files.installed(Tree())))
+        tree = Tree()
+        kept = prediction.text(predicted(found, source.name, tree))
+        made = files.files(found, files.installed(tree))
+        write_all(emit, {**made, prediction.NAME: kept})
         note(f"{printable(emit)}: apply.sh sets it, undo.sh takes it back; nothing is set yet")
     if as_json:
         emit_json(advise_json.as_json(found, source))
