@@ -10,7 +10,7 @@ from typing import Literal
 from ghostswap import kernels
 from ghostswap.advise import now
 from ghostswap.advise.check import reasons
-from ghostswap.advise.check.figures import Figures, figures
+from ghostswap.advise.check.figures import LEAST, Figures, figures
 from ghostswap.advise.check.prediction import Prediction
 from ghostswap.advise.check.reasons import Reason
 from ghostswap.advise.now import Value
@@ -21,8 +21,6 @@ from ghostswap.page import PAGE_SIZE
 
 #: The first that holds: a setting is another; the pool is nearly empty; figures are others.
 Verdict = Literal["not-as-advised", "too-early", "off", "as-predicted"]
-#: With less in it, what a pool takes is mostly what its classes have begun and not filled.
-LEAST = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from ghostswap.page import PAGE_SIZE
 
 #: A pool is as predicted within so much of it, beyond the interval: memory is never the same twice.
 NEAR = 0.1
+#: With less in it, what a pool takes is mostly what its classes have begun and not filled.
+LEAST = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

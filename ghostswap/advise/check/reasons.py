@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ghostswap.advise.check.figures import NEAR, Figures, limits_hit
+from ghostswap.advise.check.figures import LEAST, NEAR, Figures, limits_hit
 from ghostswap.advise.check.prediction import Prediction
 from ghostswap.advise.finding import named
 from ghostswap.live.seen.status import Status
@@ -78,9 +78,12 @@ def of_settings(
         yield Reason("area-off", "advice", f"{name} is not on", "nothing leaves that way")
     before = {one.name: one.before for one in prediction.settings}
     for one in others:
-        if not applied and before[one.name] == one.now:
+        is_old = before[one.name] == one.now
+        if (is_old and not applied) or (is_off and one.now is None):
             continue
-        why = "somebody has changed it since"
+        why = "somebody has set it since"
+        if is_old:
+            why = "it is what it was before: nothing has set it since boot, or somebody set it back"
         if one.name == "compressor":
             why += "; pages that leave are compressed with it"
         yield Reason(
@@ -101,7 +104,7 @@ def _area_is_off(prediction: Prediction, seen: Status, device: ZramDevice | None
 
 def of_figures(prediction: Prediction, seen: Status, found: Figures) -> Iterator[Reason]:
     """What came otherwise, as far as there is something in the pool."""
-    if found.stored and found.pool and not found.pool_is_near:
+    if found.stored >= LEAST and not found.pool_is_near:
         predicted = prediction.stored_bytes / prediction.pool_bytes if prediction.pool_bytes else 0
         better = "better" if found.ratio > predicted else "worse"
         why = "what has left is other memory than what was measured"
@@ -134,8 +137,8 @@ def of_figures(prediction: Prediction, seen: Status, found: Figures) -> Iterator
             f"{format_size(elsewhere)} of what has left are not in the pool, as was predicted",
             f"{why}, or left before zswap was on or by another way",
         )
-    zswap = seen.zswap
-    if not prediction.is_zram and zswap is not None and zswap.limit <= zswap.pool > 0:
+    zswap = None if prediction.is_zram else seen.zswap
+    if zswap is not None and zswap.pool >= zswap.limit and limits_hit(found):
         yield Reason(
             "pool-limit",
             "figures",

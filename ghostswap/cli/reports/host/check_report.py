@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ghostswap.advise.check.check import LEAST, Check, Verdict
-from ghostswap.advise.check.figures import Figures
+from ghostswap.advise.check.check import Check, Verdict
+from ghostswap.advise.check.figures import LEAST, Figures
 from ghostswap.advise.check.reasons import per_cent, shown
 from ghostswap.cli.terminal import show
 from ghostswap.units import format_size
