@@ -137,6 +137,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from advise' -l ram -x -d 'Memo
 complete -c ghostswap -n '__fish_seen_subcommand_from advise' -l kernel -x -a '6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3 ghost' -d 'Advise for another kernel, whatever this one has.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise' -l goal -x -a 'memory latency disk' -d 'What counts most: memory, latency or disk.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise' -l emit -x -a '(__fish_complete_directories)' -d 'Make this directory, with the files that do it, apply.sh and undo.sh.'
+complete -c ghostswap -n '__fish_seen_subcommand_from advise' -l check -x -a '(__fish_complete_directories)' -d 'Compare what --emit predicted in this directory with what there is now.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise' -s j -l jobs -x -d 'Processes that work side by side.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise' -s h -l help -d 'Show this message and exit.'

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from conftest import ROOT, Run, needs_root
 from support.json_keys import documented, keys_of
+from support.screen import on_screen
 
+from ghostswap import kernels
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.errors import TargetError
 from ghostswap.live.seen.tree import Tree
@@ -103,6 +107,98 @@ def test_undo_without_apply_does_nothing(run: Run, tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "apply.sh has not run" in done.stderr
+
+
+# What came of it
+
+
+def emitted(run: Run) -> None:
+    kernel, _ = kernels.running(os.uname().release)
+    done = run("advise", *SOURCE, "--kernel", kernel.name, "--emit", "made")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_answer_comes_first_and_then_why(run: Run) -> None:
+    emitted(run)
+    done = run("advise", "--check", "made")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert re.match("(Not as|As|Too early)", lines[0])
+    assert "of the 7.8 MiB that may leave" in lines[0]
+    assert lines[1].startswith("That frees ")
+    assert re.search("[0-9] settings (is|are) ", lines[2])
+    assert lines[3] == "why, and what was not known then"
+    assert "apply.sh has not run" in done.stdout
+
+
+def test_json_of_the_check_and_the_file_have_the_keys_of_the_manual(
+    run: Run, tmp_path: Path
+) -> None:
+    emitted(run)
+    page = ROOT / "man/ghostswap-json.5"
+    done = run("advise", "--check", "made", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert (found["schema"], found["verdict"]) == (1, "not-as-advised")
+    assert keys_of(found) | {"path"} == documented(page, "JSON of advise, checked")
+    kept = json.loads((tmp_path / "made/prediction.json").read_text())
+    assert keys_of({**kept, "counters": {}}) == documented(page, "prediction.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "made: nothing was predicted there: it has no prediction.json"),
+        ("{", "made/prediction.json: is no prediction of 'ghostswap advise'"),
+        ('{"schema": 9}', "made/prediction.json: was written by a later version of ghostswap"),
+    ],
+)
+def test_what_cannot_be_checked_is_said_in_a_sentence(
+    run: Run, tmp_path: Path, content: str | None, said: str
+) -> None:
+    (tmp_path / "made").mkdir()
+    if content is not None:
+        (tmp_path / "made/prediction.json").write_text(content)
+    done = run("advise", "--check", "made")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[0] == f"ghostswap: {said}"
+    assert len(done.stderr.splitlines()) == 2, "and what to do"
+
+
+def test_neither_a_file_nor_nothing_nor_a_pipe_is_such_a_directory(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "made").mkdir()
+    os.mkfifo(tmp_path / "made/prediction.json")
+    for name in ("file", "missing", "made", ""):
+        done = run("advise", "--check", name)
+        assert (done.returncode, done.stdout) == (1, ""), name
+        assert done.stderr.startswith("ghostswap: ")
+
+
+def test_a_prediction_by_other_rules_is_not_compared(run: Run) -> None:
+    running, _ = kernels.running(os.uname().release)
+    other = next(name for name in kernels.RELEASES if name != running.name)
+    assert run("advise", *SOURCE, "--kernel", other, "--emit", "made").returncode == 0
+    done = run("advise", "--check", "made")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"by the rules of Linux {other}" in done.stderr
+
+
+def test_checking_takes_no_option_that_measures(run: Run) -> None:
+    for more in (("--goal", "disk"), SOURCE, ("--emit", "x"), ("--ram", "1G"), ("--exact",)):
+        done = run("advise", "--check", "made", *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--check measures no memory" in done.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_check_fits_the_terminal(run: Run, tmp_path: Path, columns: int) -> None:
+    emitted(run)
+    lines = on_screen(columns, "advise", "--check", str(tmp_path / "made"))
+    assert max(map(len, lines)) <= columns
+    assert any("vm.page-cluster" in line for line in lines)
 
 
 def test_a_profile_will_do(run: Run) -> None:

@@ -67,7 +67,8 @@ def _answer(found: Check) -> Iterator[str]:
     others = [one for one in found.settings if not one.is_kept]
     if others:
         said = ", ".join(one.name for one in others)
-        yield f"{len(others)} of {len(found.settings)} settings are not as advised: {said}."
+        verb = "is" if len(others) == 1 else "are"
+        yield f"{len(others)} of {len(found.settings)} settings {verb} not as advised: {said}."
     else:
         yield f"All {len(found.settings)} settings are as advised."
 
