@@ -12,6 +12,7 @@ import ghostswap
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import commands
 from ghostswap.advise.defaults import DEFAULTS
+from ghostswap.advise.files import Installed, files
 from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option
 from ghostswap.cli.runs.host.advise import Asked, advise
@@ -166,6 +167,29 @@ def test_in_a_container_without_sys_the_best_is_named_all_the_same(tmp_path: Pat
     assert all(one.lacks for one in found.ranked)
     assert list(commands(found)) == []
     assert "/sys/kernel" in found.place.seen.unseen
+
+
+SCRIPTS = Installed(systemd=False, zram_generator=False, zramswap=False)
+
+
+def test_scripts_switch_off_the_zram_that_is_replaced_and_on_again(tmp_path: Path) -> None:
+    found = asked(unpack("both", tmp_path), goal="memory")
+    assert found.choice.design == "classic"
+    made = files(found, SCRIPTS)
+    assert "    swapoff /dev/zram1\n" in made["apply.sh"]
+    assert "    swapon --priority 100 /dev/zram1 ||" in made["undo.sh"]
+    assert "swapoff /dev/zram1" in list(commands(found)), "as the printed commands do"
+
+
+def test_scripts_leave_a_device_that_is_as_advised(tmp_path: Path) -> None:
+    root = unpack("zram", tmp_path)
+    (tmp_path / "sys/block/zram1/disksize").write_text(str(256 << 20))
+    found = asked(root, goal="disk")
+    assert (found.choice.design, found.choice.size) == ("zram", 256 << 20)
+    script = files(found, SCRIPTS)["apply.sh"]
+    assert "zramctl" not in script
+    assert "swapoff" not in script
+    assert "vm/page-cluster" in script
 
 
 def test_what_is_set_already_is_not_set_again(tmp_path: Path) -> None:

@@ -133,9 +133,9 @@ def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: P
     script(scripts, "apply.sh")
     again = advised("memory")
     is_set(again)
-    held = numbers("/proc/meminfo")
     early = checked(run, scripts)
     assert (early["verdict"], changed(early)) == ("too-early", [])
+    held = numbers("/proc/meminfo")
     with fill():
         now = numbers("/proc/meminfo")
         full = checked(run, scripts)
@@ -143,10 +143,10 @@ def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: P
         other = checked(run, scripts)
         (ZSWAP / "max_pool_percent").write_text("20")
     assert (full["verdict"], changed(full)) == ("as-predicted", [])
-    assert full["now"]["stored_bytes"] == now["Zswapped"]
-    assert full["now"]["pool_bytes"] == now["Zswap"]
+    for name, field in (("stored_bytes", "Zswapped"), ("pool_bytes", "Zswap")):
+        assert abs(full["now"][name] - now[field]) <= 64 * PAGE_SIZE, "others may swap too"
     for name in ("stored_bytes", "pool_bytes", "freed_bytes"):
-        assert abs(full["now"][name] - full["predicted"][name]) <= 16 * PAGE_SIZE, name
+        assert abs(full["now"][name] - full["predicted"][name]) <= 64 * PAGE_SIZE, name
     assert (other["verdict"], changed(other)) == ("not-as-advised", ["max_pool_percent"])
     assert [one["what"] for one in other["reasons"] if one["id"] == "setting"] == [
         "max_pool_percent is 7, and 20 was advised"
@@ -184,8 +184,9 @@ def test_zram_is_set_filled_and_taken_back(run: Run, scripts: Path) -> None:
         Path("/proc/sys/vm/page-cluster").write_text("5")
         other = checked(run, scripts)
     assert (full["verdict"], changed(full)) == ("as-predicted", [])
-    assert full["now"]["pool_bytes"] == now.counters["mem_used_total"]
-    assert abs(full["now"]["freed_bytes"] - full["predicted"]["freed_bytes"]) <= 16 * PAGE_SIZE
+    pool = now.counters["mem_used_total"]
+    assert abs(full["now"]["pool_bytes"] - pool) <= 64 * PAGE_SIZE, "others may swap too"
+    assert abs(full["now"]["freed_bytes"] - full["predicted"]["freed_bytes"]) <= 64 * PAGE_SIZE
     assert (other["verdict"], changed(other)) == ("not-as-advised", ["vm.page-cluster"])
     stored = now.counters["orig_data_size"] - held.counters["orig_data_size"]
     assert stored == 3000 * PAGE_SIZE

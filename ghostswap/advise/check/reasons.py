@@ -82,7 +82,9 @@ def of_settings(
         if (is_old and not applied) or (is_off and one.now is None):
             continue
         why = "somebody has set it since"
-        if is_old:
+        if one.now is None:
+            why = "there is none, or it cannot be seen here"
+        elif is_old:
             why = "it is what it was before: nothing has set it since boot, or somebody set it back"
         if one.name == "compressor":
             why += "; pages that leave are compressed with it"
