@@ -158,6 +158,12 @@ def test_zram_is_its_own_device(tmp_path: Path) -> None:
     assert {one.is_kept for one in found.settings} == {True}
 
 
+def test_nothing_at_all(tmp_path: Path) -> None:
+    known = of(unpack("zswap", tmp_path / "host"), kernel="ghost")
+    found = checked(known, read(Tree(str(tmp_path / "empty"))))
+    assert (found.verdict, found.figures.freed) == ("not-as-advised", 0)
+
+
 def test_counters_that_nobody_shows_are_not_zero(tmp_path: Path) -> None:
     root = unpack("zswap", tmp_path, without="/sys/kernel/debug")
     found = checked(of(root), read(Tree(root)))

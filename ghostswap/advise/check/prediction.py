@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from ghostswap.advise.advice import Advice
+from ghostswap.advise.commands import replaced
 from ghostswap.advise.now import Value
 from ghostswap.designs import table
 from ghostswap.errors import GhostswapError, TargetError
@@ -52,7 +53,7 @@ class Prediction:
     :ivar refused_bytes: do not compress, and are in no pool.
     :ivar static_bytes: of *metadata_bytes*, what slots take used or not.
     :ivar area: path of the area that the scripts make; ``""`` for none, and for zram.
-    :ivar areas: paths of those that were on.
+    :ivar areas: paths of those that were on and stay so.
     """
 
     made: str
@@ -98,6 +99,7 @@ def of(found: Advice, source: str, *, made: str, boot: str) -> Prediction:
     choice, place = found.choice, found.place
     outcome = choice.outcome
     stored = outcome.zswap.get("stored_pages", 0) * PAGE_SIZE
+    gone = replaced(found)
     makes_area = choice.disk or choice.design == "ghost"
     return Prediction(
         made=made,
@@ -121,7 +123,7 @@ def of(found: Advice, source: str, *, made: str, boot: str) -> Prediction:
         freed_bytes=choice.freed,
         freed_interval=choice.freed_interval,
         area=place.seen.room.path if makes_area else "",
-        areas=tuple(area.path for area in place.seen.active),
+        areas=tuple(area.path for area in place.seen.active if area not in gone),
         settings=tuple(Advised(one.name, one.value, one.now) for one in found.settings),
     )
 

@@ -136,7 +136,7 @@ def of_figures(prediction: Prediction, seen: Status, found: Figures) -> Iterator
         yield Reason(
             "not-in-pool",
             "figures",
-            f"{format_size(elsewhere)} of what has left are not in the pool, as was predicted",
+            f"{format_size(elsewhere)} of what has left should be in the pool, and are not",
             f"{why}, or left before zswap was on or by another way",
         )
     zswap = None if prediction.is_zram else seen.zswap
@@ -173,11 +173,10 @@ def of_the_host(
     for area in seen.active:
         if device is not None and area.path == f"/dev/{device.name}":
             continue
-        is_zram = area.medium == "zram"  # which the scripts switch off
-        if is_zram or area.path not in known:
+        if area.path not in known:
             yield Reason(
                 "other-area",
-                "advice" if is_zram else "",
+                "advice" if area.medium == "zram" else "",
                 f"{named(area)} is on too, {format_size(area.used)} of it used",
                 _other(prediction, area.medium),
             )
