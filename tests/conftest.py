@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import lzma
 import os
@@ -82,6 +83,13 @@ def kernel_lock() -> Iterator[None]:
 
 
 @pytest.fixture
+def steady_kernel() -> Iterator[None]:
+    """Keep tests that change the running kernel away from one that looks at it twice."""
+    with contextlib.nullcontext() if os.geteuid() else undo.kernel_lock(lambda: None):
+        yield
+
+
+@pytest.fixture
 def libcachesim() -> ModuleType:
     """The oracle for exact LRU, whose wheel needs GLib of the system."""
     module: ModuleType = pytest.importorskip("libcachesim", exc_type=ImportError)
@@ -93,7 +101,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
-        locks = "kernel_lock" in getattr(item, "fixturenames", ())
+        locks = {"kernel_lock", "steady_kernel"} & {*getattr(item, "fixturenames", ())}
         if locks or item.path.is_relative_to(ROOT / "tests" / "kernel"):
             item.add_marker(pytest.mark.xdist_group("kernel"))
 

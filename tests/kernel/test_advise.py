@@ -151,8 +151,10 @@ def test_zswap_is_set_filled_and_taken_back(run: Run, scripts: Path, tmp_path: P
     assert [one["what"] for one in other["reasons"] if one["id"] == "setting"] == [
         "max_pool_percent is 7, and 20 was advised"
     ]
-    assert now["Zswapped"] - held["Zswapped"] == 3000 * PAGE_SIZE
-    assert now["Zswap"] - held["Zswap"] == choice["pool_bytes"]
+    others = now["Zswapped"] - held["Zswapped"] - 3000 * PAGE_SIZE  # pages that did not fill it
+    assert 0 <= others <= 64 * PAGE_SIZE
+    room = others and others + 32 * PAGE_SIZE  # theirs, in zspages that they may begin
+    assert 0 <= now["Zswap"] - held["Zswap"] - choice["pool_bytes"] <= room
     script(scripts, "apply.sh")  # once more changes nothing
     is_set(advised("memory"))
     script(scripts, "undo.sh")

@@ -20,6 +20,7 @@ from ghostswap.errors import TargetError
 from ghostswap.live.seen.tree import Tree
 
 SOURCE = ("--pages", "synthetic:2000:text")
+pytestmark = pytest.mark.usefixtures("steady_kernel")
 
 
 def test_three_lines_and_then_why(run: Run) -> None:

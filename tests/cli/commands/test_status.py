@@ -28,6 +28,7 @@ from ghostswap.live.seen.tree import Tree
 
 HOSTS = ("plain", "zswap", "full", "zram", "both", "cgroup1")
 CALL = [sys.executable, "-m", "ghostswap", "status"]
+pytestmark = pytest.mark.usefixtures("steady_kernel")
 
 
 def printed(seen: Status, capsys: pytest.CaptureFixture[str]) -> str:
