@@ -62,7 +62,7 @@ def print_result(
     outcome = result.outcome
     for line in answer(result, size):
         show.paragraph(line)
-    show.heading(_what(result, size))
+    show.heading(title(result, size))
     show.table(("where to", "pages", "share", "costs"), _places(result, size), right=_NUMBERS)
     show.facts(_facts(result, size))
     if result.is_replay:
@@ -87,7 +87,8 @@ def print_result(
         note(ALL_FITTED)
 
 
-def _what(result: Result, size: Size) -> str:
+def title(result: Result, size: Size) -> str:
+    """What went through what, in a line."""
     outcome = result.outcome
     names = ", ".join(source.name for source in result.measured.sources.values())
     who = outcome.design if result.zpool is None else f"{outcome.design} with {_with(result)}"
