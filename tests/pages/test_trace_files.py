@@ -96,7 +96,7 @@ def test_writes_are_drawn_for_a_file_that_does_not_say(format: str, tmp_path: Pa
     pages = some_pages(50_000)
     (tmp_path / "trace").write_bytes(encode(format, pages))
     (touches,) = open_trace(f"{format}:{tmp_path}/trace", writes="odd").chunks([1000])
-    assert touches.writes == bytes(page & 1 for page in pages)
+    assert touches.writes == bytes((page & 1) << 1 for page in pages)
     (touches,) = open_trace(f"{format}:{tmp_path}/trace", write_ratio=0.5).chunks([1000])
     assert touches.writes
     assert 24_000 < sum(touches.writes) < 26_000
@@ -308,6 +308,7 @@ def rows_of(content: bytes, path: Path, **options: Any) -> list[tuple[int, int, 
         (b"1\n2", [(7, 1, None), (7, 2, None)]),
         (b"page\r\n1\r\n\r\n2\r\n", [(7, 1, None), (7, 2, None)]),
         (b"1,0\n2,1\n3,r\n4, W \n", [(7, 1, 0), (7, 2, 1), (7, 3, 0), (7, 4, 1)]),
+        (b"1,2\n2,RW\n", [(7, 1, 2), (7, 2, 2)]),
         (b"1,r,0\n1,r,1\n2,w,1\n2,r,0\n", [(0, 1, 0), (1, 1, 0), (1, 2, 1), (0, 2, 0)]),
         (b"Group, Page\n2,9\n\n2,8\n", [(2, 9, None), (2, 8, None)]),
         (b"write,page\nw,9\nr,9\n", [(7, 9, 1), (7, 9, 0)]),
@@ -326,7 +327,7 @@ def test_csv_with_names_or_without(
         (b"1\n\n-1\n", 3),
         (b"1\n2,1\n", 2),
         (b"1,1\n2\n", 2),
-        (b"1,2\n", 1),
+        (b"1,3\n", 1),
         (b"1,w,-1\n", 1),
         (b"1,w,0,5\n", 1),
         (b"pages\n1\n", 1),
@@ -372,7 +373,7 @@ def test_a_csv_that_says_who_writes_is_not_overruled(tmp_path: Path) -> None:
     for content in (b"1,w\n", b"page,write\n"):
         with pytest.raises(UsageError, match="says itself which touches write"):
             rows_of(content, tmp_path / "trace", write_ratio=0.5)
-    assert rows_of(b"1\n3\n", tmp_path / "trace", writes="odd") == [(0, 1, 1), (0, 3, 1)]
+    assert rows_of(b"1\n3\n", tmp_path / "trace", writes="odd") == [(0, 1, 2), (0, 3, 2)]
 
 
 def test_a_group_is_handed_over_in_chunks(tmp_path: Path) -> None:

@@ -289,6 +289,7 @@ def test_standard_input_is_a_source(run: Run) -> None:
     assert found["source"] == {
         "name": "-",
         "pages": 10,
+        "sampled_pages": 10,
         "unreadable_pages": 0,
         "swapped_pages": 0,
     }
