@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, str] = {
     " mm/swap kernels pages pages/profiles pages/source area/disk area/judge area/header"
     " area/target",
     "cli/options": "cli/terminal pictures scenario kernels pages pages/source",
-    "cli/terminal": "area/target",
+    "cli/terminal": "pictures area/target",
     "pictures": "study mm/zpool kernels",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "advise": "live/seen study designs codecs mm/zswap kernels",

@@ -31,7 +31,7 @@ _METADATA: Mapping[str, dict[str, None]] = {
 }
 #: Of Okabe and Ito's palette, which the colour-blind can tell apart: from dark to light in print.
 _COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo", "||||")
+_HATCHES = ("", "////", "..", "\\\\\\\\", "xxx", "---", "++", "o", "|||")
 _MARKERS = "osD^vPX*<>"
 _DASHES = ("-", "--", "-.", ":")
 _WIDTH = 7.2  # inches

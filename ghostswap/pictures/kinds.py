@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kinds of files that figures are drawn into."""
+"""The kinds of files that figures go into."""
 
 from __future__ import annotations
 
@@ -14,3 +14,5 @@ KINDS: Mapping[str, tuple[str, bytes]] = {
     "png": ("PNG picture", b"\x89PNG\r\n\x1a\n"),
     "pdf": ("PDF file", b"%PDF-"),
 }
+#: A page with a figure in it.
+HTML = ("HTML page of ghostswap's", b"<!DOCTYPE html>\n<!-- ghostswap ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``--plot``: a picture of the result."""
+"""``--plot`` and ``--html``: a picture of the result, and a page."""
 
 from __future__ import annotations
 
@@ -42,4 +42,15 @@ def plot_option(function: F) -> F:
         type=_Written(*KINDS),
         metavar="FILE",
         help="Draw the result too, into FILE.svg, FILE.png or FILE.pdf.",
+    )(function)
+
+
+def html_option(function: F) -> F:
+    """``--html FILE``: the result as a page."""
+    return click.option(
+        "--html",
+        cls=Option,
+        type=_Written("html"),
+        metavar="FILE",
+        help="Write the result too as one page, with its picture, into FILE.html.",
     )(function)

@@ -18,7 +18,6 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Source
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import Band, GroupOutcome, Outcome, Recompression
-from ghostswap.units import printable
 
 #: Writes a number of bytes.
 Size = Callable[[int], str]
@@ -73,14 +72,12 @@ def print_result(
         _print_more(result, size)
     if result.classes is not None:
         show.heading("zsmalloc/classes")
-        for line in result.classes.lines():
-            print(line)
+        show.lines(result.classes.lines())
     if with_proc:
         show.heading("/proc/swaps")
-        for line in swaps(outcome).split("\n"):
-            print("\t".join(map(printable, line.split("\t"))))
+        show.lines(swaps(outcome).split("\n"))
         show.heading("/proc/meminfo")
-        print(meminfo(outcome))
+        show.lines(meminfo(outcome).split("\n"))
     for source in result.measured.sources.values():
         print_skipped(source)
     if result.is_replay and outcome.resident_pages == outcome.pages:

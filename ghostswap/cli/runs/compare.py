@@ -71,11 +71,17 @@ def run(context: click.Context) -> int:
     )
     words = sweep[1] if sweep else ("",)
     comparison = Comparison(rows[0], found, use.swept, words, values["cost"])
+
+    def print_report() -> None:
+        comparison.print(str if values["raw"] else format_size)
+
     if values["as_json"]:
         comparison.emit_json()
     else:
-        comparison.print(str if values["raw"] else format_size)
-    pictures.write(context, comparison)
+        print_report()
+    several = "kernels" if len(releases) > 1 else "designs"
+    question = f"What do several {several} make of the same memory?"
+    pictures.write(context, comparison, question, print_report)
     return 0
 
 

@@ -42,11 +42,16 @@ def run(context: click.Context, document: Document) -> int:
     outcomes = study.replay_each(hosts, measured, areas, jobs, progress_bar, document.placing)
     marks = [Marked.of(*pair) for pair in zip(hosts, outcomes, strict=True)]
     report = CurveReport(host, measured, curve, marks)
+
+    def print_report() -> None:
+        report.print(str if values["raw"] else format_size, verbose=values["verbose"])
+
     if values["as_json"]:
         report.emit_json()
     else:
-        report.print(str if values["raw"] else format_size, verbose=values["verbose"])
-    pictures.write(context, report)
+        print_report()
+    question = "How often does this work wait for a page, with how much memory?"
+    pictures.write(context, report, question, print_report)
     return 0
 
 

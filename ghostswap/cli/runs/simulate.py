@@ -97,12 +97,19 @@ def emit(context: click.Context, result: Result) -> None:
     """Print *result* as the options of *context* have it."""
     values = context.params
     with_proc = bool(values.get("proc"))
+    size = str if values["raw"] else format_size
+
+    def print_report() -> None:
+        print_result(result, size, verbose=values["verbose"], with_proc=with_proc)
+
     if values["as_json"]:
         emit_json(result_json(result, with_proc=with_proc))
     else:
-        size = str if values["raw"] else format_size
-        print_result(result, size, verbose=values["verbose"], with_proc=with_proc)
-    pictures.write(context, result)
+        print_report()
+    question = "What becomes of this memory, stored once?"
+    if result.is_replay:
+        question = "What does swap do while this memory is touched under its limits?"
+    pictures.write(context, result, question, print_report)
 
 
 def _check_classes(host: Host) -> None:
@@ -136,7 +143,7 @@ def _verify(context: click.Context) -> int:
     refuse(context, "it is for a workload", "band")
     refuse(context, "pages are verified, not classes", "classes")
     refuse(context, "all pages are verified", "sample")
-    refuse(context, "what is verified is not drawn", "plot")
+    refuse(context, "what is verified is not drawn", "plot", "html")
     note("'ghostswap simulate --verify' is 'ghostswap verify' now")
     return verify.run(context)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``--plot``: the same picture of the same result, whole or not at all, whatever its title says."""
+"""``--plot`` and ``--html``: the same file for the same result, whole, whatever its names say."""
 
 from __future__ import annotations
 
