@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCRATCH := $(VENV)/demo
 SUITE ?= bookworm
-HOT_TESTS := tests/mm tests/designs tests/study tests/kernel/test_replay.py
+HOT_TESTS := tests/mm tests/designs $(wildcard tests/study/test_recorded*.py) tests/kernel/test_replay.py
 KERNEL ?=
 ARGS ?=
 .NOTPARALLEL:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Speed of ``simulate`` with lz4 on 1 GiB of real pages.
 
-Beside a C loop over liblz4, start-up taken out by the difference to a run over no pages; and, start
+Beside a C loop over liblz4, start-up taken out by the difference to a run over one page; and, start
 to end, beside the bare measuring that is a part of it. Pages of programs, libraries and what they
 read (code, tables, text) are copied into one file first, so that every page differs; pages of one
 repeated word are left out, for a simulation does not compress them.
@@ -78,16 +78,17 @@ def bare(path: str, jobs: int) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
-        path, empty = os.path.join(directory, "pages"), os.path.join(directory, "empty")
+        path, one = os.path.join(directory, "pages"), os.path.join(directory, "one")
         pages = gather(path)
-        open(empty, "wb").close()
+        with open(one, "wb") as file:
+            file.write(pages[:PAGE_SIZE])
         loop, count = library().lz4, len(pages) // PAGE_SIZE
         lengths = (ctypes.c_ushort * count)()
-        simulate(empty, 2)
+        simulate(one, 2)
         calls = {
             "loop": lambda: loop(ctypes.c_char_p(pages), ctypes.c_size_t(count), lengths),
             **{f"bare {jobs}": lambda jobs=jobs: bare(path, jobs) for jobs in (1, 2)},
-            **{f"start {jobs}": lambda jobs=jobs: simulate(empty, jobs) for jobs in (1, 2)},
+            **{f"start {jobs}": lambda jobs=jobs: simulate(one, jobs) for jobs in (1, 2)},
             **{f"whole {jobs}": lambda jobs=jobs: simulate(path, jobs) for jobs in (1, 2)},
         }
         times: dict[str, list[float]] = {name: [] for name in calls}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ghostswap import kernels
 from ghostswap.cli.reports.classes import Classes
@@ -16,8 +17,10 @@ from ghostswap.scenario.key import Run
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Outcome
-from ghostswap.study.round_trip import Verified
 from ghostswap.study.samples.estimate import totals
+
+if TYPE_CHECKING:
+    from ghostswap.study.round_trip import Verified  # which reads headers, and so is slow to load
 
 
 @dataclass(frozen=True, slots=True)
