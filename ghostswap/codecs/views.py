@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.zpool.size_class import huge_class_size, size_classes
@@ -33,7 +34,7 @@ def for_zswap(kernel: Kernel, measured: array[int]) -> array[int]:
             return SAME if keeps_words else measure - SAME
         return measure
 
-    return array("H", map(view, measured))
+    return _each(view, measured)
 
 
 def for_zram(kernel: Kernel, measured: array[int], *, zeromap: bool = True) -> array[int]:
@@ -54,4 +55,10 @@ def for_zram(kernel: Kernel, measured: array[int], *, zeromap: bool = True) -> a
             return SAME
         return measure if measure < huge else PAGE_SIZE
 
-    return array("H", map(view, measured))
+    return _each(view, measured)
+
+
+def _each(view: Callable[[int], int], measured: array[int]) -> array[int]:
+    """*view* of each measure; there are many pages, and few measures."""
+    views = {measure: view(measure) for measure in set(measured)}
+    return array("H", map(views.__getitem__, measured))
