@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from ghostswap import __version__
 from ghostswap.units import printable
@@ -111,6 +110,8 @@ def page(
 
 
 def _text(text: str) -> str:
+    from html import escape  # which most runs do without
+
     return escape(printable(text))
 
 

@@ -23,12 +23,7 @@ def figure_of(report: Result | CurveReport | Comparison) -> Figure:
             return lengths(title(report, format_size), report.lengths(), rules)
         case CurveReport():
             marks = [
-                Mark(
-                    one.limit(format_size),
-                    one.bytes,
-                    one.miss_ratio,
-                    one.killed,
-                )
+                Mark(one.limit(format_size), one.bytes, one.miss_ratio, one.killed)
                 for one in report.marked
             ]
             return miss_ratio(report.title(), report.curve, report.who, marks)

@@ -14,7 +14,6 @@ from ghostswap.cli.options.pictures import suffix
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.args import command_line
 from ghostswap.files import check_replaceable, write_whole
-from ghostswap.pictures.draw import check_installed, draw
 from ghostswap.pictures.kinds import HTML, KINDS
 from ghostswap.pictures.page import page
 
@@ -30,6 +29,8 @@ def check(context: click.Context) -> None:
     :raises GhostswapError: where matplotlib is not installed, or FILE is something else.
     """
     for path, (what, begins) in _wanted(context):
+        from ghostswap.pictures.draw import check_installed
+
         check_installed()
         check_replaceable(path, begins, what)
 
@@ -47,6 +48,7 @@ def write(
     """
     for path, (what, begins) in _wanted(context):
         from ghostswap.cli.reports.pictured import figure_of
+        from ghostswap.pictures.draw import draw
 
         figure = figure_of(report)
         if suffix(path) in KINDS:
