@@ -47,7 +47,7 @@ def check_installed() -> None:
     if find_spec("matplotlib") is None:
         raise GhostswapError(
             "pictures are drawn by matplotlib, which is not installed",
-            "install it: pip install 'ghostswap[plot]', or Debian's python3-matplotlib",
+            "install it: pip install 'ghostswap[plot]'",
         )
 
 
