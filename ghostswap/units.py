@@ -159,13 +159,16 @@ def shell_word(path: str) -> str:
     >>> shell_word("-swap file"), shell_word("a\x1b")
     ("'./-swap file'", "$'a\\x1b'")
     """
+    return shell_quoted(f"./{path}" if path.startswith("-") else path)
+
+
+def shell_quoted(text: str) -> str:
+    """A word of a command line, an option too, as it must stand there; see :func:`shell_word`."""
     import shlex  # which most commands do without
 
-    if path.startswith("-"):
-        path = f"./{path}"
-    if path.isprintable():
-        return shlex.quote(path)
-    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return "$'" + "".join(c if c.isprintable() else _bytes(c) for c in escaped) + "'"
 
 

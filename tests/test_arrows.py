@@ -19,13 +19,15 @@ MAY_IMPORT: dict[str, str] = {
     "cli/app": "cli/terminal",
     "cli/commands": "cli/runs cli/reports cli/options cli/terminal scenario advise claims designs"
     " codecs kernels area/disk area/make area/judge area/header area/target",
-    "cli/runs": "cli/reports cli/options cli/terminal scenario advise claims live live/seen study"
-    " designs codecs kernels pages pages/profiles pages/source area/disk area/make area/judge"
-    " area/header area/target",
-    "cli/reports": "cli/terminal scenario advise live/seen study designs codecs mm/zpool mm/swap"
-    " kernels pages pages/profiles pages/source area/disk area/judge area/header area/target",
-    "cli/options": "cli/terminal scenario kernels pages pages/source",
-    "cli/terminal": "area/target",
+    "cli/runs": "cli/reports cli/options cli/terminal pictures scenario advise claims live"
+    " live/seen study designs codecs kernels pages pages/profiles pages/source area/disk area/make"
+    " area/judge area/header area/target",
+    "cli/reports": "cli/terminal pictures scenario advise live/seen study designs codecs mm/zpool"
+    " mm/swap kernels pages pages/profiles pages/source area/disk area/judge area/header"
+    " area/target",
+    "cli/options": "cli/terminal pictures scenario kernels pages pages/source",
+    "cli/terminal": "pictures area/target",
+    "pictures": "study mm/zpool kernels",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "advise": "live/seen study designs codecs mm/zswap kernels",
     "claims": "study designs codecs mm/swap kernels pages",
@@ -63,6 +65,7 @@ DOORS = {"__main__.py": "ghostswap.cli.app", "__init__.py": "ghostswap.api"}
 PLACES = {
     "click": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",
+    "matplotlib": lambda path: path.parts[0] == "pictures",
     "construct": lambda path: path.parts[0] == "pages" or path.parts[0] == "area",
 }
 

@@ -134,8 +134,8 @@ def run(args: Sequence[str]) -> int:
         return 1
 
 
-#: Distributions that ghostswap uses, the last one where it is there.
-LIBRARIES = ("click", "construct", "rich", "lz4", "backports.zstd", "zstandard")
+#: Distributions that ghostswap uses, the last two where they are there.
+LIBRARIES = ("click", "construct", "rich", "lz4", "backports.zstd", "zstandard", "matplotlib")
 
 
 def _print_version(*, verbose: bool) -> None:

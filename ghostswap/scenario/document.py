@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from ghostswap.errors import GhostswapError, TargetError, UsageError
-from ghostswap.filetypes import check_type
+from ghostswap.files import check_type
 from ghostswap.scenario.kinds import Path, join, suggest, table
 from ghostswap.scenario.toml_lines import find_line
 from ghostswap.study.host import Group

@@ -21,13 +21,19 @@ Intervals = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The host after *touches* touches; faults are all so far, the rest is as it is then."""
+    """The host after *touches* touches; faults are all so far, pages as they are then.
+
+    :ivar refused: times so far that a page was refused by all that could have taken it; *no_slot*
+        that it found no slot.
+    """
 
     touches: int
     pgmajfault: int
     pool_pages: int
     resident_pages: int
     disk_pages: int
+    refused: int
+    no_slot: int
 
 
 @dataclass(frozen=True, slots=True)

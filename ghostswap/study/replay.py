@@ -107,13 +107,16 @@ class Replay:
     def _sample(self) -> None:
         disk = (area.inuse_pages for area in self._parts.swap.areas if area.type == "full")
         numbers = range(len(self._machine.members))
+        backend = self._parts.backend
         self._timeline.append(
             Sample(
                 sum(self._touches),
                 sum(self._memory.events(number).pgmajfault for number in numbers),
-                self._parts.backend.pool_pages(),
+                backend.pool_pages(),
                 sum(map(self._memory.nr_mapped, numbers)),
                 sum(disk),
+                sum(backend.refused),
+                sum(backend.no_slot),
             )
         )
 

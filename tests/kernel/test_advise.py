@@ -191,10 +191,11 @@ def test_zram_is_set_filled_and_taken_back(run: Run, scripts: Path) -> None:
     assert abs(full["now"]["freed_bytes"] - full["predicted"]["freed_bytes"]) <= 64 * PAGE_SIZE
     assert (other["verdict"], changed(other)) == ("not-as-advised", ["vm.page-cluster"])
     stored = now.counters["orig_data_size"] - held.counters["orig_data_size"]
-    assert stored == 3000 * PAGE_SIZE
+    others = stored - 3000 * PAGE_SIZE  # pages that did not fill it
+    assert 0 <= others <= 64 * PAGE_SIZE
     # The header's page is there before, and takes a zspage of a class that may be shared.
     taken = now.counters["mem_used_total"] - held.counters["mem_used_total"]
-    assert abs(taken - choice["pool_bytes"]) <= 4 * PAGE_SIZE
+    assert abs(taken - choice["pool_bytes"]) <= 4 * PAGE_SIZE + others
     script(scripts, "undo.sh")
     assert state() == before
 

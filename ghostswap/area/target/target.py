@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ghostswap.errors import TargetError
-from ghostswap.filetypes import check_type
+from ghostswap.files import check_type
 from ghostswap.mounts import fstype, mounted_at, unescape
 from ghostswap.units import shell_word
 

@@ -9,6 +9,7 @@ import click
 
 from ghostswap.cli.options.contest import DEFAULT, Sweep, only
 from ghostswap.cli.options.keys import Value, key_options
+from ghostswap.cli.options.pictures import html_option, plot_option
 from ghostswap.cli.options.sampling import sample_option
 from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import bytes_option, jobs_option, json_option
@@ -65,6 +66,8 @@ from ghostswap.scenario.keys import KEYS
 @sample_option
 @jobs_option
 @bytes_option
+@plot_option
+@html_option
 @json_option
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ghostswap.cli.options.keys import key_options
+from ghostswap.cli.options.pictures import html_option, plot_option
 from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import bytes_option, jobs_option, json_option, verbose_option
 from ghostswap.scenario.key import Run
@@ -48,6 +49,8 @@ from ghostswap.scenario.key import Run
 @jobs_option
 @verbose_option
 @bytes_option
+@plot_option
+@html_option
 @json_option
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ghostswap.cli.options.keys import key_options
+from ghostswap.cli.options.pictures import html_option, plot_option
 from ghostswap.cli.options.sampling import sample_option
 from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import bytes_option, jobs_option, json_option, verbose_option
@@ -41,6 +42,8 @@ from ghostswap.scenario.key import BOTH
 @jobs_option
 @verbose_option
 @bytes_option
+@plot_option
+@html_option
 @json_option
 # What other commands do now.
 @click.option("--band", cls=Option, is_flag=True, hidden=True, help="'ghostswap replay' has it.")

@@ -67,7 +67,7 @@ class Comparison:
     def _kernels(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(host.kernel for host in self.hosts))
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
         """What each column is called: a kernel or a design."""
         if len(self._kernels) > 1:
             return list(self._kernels)
@@ -114,13 +114,7 @@ class Comparison:
     def print(self, size: Callable[[int], str]) -> None:
         """Print for a person; *size* writes a number of bytes."""
         measured, touches = self.contest.measured[0], self.contest.touches
-        outcome = self.contest.rows[0][0].outcome
-        work = "stored once" if touches is None else f"{touches} touches"
-        names = ", ".join(source.name for source in measured.sources.values())
-        show.heading(
-            f"{names}: {outcome.pages} pages, {size(outcome.pages * PAGE_SIZE)}, {work},"
-            f" {self._through()}on Linux {', '.join(self._kernels)} with {self._host.compressor}"
-        )
+        show.heading(self.title(size))
         if self.swept != "limit" and touches is not None:
             show.facts(limit_facts(self._host, size))
         show.facts(self._charges())
@@ -141,6 +135,16 @@ class Comparison:
         if touches is not None and all(one.resident_pages == one.pages for one in found):
             note(ALL_FITTED)
 
+    def title(self, size: Callable[[int], str]) -> str:
+        """What went through what, in a line."""
+        pages, touches = self._outcomes()[0].pages, self.contest.touches
+        work = "stored once" if touches is None else f"{touches} touches"
+        names = ", ".join(source.name for source in self.contest.measured[0].sources.values())
+        return (
+            f"{names}: {pages} pages, {size(pages * PAGE_SIZE)}, {work},"
+            f" {self._through()}on Linux {', '.join(self._kernels)} with {self._host.compressor}"
+        )
+
     def _through(self) -> str:
         return f"through {self._host.design} " if len(self._kernels) > 1 else ""
 
@@ -160,7 +164,7 @@ class Comparison:
             pairs = zip(self.hosts, self.contest.measured, strict=True)
             facts = [host_facts(host, measured.error) for host, measured in pairs]
         of_all = [fact for fact in facts[0] if all(fact in of for of in facts)]
-        named = zip(self._names(), facts, strict=True)
+        named = zip(self.names(), facts, strict=True)
         some = [(name, fact) for name, of in named for fact in of if fact not in of_all]
         return [*((f"{name}: {what}", text) for name, (what, text) in some), *of_all]
 
@@ -185,7 +189,7 @@ class Comparison:
             )
             for word, row in zip(self.words, self.contest.rows, strict=True)
             for name, measured, contender in zip(
-                self._names(), self.contest.measured, row, strict=True
+                self.names(), self.contest.measured, row, strict=True
             )
             for group in contender.outcome.groups
             if group.killed
@@ -219,7 +223,7 @@ class Comparison:
             if any(row.value(one) for one in contenders if not one.is_killed):
                 table.append((row.title, *cells))
                 is_marked |= bool(top)
-        names = self._names()
+        names = self.names()
         for start, end in _bands(names, table):
             part = names[start:end]
             show.table(
@@ -229,7 +233,7 @@ class Comparison:
             show.facts([(_BEST, "the best of its row")])
 
     def _print_sweep(self, size: Callable[[int], str]) -> None:
-        names = self._names()
+        names = self.names()
         for row in self._rows():
             if row.key not in _SWEPT and row.unit != "ns":
                 continue

@@ -18,7 +18,6 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Source
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import Band, GroupOutcome, Outcome, Recompression
-from ghostswap.units import printable
 
 #: Writes a number of bytes.
 Size = Callable[[int], str]
@@ -62,7 +61,7 @@ def print_result(
     outcome = result.outcome
     for line in answer(result, size):
         show.paragraph(line)
-    show.heading(_what(result, size))
+    show.heading(title(result, size))
     show.table(("where to", "pages", "share", "costs"), _places(result, size), right=_NUMBERS)
     show.facts(_facts(result, size))
     if result.is_replay:
@@ -73,21 +72,20 @@ def print_result(
         _print_more(result, size)
     if result.classes is not None:
         show.heading("zsmalloc/classes")
-        for line in result.classes.lines():
-            print(line)
+        show.lines(result.classes.lines())
     if with_proc:
         show.heading("/proc/swaps")
-        for line in swaps(outcome).split("\n"):
-            print("\t".join(map(printable, line.split("\t"))))
+        show.lines(swaps(outcome).split("\n"))
         show.heading("/proc/meminfo")
-        print(meminfo(outcome))
+        show.lines(meminfo(outcome).split("\n"))
     for source in result.measured.sources.values():
         print_skipped(source)
     if result.is_replay and outcome.resident_pages == outcome.pages:
         note(ALL_FITTED)
 
 
-def _what(result: Result, size: Size) -> str:
+def title(result: Result, size: Size) -> str:
+    """What went through what, in a line."""
     outcome = result.outcome
     names = ", ".join(source.name for source in result.measured.sources.values())
     who = outcome.design if result.zpool is None else f"{outcome.design} with {_with(result)}"

@@ -13,6 +13,7 @@ from ghostswap.cli.options.contest import DEFAULT, SWEEPS
 from ghostswap.cli.options.keys import document_of, is_for, is_scenario
 from ghostswap.cli.options.limits import with_limits
 from ghostswap.cli.reports.compare_report import Comparison
+from ghostswap.cli.runs import pictures
 from ghostswap.cli.runs.simulate import sample_of
 from ghostswap.cli.terminal.args import refuse, refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
@@ -58,6 +59,7 @@ def run(context: click.Context) -> int:
     _, areas = read(documents[0], use)
     if run is Run.REPLAY:
         refuse(context, "a workload touches all pages", "sample")
+    pictures.check(context)
     found = compare(
         rows,
         areas,
@@ -69,10 +71,17 @@ def run(context: click.Context) -> int:
     )
     words = sweep[1] if sweep else ("",)
     comparison = Comparison(rows[0], found, use.swept, words, values["cost"])
+
+    def print_report() -> None:
+        comparison.print(str if values["raw"] else format_size)
+
     if values["as_json"]:
         comparison.emit_json()
     else:
-        comparison.print(str if values["raw"] else format_size)
+        print_report()
+    several = "kernels" if len(releases) > 1 else "designs"
+    question = f"What do several {several} make of the same memory?"
+    pictures.write(context, comparison, question, print_report)
     return 0
 
 

@@ -7,6 +7,7 @@ import click
 
 from ghostswap.cli.options.limits import with_limits
 from ghostswap.cli.reports.touches.curve import CurveReport, Marked
+from ghostswap.cli.runs import pictures
 from ghostswap.cli.terminal.args import refuse
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.errors import UsageError
@@ -31,6 +32,7 @@ def run(context: click.Context, document: Document) -> int:
     if group.memory_max is not None or group.limit_frames is not None:
         documents.insert(0, document)
     hosts = [read(one, use)[0] for one in documents]
+    pictures.check(context)
     jobs = values["jobs"]
     if hosts:
         measured = measure_host(host, (host.design,), jobs, progress_bar, document.placing)
@@ -40,10 +42,16 @@ def run(context: click.Context, document: Document) -> int:
     outcomes = study.replay_each(hosts, measured, areas, jobs, progress_bar, document.placing)
     marks = [Marked.of(*pair) for pair in zip(hosts, outcomes, strict=True)]
     report = CurveReport(host, measured, curve, marks)
+
+    def print_report() -> None:
+        report.print(str if values["raw"] else format_size, verbose=values["verbose"])
+
     if values["as_json"]:
         report.emit_json()
     else:
-        report.print(str if values["raw"] else format_size, verbose=values["verbose"])
+        print_report()
+    question = "How often does this work wait for a page, with how much memory?"
+    pictures.write(context, report, question, print_report)
     return 0
 
 

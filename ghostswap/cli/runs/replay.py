@@ -7,6 +7,7 @@ import click
 
 from ghostswap.cli.options.keys import document_of
 from ghostswap.cli.reports.result import Result
+from ghostswap.cli.runs import pictures
 from ghostswap.cli.runs.simulate import emit
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.errors import UsageError
@@ -28,6 +29,7 @@ def run(context: click.Context, document: Document | None = None) -> int:
         return curve.run(context, document)
     check_pressure(document)
     host, areas = read(document, Use(Run.REPLAY))
+    pictures.check(context)
     if values["band"]:
         study.refuse_pipes(host, "of the runs that --band makes")
     jobs = values["jobs"]

@@ -14,6 +14,7 @@ from ghostswap.cli.reports.classes import Classes
 from ghostswap.cli.reports.outcome import print_result
 from ghostswap.cli.reports.outcome_json import result_json
 from ghostswap.cli.reports.result import Result
+from ghostswap.cli.runs import pictures
 from ghostswap.cli.terminal.args import given, refuse, refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
@@ -53,6 +54,7 @@ def run(context: click.Context) -> int:
 def _store(context: click.Context, document: Document) -> int:
     values = context.params
     host, areas = read(document, Use(Run.STORE))
+    pictures.check(context)
     if values["classes"]:
         _check_classes(host)
     sample = sample_of(host, values["sample"])
@@ -95,11 +97,19 @@ def emit(context: click.Context, result: Result) -> None:
     """Print *result* as the options of *context* have it."""
     values = context.params
     with_proc = bool(values.get("proc"))
+    size = str if values["raw"] else format_size
+
+    def print_report() -> None:
+        print_result(result, size, verbose=values["verbose"], with_proc=with_proc)
+
     if values["as_json"]:
         emit_json(result_json(result, with_proc=with_proc))
     else:
-        size = str if values["raw"] else format_size
-        print_result(result, size, verbose=values["verbose"], with_proc=with_proc)
+        print_report()
+    question = "What becomes of this memory, stored once?"
+    if result.is_replay:
+        question = "What does swap do while this memory is touched under its limits?"
+    pictures.write(context, result, question, print_report)
 
 
 def _check_classes(host: Host) -> None:
@@ -133,6 +143,7 @@ def _verify(context: click.Context) -> int:
     refuse(context, "it is for a workload", "band")
     refuse(context, "pages are verified, not classes", "classes")
     refuse(context, "all pages are verified", "sample")
+    refuse(context, "what is verified is not drawn", "plot", "html")
     note("'ghostswap simulate --verify' is 'ghostswap verify' now")
     return verify.run(context)
 

@@ -12,12 +12,17 @@ from click.core import ParameterSource, augment_usage_errors
 
 from ghostswap.cli.terminal.help import Formatter
 from ghostswap.errors import UsageError
+from ghostswap.units import shell_quoted
 
 #: Sections of a help text, in order; what has none comes with the last.
 SECTIONS = ("Target", "Area", "Source", "Design", "Machine", "Output")
 
 # click renamed it in 8.2.
 _Parser: Any = getattr(click_parser, "_OptionParser", None) or click_parser.OptionParser
+
+
+#: Where in a context's ``meta`` the command line is.
+_ARGS = f"{__name__}.args"
 
 
 class Option(click.Option):
@@ -61,6 +66,7 @@ class Command(click.Command):
         return parser
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_ARGS] = tuple(args)
         with augment_usage_errors(ctx):  # click itself leaves out whose options it could not read
             return super().parse_args(ctx, args)
 
@@ -112,6 +118,11 @@ class _GetoptLong(_Parser):  # type: ignore[misc]
         if explicit_value is None:
             explicit_value = self._bare.get(opt)
         super()._match_long_opt(opt, explicit_value, state)
+
+
+def command_line(context: click.Context) -> str:
+    """What was called, as it can be given to a shell again."""
+    return " ".join(map(shell_quoted, ("ghostswap", str(context.info_name), *context.meta[_ARGS])))
 
 
 def given(context: click.Context) -> list[str]:

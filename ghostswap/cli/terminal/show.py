@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tables and lists on the terminal, fit for narrow screens, pipes and NO_COLOR.
+"""Tables and lists on the terminal, fit for narrow screens, pipes and NO_COLOR; or written down.
 
 rich is imported by what prints, for a run that prints JSON has no use for it.
 """
@@ -7,11 +7,14 @@ rich is imported by what prints, for a run that prints JSON has no use for it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING
 
 from ghostswap.cli.terminal.degrade import can_show
+from ghostswap.pictures.page import Facts, Heading, Lines, Paragraph, Part, Table
 from ghostswap.units import printable
 
 if TYPE_CHECKING:
@@ -26,12 +29,37 @@ _UNBOUNDED = 4096
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
-@cache
+#: Where what would be printed is written down.
+_SHEET: ContextVar[list[Part] | None] = ContextVar("sheet", default=None)
+
+
+@contextmanager
+def written_down() -> Iterator[list[Part]]:
+    """What is printed within goes to a list, in place of the terminal."""
+    sheet: list[Part] = []
+    token = _SHEET.set(sheet)
+    try:
+        yield sheet
+    finally:
+        _SHEET.reset(token)
+
+
+def _is_written(part: Part) -> bool:
+    sheet = _SHEET.get()
+    if sheet is not None:
+        sheet.append(part)
+    return sheet is not None
+
+
 def console() -> Console:
-    """The console that results are printed on."""
+    """The console that results are printed on; as wide as need be for what is written down."""
+    return _console(None if sys.stdout.isatty() and _SHEET.get() is None else _UNBOUNDED)
+
+
+@cache
+def _console(width: int | None) -> Console:
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _UNBOUNDED
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -49,6 +77,8 @@ def put(renderable: RenderableType) -> None:
 
 def heading(text: str) -> None:
     """A line that names what follows."""
+    if _is_written(Heading(text)):
+        return
     from rich.text import Text
 
     put(Text(printable(text), style="bold"))
@@ -56,16 +86,29 @@ def heading(text: str) -> None:
 
 def paragraph(text: str) -> None:
     """Plain words, folded to the terminal."""
+    if _is_written(Paragraph(text)):
+        return
     from rich.text import Text
 
     put(Text(printable(text)))
 
 
+def lines(text: Iterable[str]) -> None:
+    """Lines of a file, as they stand there; tabs stay."""
+    text = tuple(text)
+    if not _is_written(Lines(text)):
+        for line in text:
+            print("\t".join(map(printable, line.split("\t"))))
+
+
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Print pairs of name and value, values aligned and wrapped beside their names."""
-    from rich.table import Table
+    rows = tuple(rows)
+    if _is_written(Facts(rows)):
+        return
+    from rich.table import Table as Grid
 
-    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid = Grid.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in rows:
@@ -78,7 +121,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
 
     :param right: the columns that hold numbers and are aligned to the right.
     """
-    clean = [[printable(cell) for cell in row] for row in rows]
+    cells = tuple(tuple(row) for row in rows)
+    if _is_written(Table(tuple(columns), cells, tuple(right))):
+        return
+    clean = [[printable(cell) for cell in row] for row in cells]
     if console().width < NARROW:
         for first, *others in clean:
             heading(first.strip())  # what is set in belongs to others, not to the row
@@ -87,11 +133,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
             )
         return
     from rich import box
-    from rich.table import Table
+    from rich.table import Table as Grid
     from rich.text import Text
 
     lines = box.SIMPLE_HEAD if can_show("─") else box.Box(_PLAIN_HEAD, ascii=True)
-    grid = Table(box=lines, header_style="bold", pad_edge=False, show_edge=False)
+    grid = Grid(box=lines, header_style="bold", pad_edge=False, show_edge=False)
     for name in columns:
         grid.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in clean:

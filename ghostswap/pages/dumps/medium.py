@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from typing import Protocol
 
 from ghostswap.errors import TargetError, UsageError
-from ghostswap.filetypes import check_type
+from ghostswap.files import check_type
 
 _PIPE_IT = "give - as the source and connect it to standard input"
 _SKIP = 1 << 20

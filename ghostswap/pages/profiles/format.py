@@ -7,10 +7,7 @@ as (:mod:`ghostswap.page`).
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
 import zlib
 from array import array
 from dataclasses import dataclass, field
@@ -29,6 +26,7 @@ from construct import (
 )
 
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.files import write_whole
 from ghostswap.pages.profiles import MAGIC
 
 VERSION = 1
@@ -213,33 +211,8 @@ def write(path: str, profile: Profile) -> int:
     :raises TargetError: where that cannot be, or something else than a profile is there.
     """
     data = build(profile)
-    directory, name = os.path.split(path)
-    try:
-        if os.path.lexists(path) and not _is_profile(path):
-            raise TargetError(path, "is there, and is no profile", "give another name")
-        fd, made = tempfile.mkstemp(prefix=f".{name}.", dir=directory or ".")
-        try:
-            with open(fd, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(fd)
-            os.replace(made, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(made)
-            raise
-    except OSError as error:
-        raise TargetError.from_os(path, error, "cannot be written") from error
-    except ValueError:
-        raise UsageError("the name of a profile has a NUL byte in it") from None
+    write_whole(path, data, MAGIC, "profile", mode=0o600)
     return len(data)
-
-
-def _is_profile(path: str) -> bool:
-    if not os.path.isfile(path) or os.path.islink(path):
-        return False
-    with open(path, "rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
 
 
 def _little(numbers: array[int] | bytes) -> array[int]:

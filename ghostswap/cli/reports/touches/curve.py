@@ -63,6 +63,16 @@ class Marked:
             group.killed,
         )
 
+    @property
+    def bytes(self) -> int:
+        """Memory of its pages."""
+        return self.pages * PAGE_SIZE
+
+    @property
+    def miss_ratio(self) -> float:
+        """The share of the touches that were major faults."""
+        return self.major_faults / self.touches if self.touches else 0.0
+
     def limit(self, size: Callable[[int], str]) -> str:
         if self.memory_max is None:
             return f"{self.limit_frames} page frames"
@@ -100,9 +110,9 @@ class CurveReport:
                         "memory_max": one.memory_max,
                         "limit_frames": one.limit_frames,
                         "pages": one.pages,
-                        "bytes": one.pages * PAGE_SIZE,
+                        "bytes": one.bytes,
                         "major_faults": one.major_faults,
-                        "miss_ratio": one.major_faults / one.touches if one.touches else 0.0,
+                        "miss_ratio": one.miss_ratio,
                         "lru_major_faults": curve.major_faults(one.pages),
                         "killed": one.killed,
                     }
@@ -125,8 +135,7 @@ class CurveReport:
         show.paragraph(self._answer(size))
         for line in self._marks(size):
             show.paragraph(line)
-        names = ", ".join(source.name for source in self.measured.sources.values())
-        show.heading(f"{names}: {curve.touches} touches of {curve.pages} pages")
+        show.heading(self.title())
         steps = range(1, _BARS + 1)
         faults = [curve.major_faults(max(curve.pages * step // _BARS, 1)) for step in steps]
         whole = size(curve.pages * PAGE_SIZE)
@@ -142,6 +151,16 @@ class CurveReport:
         if not self.marked:
             note(_UNMARKED)
 
+    def title(self) -> str:
+        """Whose touches they are, in a line."""
+        names = ", ".join(source.name for source in self.measured.sources.values())
+        return f"{names}: {self.curve.touches} touches of {self.curve.pages} pages"
+
+    @property
+    def who(self) -> str:
+        """Who reclaims where a size is replayed."""
+        return "exact LRU" if self.host.policy == "lru" else f"Linux {self.host.kernel}"
+
     def _answer(self, size: Callable[[int], str]) -> str:
         """How much memory it takes for how few waits."""
         curve = self.curve
@@ -155,15 +174,14 @@ class CurveReport:
         )
 
     def _marks(self, size: Callable[[int], str]) -> list[str]:
-        who = "exact LRU" if self.host.policy == "lru" else f"Linux {self.host.kernel}"
         lines = []
         for one in self.marked:
-            here = size(one.pages * PAGE_SIZE)
+            here = size(one.bytes)
             lru = f"{self.curve.major_faults(one.pages):,}"
             said = "the process is killed" if one.killed else f"{one.major_faults:,} times"
             lines.append(
                 f"With {one.limit(size)}, of which {here} are the process's pages: {said} on"
-                f" {who}, where the curve has {lru}."
+                f" {self.who}, where the curve has {lru}."
             )
         return lines
 
