@@ -96,6 +96,7 @@ def libcachesim() -> ModuleType:
     return module
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give what asks the running kernel to one worker: the lock would keep the others waiting."""
     if not config.pluginmanager.hasplugin("xdist"):
