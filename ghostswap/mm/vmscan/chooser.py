@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ghostswap.mm.vmscan.lruvec import Lruvec
@@ -12,6 +12,32 @@ from ghostswap.mm.vmscan.pageout import Mapper
 
 #: Which page leaves memory: by the kernel's two lists, by its generations, or by exact LRU.
 Policy = Literal["two-lists", "mglru", "lru"]
+
+DEF_PRIORITY = 12
+
+
+class Subtrees:
+    """``mem_cgroup_iter()``: whose pages are asked for, below each lruvec.
+
+    :param below: by index of an lruvec, all that are below it, itself included.
+    """
+
+    def __init__(self, below: Sequence[Sequence[Lruvec]]) -> None:
+        self._below = below
+        self._positions = [0] * len(below)  # struct mem_cgroup_reclaim_iter
+
+    def below(self, target: Lruvec) -> Sequence[Lruvec]:
+        """All below *target*."""
+        return self._below[target.index]
+
+    def walk(self, target: Lruvec, *, full_walk: bool) -> Iterator[Lruvec]:
+        """All below *target*, or those that are left of the last walk."""
+        subtree = self._below[target.index]
+        start = 0 if full_walk else self._positions[target.index]
+        for position in range(start, len(subtree)):
+            if not full_walk:
+                self._positions[target.index] = (position + 1) % len(subtree)
+            yield subtree[position]
 
 
 class Chooser:

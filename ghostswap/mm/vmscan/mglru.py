@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ghostswap.kernels.rules import VmscanRules
 from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
 from ghostswap.mm.vmscan.batches import WRITE_TIME, Batches
-from ghostswap.mm.vmscan.chooser import Chooser
+from ghostswap.mm.vmscan.chooser import DEF_PRIORITY, Chooser, Subtrees
 from ghostswap.mm.vmscan.eviction import Eviction, unpack_shadow
 from ghostswap.mm.vmscan.generations import (
     ACTIVE,
@@ -41,7 +41,6 @@ from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.page_tables import PageTables
 from ghostswap.mm.vmscan.pageout import Backing, Mapper
 
-DEF_PRIORITY = 12
 #: Pages of a process beside its memory that it touches all the time: its stack, its data.
 OWN_PAGES = 7
 
@@ -117,10 +116,9 @@ class Mglru(Chooser):
         }
         self._spans = spans
         self._eviction = Eviction(rules.mglru, pages, folios, marks, self._batches, backing)
-        self._subtrees = [
-            tuple(below for below in lruvec.subtree() if below.group >= 0) for lruvec in lruvecs
-        ]
-        self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
+        self._subtrees = Subtrees(
+            [tuple(below for below in lruvec.subtree() if below.group >= 0) for lruvec in lruvecs]
+        )
 
     # What processes do
 
@@ -199,7 +197,7 @@ class Mglru(Chooser):
     def try_to_free_pages(self, target: Lruvec) -> int:
         """``do_try_to_free_pages()`` below *target*: how many are free."""
         self._batches.pass_all_writes()  # pages were filled or read since the last time
-        for lruvec in self._subtrees[target.index]:
+        for lruvec in self._subtrees.below(target):
             self._tables[lruvec.index].is_switched_in = True
         full_walk = not self._rules.partial_walks
         while True:
@@ -214,21 +212,12 @@ class Mglru(Chooser):
 
     def _shrink_node(self, target: Lruvec, turn: _Turn, full_walk: bool) -> None:
         before = turn.nr_reclaimed
-        for lruvec in self._walk(target, full_walk):
+        for lruvec in self._subtrees.walk(target, full_walk=full_walk):
             self._shrink_lruvec(lruvec, turn)
             if self._has_shrinker:
                 self._backing.shrink_slab(lruvec.group, turn.priority)
             if not full_walk and turn.nr_reclaimed - before >= SWAP_CLUSTER_MAX:
                 break
-
-    def _walk(self, target: Lruvec, full_walk: bool) -> Iterator[Lruvec]:
-        """``mem_cgroup_iter()``: all below *target*, or those that are left of the last walk."""
-        subtree = self._subtrees[target.index]
-        start = 0 if full_walk else self._positions[target.index]
-        for position in range(start, len(subtree)):
-            if not full_walk:
-                self._positions[target.index] = (position + 1) % len(subtree)
-            yield subtree[position]
 
     def _shrink_lruvec(self, lruvec: Lruvec, turn: _Turn) -> None:
         """``lru_gen_shrink_lruvec()``"""

@@ -18,7 +18,8 @@ cdef class TwoLists(Chooser):
     cdef Py_ssize_t _flush_every, _to_flush, _clock
     cdef bint _charges_slots, _waits_for_writes, _has_shrinker, _one_cpu
     cdef unsigned int[::1] _pagevec
-    cdef list _pagevec_lists, _subtrees, _positions, _is_fresh
+    cdef list _pagevec_lists, _is_fresh
+    cdef object _subtrees
     cdef Py_ssize_t _in_pagevec
     @cython.locals(state=bytearray, page="unsigned int", number=Py_ssize_t)
     cpdef touch(self, Lruvec lruvec, unsigned int[::1] pages, const unsigned char[::1] writes, Mapper mapper)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from ghostswap.kernels.rules import VmscanRules
 from ghostswap.mm.columns import Ring, zeros
 from ghostswap.mm.swap.slot_map import SWAP_CLUSTER_MAX
-from ghostswap.mm.vmscan.chooser import Chooser
+from ghostswap.mm.vmscan.chooser import DEF_PRIORITY, Chooser, Subtrees
 from ghostswap.mm.vmscan.lruvec import (
     ACCESSED,
     DIRTY,
@@ -32,7 +32,6 @@ _INDEX_MASK = 0xFFFF
 _AGE_SHIFT = 17
 _AGE = 1 << _AGE_SHIFT
 
-DEF_PRIORITY = 12
 SWAPPINESS = 60
 MAX_SWAPPINESS = 200
 
@@ -84,8 +83,7 @@ class TwoLists(Chooser):
         self._pagevec_lists = [lruvecs[0].inactive] * rules.pagevec_size
         self._in_pagevec = 0
         self._clock = 0
-        self._subtrees = [tuple(lruvec.subtree()) for lruvec in lruvecs]
-        self._positions = [0] * len(lruvecs)  # struct mem_cgroup_reclaim_iter
+        self._subtrees = Subtrees([tuple(lruvec.subtree()) for lruvec in lruvecs])
         # From 6.8 on only zswap flushes: where there is a limit to look at, or its shrinker does.
         self._is_fresh = [
             not flush_every
@@ -231,7 +229,7 @@ class TwoLists(Chooser):
         )
         nr_reclaimed = 0
         skipped_deactivate = False
-        for lruvec in self._walk(target, full_walk):
+        for lruvec in self._subtrees.walk(target, full_walk=full_walk):
             freed, skipped = self._shrink_lruvec(lruvec, target, priority, may_deactivate)
             nr_reclaimed += freed
             skipped_deactivate |= skipped
@@ -240,15 +238,6 @@ class TwoLists(Chooser):
             if not full_walk and nr_reclaimed >= SWAP_CLUSTER_MAX:
                 break
         return nr_reclaimed, skipped_deactivate
-
-    def _walk(self, target: Lruvec, full_walk: bool) -> Iterator[Lruvec]:
-        """``mem_cgroup_iter()``: all below *target*, or those that are left of the last walk."""
-        subtree = self._subtrees[target.index]
-        start = 0 if full_walk else self._positions[target.index]
-        for position in range(start, len(subtree)):
-            if not full_walk:
-                self._positions[target.index] = (position + 1) % len(subtree)
-            yield subtree[position]
 
     def _shrink_lruvec(
         self, lruvec: Lruvec, target: Lruvec, priority: int, may_deactivate: bool
