@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 
 from ghostswap.errors import TargetError, UsageError
@@ -53,6 +52,13 @@ def check_replaceable(path: str, begins: bytes, what: str) -> None:
     raise TargetError(path, f"is there, and is no {what}", "give another name")
 
 
+def draft_name(name: str) -> str:
+    """What to call, beside it, what is to become *name*: so that nobody else uses it."""
+    import secrets  # which only what writes has a use for
+
+    return f".{name[:60]}.{secrets.token_hex(4)}"
+
+
 def write_whole(path: str, data: bytes, begins: bytes, what: str, mode: int = 0o666) -> None:
     """Write *data* to *path*, whole or not at all; one of its kind that is there is replaced.
 
@@ -62,7 +68,7 @@ def write_whole(path: str, data: bytes, begins: bytes, what: str, mode: int = 0o
     """
     check_replaceable(path, begins, what)
     directory, name = os.path.split(path)
-    draft = os.path.join(directory, f".{name[:60]}.{secrets.token_hex(4)}")
+    draft = os.path.join(directory, draft_name(name))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         fd = os.open(draft, flags, mode)

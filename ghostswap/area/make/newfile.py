@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import secrets
 from collections.abc import Callable, Iterator
 
 from ghostswap import signals
@@ -15,6 +14,7 @@ from ghostswap.area.make import landing
 from ghostswap.area.make.overwrite import Patch, write_all
 from ghostswap.area.target.target import close
 from ghostswap.errors import TargetError
+from ghostswap.files import draft_name
 from ghostswap.units import format_size
 
 _RENAME_NOREPLACE = 1
@@ -94,7 +94,7 @@ def _nameless(directory: int, name: str) -> Iterator[tuple[int, Callable[[], Non
 @contextlib.contextmanager
 def _temporary(directory: int, name: str) -> Iterator[tuple[int, Callable[[], None]]]:
     """The same under a name that nobody uses, for file systems without O_TMPFILE."""
-    draft = f".{name[:60]}.{secrets.token_hex(4)}"
+    draft = draft_name(name)
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL
     with contextlib.ExitStack() as stack:
         with signals.held():  # until somebody knows what to remove
