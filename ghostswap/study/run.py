@@ -36,7 +36,6 @@ from ghostswap.study.memory import (
 )
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
-from ghostswap.study.samples import estimate as samples
 from ghostswap.workers import each
 
 
@@ -44,9 +43,11 @@ def estimate(
     host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
 ) -> Outcome:
     """Store all memory of *host*'s one group, of which there is a sample, through its design."""
+    from ghostswap.study.samples.estimate import estimate  # which all of memory can do without
+
     (group,), (own,) = host.working, measured.of(table.get(host.design))
     strata = [one for spec in group.sources for one in measured.strata[spec]]
-    return samples.estimate(host, areas, strata, own, jobs)
+    return estimate(host, areas, strata, own, jobs)
 
 
 def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fill, Outcome]:

@@ -17,7 +17,7 @@ from ghostswap.scenario.key import Run
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Outcome
-from ghostswap.study.samples.estimate import totals
+from ghostswap.study.samples.totals import totals
 
 if TYPE_CHECKING:
     from ghostswap.study.round_trip import Verified  # which reads headers, and so is slow to load

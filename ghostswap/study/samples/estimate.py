@@ -32,13 +32,13 @@ from ghostswap.study.samples.estimators import (
     total,
 )
 from ghostswap.study.samples.scaled import (
-    SETTINGS,
     fill,
     is_zsmalloc,
     kernel_of,
     pools_of,
     whole,
 )
+from ghostswap.study.samples.totals import totals
 from ghostswap.workers import each
 
 #: Times that a sample is drawn anew, and two-sided 95 % of Student's t of one less.
@@ -133,36 +133,6 @@ def _whole(host: Host, areas: Sequence[SwapArea], pages: int, parts: Sequence[Pa
     limits = (found.zswap_own.get("max_pages", 0) * PAGE_SIZE, found.zram.get("mem_limit", 0))
     size = min(size, max(limits) or size)
     return _with_pool(found, ceil(size / PAGE_SIZE) * PAGE_SIZE)
-
-
-def totals(outcome: Outcome) -> dict[str, int]:
-    """All totals of *outcome* that depend on its pages, by their names in JSON."""
-    found = {
-        f"{table_}.{name}": value
-        for table_, counters in (
-            ("zswap", outcome.zswap),
-            ("zram", outcome.zram),
-            ("vmstat", outcome.vmstat),
-        )
-        for name, value in counters.items()
-        if name not in SETTINGS
-    }
-    held = outcome.held
-    return found | {
-        "resident_pages": outcome.resident_pages,
-        "kept_pages": outcome.kept_pages,
-        "slots_at_swap_out": outcome.slots_at_swap_out,
-        "slots_at_writeback": outcome.slots_at_writeback,
-        "held.compressed": held.compressed,
-        "held.stuck": held.stuck,
-        "held.disk": held.disk,
-        "held.zero": held.zero,
-        "pool_bytes": outcome.pool_bytes,
-        "compressed_bytes": outcome.compressed_bytes,
-        "metadata_bytes": outcome.metadata.total_bytes,
-        "freed_bytes": outcome.freed_bytes,
-        "disk.written_bytes": outcome.written_bytes,
-    }
 
 
 def _has_limits(host: Host, outcome: Outcome) -> bool:

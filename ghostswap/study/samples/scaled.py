@@ -24,9 +24,7 @@ from ghostswap.study.fill import Fill
 from ghostswap.study.host import Host
 from ghostswap.study.outcome import GroupOutcome, Outcome
 from ghostswap.study.samples.estimators import objects_share, open_zspages
-
-#: What an administrator sets, and no page changes.
-SETTINGS = frozenset({"max_pages", "accept_pages", "mem_limit"})
+from ghostswap.study.samples.totals import SETTINGS
 
 
 def kernel_of(host: Host) -> Kernel:
