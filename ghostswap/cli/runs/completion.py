@@ -165,7 +165,7 @@ _ghostswap_value() {
 }
 
 _ghostswap() {
-    local line=${COMP_LINE:0:COMP_POINT} typed cur prev command given= words= number
+    local line=${COMP_LINE:0:COMP_POINT} typed cur prev command given= words= operands= number
     read -ra typed <<< "$line"
     [[ $line == *[[:space:]] ]] && typed+=('')
     cur=${typed[-1]} COMPREPLY=()
@@ -219,7 +219,6 @@ def _bash(shapes: list[_Shape]) -> Iterator[str]:
         .replace("@KEYS@", "\n".join(_indented(_keys(shapes), 12)))
         .replace("@COMMANDS@", f"{commands} --help --version")
         .replace("@OPTIONS@", "\n".join(_indented(options, 12)))
-        .replace("words= number", "words= operands= number")
         .strip("\n")
     )
 
