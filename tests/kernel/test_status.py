@@ -41,11 +41,11 @@ MIB = 1 << 20
 ZSWAP = Path("/sys/module/zswap/parameters")
 VM = Path("/proc/sys/vm")
 _PAGEOUT = 21  # MADV_PAGEOUT
-pytestmark = [needs_root, pytest.mark.usefixtures("kernel_lock")]
+pytestmark = needs_root
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def as_before(kernel_lock: None) -> Iterator[None]:  # noqa: ARG001  # held all the while
     """Put back what cures change."""
     if "/" in Path("/proc/swaps").read_text():
         pytest.skip("swap is in use here")
