@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 from conftest import load_case
-from support.replays import lengths, read_and_written, trace
+from support.replays import group_of, lengths, read_and_written, trace
 
 from ghostswap import kernels
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.study.band import Timing
-from ghostswap.study.host import Group, Host
+from ghostswap.study.host import Host
 from ghostswap.study.machine import Machine
 
 RAM = 256 << 20
@@ -70,21 +70,12 @@ def replay(
 def _replay(row_json: str, flush_every: int, flush_first: int, one_cpu: bool) -> Run:
     row = json.loads(row_json)
     job, pages = row["job"], row["pages"]
-    limits = {key: int(job[key]) * pages // 100 * 4096 for key in ("zmax", "smax") if key in job}
     kinds = AREAS[job.get("area", "disk")]
     prios = (5, 5) if job.get("area") == "equal" else (10, 5)
     areas = [SwapArea(kind, kind, SLOTS, prio) for kind, prio in zip(kinds, prios, strict=False)]
-    group = Group(
-        "process",
-        source="recorded",
-        memory_max=row["memory_max"],
-        zswap_max=limits.get("zmax"),
-        swap_max=limits.get("smax"),
-        zswap_writeback=row["kernel"] == "6.1" or job.get("wb") != "0",
-    )
     host = Host(
         RAM,
-        groups=(group,),
+        groups=(group_of(row, pages),),
         kernel=row["kernel"],
         design="ghost" if "ghost" in kinds else "classic",
         zswap_enabled=job["zswap"] == "1",

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 from conftest import load_case
-from support.replays import PAGES, lengths, read_and_written, trace
+from support.replays import PAGES, group_of, lengths, read_and_written, trace
 
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.vmscan.lruvec import Events
 from ghostswap.mm.vmscan.mglru import OWN_PAGES
 from ghostswap.study import band
 from ghostswap.study.band import Timing
-from ghostswap.study.host import Group, Host
+from ghostswap.study.host import Host
 from ghostswap.study.machine import Machine
 
 RAM = 512 << 20
@@ -57,18 +57,9 @@ class Run:
 
 def host_of(row: dict[str, Any]) -> Host:
     job = row["job"]
-    limits = {key: int(job[key]) * PAGES // 100 * 4096 for key in ("zmax", "smax") if key in job}
-    group = Group(
-        "process",
-        source="recorded",
-        memory_max=row["memory_max"],
-        zswap_max=limits.get("zmax"),
-        swap_max=limits.get("smax"),
-        zswap_writeback=job.get("wb") != "0",
-    )
     return Host(
         RAM,
-        groups=(group,),
+        groups=(group_of(row),),
         kernel=row["kernel"],
         design="classic",
         policy="mglru",

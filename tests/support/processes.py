@@ -5,10 +5,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def start(directory: Path, *args: str) -> subprocess.Popen[str]:
+    """Run ghostswap with *args* in *directory*, as the first of a group that can be interrupted."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ghostswap", *args],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+        text=True,
+    )
 
 
 def await_cpu_time(process: subprocess.Popen[str], seconds: float) -> None:

@@ -7,10 +7,12 @@ import functools
 from array import array
 from itertools import accumulate
 from random import Random
+from typing import Any
 
 from conftest import load_case
 
 from ghostswap.mm.vmscan.lruvec import READS_THEN_WRITES
+from ghostswap.study.host import Group
 
 PAGES, TOUCHES = 4096, 60_000
 
@@ -20,6 +22,20 @@ def lengths(compressor: str) -> tuple[int, ...]:
     """What each page of their corpus compresses to."""
     rows = load_case("replay-lengths.json.xz")
     return next(tuple(row["lengths"]) for row in rows if row["comp"] == compressor)
+
+
+def group_of(row: dict[str, Any], pages: int = PAGES) -> Group:
+    """The process of a recorded *row*, which has so many *pages*, and its limits."""
+    job = row["job"]
+    limits = {key: int(job[key]) * pages // 100 * 4096 for key in ("zmax", "smax") if key in job}
+    return Group(
+        "process",
+        source="recorded",
+        memory_max=row["memory_max"],
+        zswap_max=limits.get("zmax"),
+        swap_max=limits.get("smax"),
+        zswap_writeback=row["kernel"] == "6.1" or job.get("wb") != "0",
+    )
 
 
 @functools.cache

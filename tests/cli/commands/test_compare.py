@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from array import array
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, Run
 from support.json_keys import documented, keys_of
+from support.processes import start
 from support.screen import on_screen
 
 from ghostswap.designs.table import RUN as DESIGNS
@@ -288,15 +287,8 @@ def test_a_trace_beyond_the_memory_is_named(run: Run, tmp_path: Path) -> None:
 
 def test_interrupt_leaves_no_processes_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "t.u32").write_bytes(array("I", range(PAGES)).tobytes() * 3000)
-    call = [sys.executable, "-m", "ghostswap", "compare", "--pages", SOURCE, "--limit", "4M"]
-    with subprocess.Popen(
-        [*call, "--touches", "t.u32", "-j", "2"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        process_group=0,
-        text=True,
-    ) as process:
+    call = ("compare", "--pages", SOURCE, "--limit", "4M")
+    with start(tmp_path, *call, "--touches", "t.u32", "-j", "2") as process:
         deadline = time.monotonic() + 30
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while len(children.read_text().split()) < 2 and time.monotonic() < deadline:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, Run, needs_root
 from support.json_keys import documented, keys_of
-from support.processes import await_cpu_time
+from support.processes import await_cpu_time, start
 
 from ghostswap import kernels
 from ghostswap.area.header.header import Header
@@ -456,15 +456,8 @@ def test_a_trace_may_touch_for_every_group_that_has_memory(run: Run, tmp_path: P
 
 
 def test_interrupt_in_a_replay_says_so(tmp_path: Path) -> None:
-    call = [sys.executable, "-m", "ghostswap", "replay", "--pages", SOURCE, "--limit", "4M"]
-    with subprocess.Popen(
-        [*call, "--touches", "uniform@1000M", "-j", "1"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        process_group=0,
-        text=True,
-    ) as process:
+    call = ("replay", "--pages", SOURCE, "--limit", "4M")
+    with start(tmp_path, *call, "--touches", "uniform@1000M", "-j", "1") as process:
         await_cpu_time(process, 1.5)
         os.killpg(process.pid, signal.SIGINT)
         out, said = process.communicate(timeout=30)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conftest import Run, load_case
 from support.corpora import CORPORA
-from support.processes import await_cpu_time
+from support.processes import await_cpu_time, start
 
 from ghostswap import codecs, kernels
 
@@ -310,15 +310,8 @@ def test_interrupt_leaves_no_processes_and_says_so(tmp_path: Path) -> None:
     with (tmp_path / "big").open("wb") as file:
         for _ in range(64):
             file.write(os.urandom(1 << 20))
-    call = [sys.executable, "-m", "ghostswap", "simulate", "--compressor", "deflate", "-j", "2"]
-    with subprocess.Popen(
-        [*call, "--pages", "big"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        process_group=0,
-        text=True,
-    ) as process:
+    call = ("simulate", "--compressor", "deflate", "-j", "2")
+    with start(tmp_path, *call, "--pages", "big") as process:
         deadline = time.monotonic() + 30
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while len(children.read_text().split()) < 2 and time.monotonic() < deadline:
