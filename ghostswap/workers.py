@@ -7,10 +7,11 @@ import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 T = TypeVar("T")
 _PR_SET_PDEATHSIG = 1
@@ -25,6 +26,10 @@ def make_pool(
     They keep this process's memory as it is, *initargs* included, and are deaf to Ctrl-C, which
     is this process's alone to handle.
     """
+    # Loaded here, for most commands are over before these would be.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     pool = ProcessPoolExecutor(
         jobs,
         get_context("fork"),
@@ -72,6 +77,8 @@ def each(function: Callable[[Any], T], items: Sequence[Any], jobs: int) -> Itera
     if jobs == 1 or len(items) < 2:
         yield from map(function, items)
         return
+    from multiprocessing import active_children
+
     others = set(active_children())
     with make_pool(min(jobs, len(items)), _keep, function, items) as pool:
         try:
