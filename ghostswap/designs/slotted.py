@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from ghostswap.designs.backend import ORIGINS, Backend, Contents, View
 from ghostswap.designs.folios import Folios
-from ghostswap.designs.recompress import recompress
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.columns import appended, grown, zeros
 from ghostswap.mm.swap.slot_map import NO_SLOT
@@ -31,7 +30,7 @@ from ghostswap.mm.vmscan.pageout import (
     Origin,
     Out,
 )
-from ghostswap.mm.zram import Recompressed, WritebackMode, Zram
+from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
@@ -402,29 +401,12 @@ class Slotted(Backend):
             self._run_worker(self._zswap)
         return True
 
-    def recompress_zram(
-        self, seconds: Sequence[array[int]], mode: WritebackMode | None, threshold: int
-    ) -> Recompressed:
-        """See :func:`~ghostswap.designs.recompress.recompress`; all that zram has being idle."""
-        if self._zram is None:
-            return Recompressed([0] * len(seconds))
-        return recompress(self._zram, self._swap, self._page, seconds, mode, threshold)
+    def page_at(self, slot: int) -> int:
+        """The page that *slot* was given to last."""
+        return self._page[slot]
 
-    def write_zram_back(self, mode: WritebackMode) -> list[int]:
-        """Have zram move what *mode* names to its backing device, all that it has being idle.
-
-        :return: the pages that went there.
-        """
-        if self._zram is None:
-            return []
-        if "idle" in mode:
-            self._zram.mark_idle()
-        (number,) = (n for n, area in enumerate(self._swap.areas) if area.type == "zram")
-        went = []
-        for block in self._zram.writeback(mode):
-            page = self._page[self._swap.slot_at(number, block)]
-            self._set_copy(page, DISK)
-            went.append(page)
-            if self._has_witness:
-                self._witness.written_back(page, (number, block))
-        return went
+    def moved_to_disk(self, page: int, place: tuple[int, int]) -> None:
+        """Note that zram moved *page*, at *place*, to its backing device."""
+        self._set_copy(page, DISK)
+        if self._has_witness:
+            self._witness.written_back(page, place)
