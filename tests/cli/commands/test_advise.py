@@ -49,7 +49,7 @@ def test_json_has_the_keys_of_the_manual(run: Run) -> None:
         assert best["freed_interval"] == [best["freed_bytes"]] * 2, "all of it was measured"
         assert {row["name"] for row in found["defaults"]} >= {"Fedora 34", "Ubuntu"}
     every |= {"path", "why"}  # of what is not seen, which here may be nothing
-    assert every == documented(ROOT / "man/ghostswap-json.5", "JSON of advise")
+    assert every == documented(ROOT / "man/ghostswap-json-host.5", "JSON of advise")
 
 
 @needs_root
@@ -136,7 +136,7 @@ def test_json_of_the_check_and_the_file_have_the_keys_of_the_manual(
     run: Run, tmp_path: Path
 ) -> None:
     emitted(run)
-    page = ROOT / "man/ghostswap-json.5"
+    page = ROOT / "man/ghostswap-json-host.5"
     done = run("advise", "--check", "made", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)

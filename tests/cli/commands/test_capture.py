@@ -39,7 +39,7 @@ while True:
     for page in range(1, 2000, 2):
         m[page * 4096] = 1
 """
-MAN = ROOT / "man" / "ghostswap-json.5"
+MAN = ROOT / "man" / "ghostswap-json-studies.5"
 Program = Callable[[str], subprocess.Popen[str]]
 
 
