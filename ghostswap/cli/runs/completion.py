@@ -30,6 +30,7 @@ class _Option:
     value: str
     worth: Worth
     hidden: bool
+    repeated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def _shapes(root: click.Group) -> list[_Shape]:
 def _option(param: click.Option) -> _Option:
     value = "" if param.is_flag else (param.metavar or param.type.name).upper()
     names = (*param.opts, *param.secondary_opts)
-    return _Option(names, param.help or "", value, _worth(param), param.hidden)
+    worth = _worth(param)
+    return _Option(names, param.help or "", value, worth, param.hidden, param.multiple)
 
 
 def _worth(param: click.Parameter) -> Worth:
@@ -302,12 +304,12 @@ def _zsh(shapes: list[_Shape]) -> Iterator[str]:
 
 def _zsh_option(name: str, option: _Option) -> str:
     text = option.help.replace("[", r"\[").replace("]", r"\]").replace(":", r"\:")
-    hidden = "!" if option.hidden else ""
+    marks = "!" * option.hidden + "*" * option.repeated
     if not option.value:
-        return f"{hidden}{name}[{text}]"
+        return f"{marks}{name}[{text}]"
     equals = "=" if name.startswith("--") else "+"
     value = option.value.lower().replace(":", r"\:")
-    return f"{hidden}{name}{equals}[{text}]:{value}: _ghostswap_value {option.names[-1]}"
+    return f"{marks}{name}{equals}[{text}]:{value}: _ghostswap_value {option.names[-1]}"
 
 
 # fish
