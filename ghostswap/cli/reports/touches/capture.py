@@ -31,7 +31,7 @@ class CaptureReport:
     def emit_json(self) -> None:
         found: dict[str, Any] = self.captured.to_json()
         for interval in found["intervals"]:
-            del interval["written"]  # as long as there are pages; the file has it
+            del interval["written"], interval["touched"]  # as long as there are pages; in the file
         emit_json(found)
 
     def print(self, size: Callable[[int], str], *, verbose: bool) -> None:
@@ -92,13 +92,19 @@ class CaptureReport:
                 ("shown", "how many pages of a process were read or written, by accessed bits"),
                 ("not shown", f"which they were, so replay cannot use it; {_MISSED}"),
             ]
-        else:
+        elif captured.intervals[0].touched is None:
             facts = [
                 (
                     "shown",
                     f"which of {captured.pages} pages were written, and how many were touched",
                 ),
                 ("not shown", f"which were only read, and the order of an interval; {_MISSED}"),
+            ]
+        else:
+            writes = "" if captured.intervals[0].written is None else ", and which were written"
+            facts = [
+                ("shown", f"which of {captured.pages} pages were touched{writes}"),
+                ("not shown", f"the order of an interval; {_MISSED}"),
             ]
         facts += ((way.name, way.words) for way in captured.ways if not way.works)
         looks = len(captured.intervals)
