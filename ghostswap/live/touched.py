@@ -221,6 +221,7 @@ class Watch:
             ),
             look_seconds=sum(self._took),
             longest_look_seconds=max(self._took),
+            first_touch_seconds=self._ways.first_touch_seconds,
             ways=self._ways.all,
         )
 

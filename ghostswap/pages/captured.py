@@ -77,6 +77,7 @@ class Captured:
     :ivar interval_seconds: that were asked for; 0 where nobody says.
     :ivar pages: that are numbered, in the order of their addresses; ``None`` where none is.
     :ivar look_seconds: that looking took in all; *longest_look_seconds* at most.
+    :ivar first_touch_seconds: what a page's first touch after a look takes longer.
     :ivar ways: that were tried.
     """
 
@@ -87,12 +88,20 @@ class Captured:
     intervals: tuple[Interval, ...]
     look_seconds: float = 0.0
     longest_look_seconds: float = 0.0
+    first_touch_seconds: float = 0.0
     ways: tuple[Way, ...] = ()
 
     @property
     def seconds(self) -> float:
         """From the start to the end of the last interval."""
         return self.intervals[-1].seconds
+
+    @property
+    def slowed(self) -> float:
+        """The share of the time that the processes lost by being watched, at most."""
+        touches = sum(interval.touched_pages for interval in self.intervals)
+        lost = self.look_seconds + touches * self.first_touch_seconds
+        return min(lost / self.seconds, 1.0) if self.seconds else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As :func:`read` takes it."""
@@ -184,6 +193,7 @@ def _of_ghostswap(found: Mapping[str, Any]) -> Captured:
         intervals,
         _number(found["look_seconds"], float),
         _number(found["longest_look_seconds"], float),
+        _number(found["first_touch_seconds"], float),
         tuple(
             Way(str(way["name"]), way["works"] is True, str(way["words"])) for way in found["ways"]
         ),

@@ -33,6 +33,7 @@ PAGES = Captured(
     ),
     0.01,
     0.005,
+    2e-6,
     (Way("soft-dirty", True, "which pages were written"), Way("idle pages", False, "not there")),
 )
 COUNTS = Captured("pid:7", "ghostswap", 0.5, None, (Interval(0.5, 18, 9),))
@@ -203,3 +204,8 @@ def test_where_nobody_saw_writes_the_user_says_how_many_there_were(tmp_path: Pat
     assert not any(chunk.writes or b"")
     (chunk,) = open_trace(path, write_ratio=1.0).chunks([20])
     assert chunk.writes == b"\1" * 5
+
+
+def test_what_watching_costs_is_looks_and_first_touches() -> None:
+    """By hand: 10 ms of looks and 21 touches of 2 us in 1.5 s."""
+    assert PAGES.slowed == pytest.approx((0.01 + 21 * 2e-6) / 1.5)

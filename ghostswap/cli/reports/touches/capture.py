@@ -108,14 +108,14 @@ class CaptureReport:
             ]
         facts += ((way.name, way.words) for way in captured.ways if not way.works)
         looks = len(captured.intervals)
-        share = captured.look_seconds / captured.seconds if captured.seconds else 0.0
         facts.append(
             (
                 "overhead",
-                f"looking took {1e3 * captured.look_seconds / looks:.1f} ms each time,"
-                f" {1e3 * captured.longest_look_seconds:.1f} ms at most, {100 * share:.1f} % of the"
-                " time; meanwhile the process waits where it maps memory, and after it each first"
-                " touch of a page is slower",
+                f"the process lost {100 * captured.slowed:.1f} % of the time at most: looking took"
+                f" {1e3 * captured.look_seconds / looks:.1f} ms each time,"
+                f" {1e3 * captured.longest_look_seconds:.1f} ms at most, in which it waits where it"
+                " maps memory; then the first touch of each page takes"
+                f" {1e9 * captured.first_touch_seconds:.0f} ns longer, as tried here",
             )
         )
         return facts
