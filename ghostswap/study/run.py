@@ -62,6 +62,19 @@ def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fi
     return fill.run(host, own, areas, zero_length, measured.seconds)
 
 
+def middle(host: Host, measured: Measured) -> Outcome:
+    """Store all memory of *host*'s one group in this process.
+
+    Totals of a sample come without their intervals, which are what takes time.
+    """
+    if not measured.is_sample:
+        return store(host, measured, ())[1]
+    from ghostswap.study.samples.estimate import middle
+
+    (own,), (strata,) = measured.of(table.get(host.design)), measured.strata.values()
+    return middle(host, (), strata, own)
+
+
 def replay(
     host: Host,
     measured: Measured,

@@ -15,6 +15,7 @@ from support.shells import FILES, Shell
 
 from ghostswap.cli.app import COMMANDS, cli
 from ghostswap.cli.runs import completion
+from ghostswap.cli.runs.shapes import worth_of
 from ghostswap.cli.terminal.options import Worth
 
 SHELLS = [
@@ -62,7 +63,7 @@ def values() -> Iterator[tuple[str, str, Worth]]:
         assert command is not None
         for param in command.params:
             if isinstance(param, click.Option) and not param.hidden and not param.is_flag:
-                yield name, param.opts[-1], completion._worth(param)
+                yield name, param.opts[-1], worth_of(param)
 
 
 def unique_beginning(word: str, words: tuple[str, ...]) -> str:
