@@ -77,7 +77,7 @@ complete -c ghostswap -n __fish_use_subcommand -f -a capture -d 'Watch which mem
 complete -c ghostswap -n __fish_use_subcommand -f -a compare -d 'Set designs side by side, for one memory and one workload.'
 complete -c ghostswap -n __fish_use_subcommand -f -a measure -d 'Ask the running kernel, and set the model beside it (root).'
 complete -c ghostswap -n __fish_use_subcommand -f -a verify -d 'Bring every page back and compare it.'
-complete -c ghostswap -n __fish_use_subcommand -f -a fleet -d 'Choose sizes of swap for many hosts, by profiles of their memory.'
+complete -c ghostswap -n __fish_use_subcommand -f -a fleet -d 'Choose swap for many hosts, by profiles of their memory.'
 complete -c ghostswap -n __fish_use_subcommand -f -a examples -d 'Put a claim about ghost swapfiles and virtual swap to the test.'
 complete -c ghostswap -n __fish_use_subcommand -f -a overhead -d 'Print what swap takes in memory for itself, by design and use.'
 complete -c ghostswap -n __fish_use_subcommand -f -a completion -d 'Print the completion script of a shell.'

@@ -56,6 +56,19 @@ def test_commands_options_and_operands(shell: Shell) -> None:
         assert word in shell.shown
 
 
+@pytest.mark.parametrize("shell", SHELLS, indirect=True)
+def test_commands_of_a_group_and_their_options(shell: Shell) -> None:
+    assert shell.tab("ghostswap fleet l") == "ghostswap fleet list "
+    assert shell.tab("ghostswap fleet add mem") == "ghostswap fleet add memory.img "
+    made = shell.tab("ghostswap fleet advise --dyn")
+    assert made.rstrip("= ") == "ghostswap fleet advise --dynamic"
+    assert shell.tab("ghostswap fleet advise --design zr").rstrip().endswith(" zram")
+    assert shell.tab("ghostswap fleet list --store mem").rstrip().endswith(" memory.img")
+    # The command of that name outside of the group has other options.
+    assert shell.tab("ghostswap advise --dyn") == "ghostswap advise --dyn"
+    assert shell.tab("ghostswap advise --emi").rstrip("= ") == "ghostswap advise --emit"
+
+
 def values() -> Iterator[tuple[str, str, Worth]]:
     """Every option that a help lists and that takes a value: its command, name, and values."""
     for name in COMMANDS:

@@ -82,7 +82,7 @@ def test_advice_has_all_keys_that_the_manual_has_and_no_others(run: Run, tmp_pat
     assert [one["name"] for one in advised["failed"]] == ["lacking"]
     assert advised["look_first"]
     keys = keys_of(added) | keys_of(listed) | keys_of(advised)
-    assert keys == documented(PAGE, "fleet")
+    assert keys == documented(PAGE, "JSON of fleet")
 
 
 def _crc(data: bytes) -> bytes:
