@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, str] = {
     " pages/processes pages/source area/make area/judge area/header area/target",
     "live/seen": "kernels area/disk area/judge area/header area/target",
     "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
-    " pages pages/profiles pages/source area/header area/target",
+    " pages pages/profiles pages/source executor area/header area/target",
     "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol mm/columns kernels"
     " pages",
     "codecs": "mm/zpool kernels pages/source",
@@ -68,6 +68,7 @@ PLACES = {
     "click": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",
     "matplotlib": lambda path: path.parts[0] == "pictures",
+    "distributed": lambda path: path.parts[0] == "executor",
     "construct": lambda path: path.parts[0] == "pages" or path.parts[0] == "area",
 }
 

@@ -312,6 +312,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_sub
 complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_subcommand_from advise' -l compressor -x -a 'lz4 lz4hc lzo lzo-rle zstd deflate' -d 'Of the profiles. One of: lz4, lz4hc, lzo, lzo-rle, zstd, deflate.'
 complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_subcommand_from advise' -l max-pool-percent -x -d 'Of each host\'s memory, what zswap\'s pool may take.'
 complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_subcommand_from advise' -l kernel -x -a '6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3' -d 'Linux whose rules are taken.'
+complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_subcommand_from advise' -l scheduler -x -a 'tcp:// local' -d 'Have workers of Dask do it: those of tcp://HOST:PORT, or \'local\' for some started here.'
 complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_subcommand_from advise' -s j -l jobs -x -d 'Processes that work side by side.'
 complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_subcommand_from advise' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from fleet; and __fish_seen_subcommand_from advise' -s h -l help -d 'Show this message and exit.'

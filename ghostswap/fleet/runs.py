@@ -6,6 +6,7 @@ What comes of a run is kept as it comes, so that who is stopped goes on from the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,8 @@ from ghostswap.fleet.figures import Host
 from ghostswap.fleet.store import Store
 from ghostswap.fleet.tasks import Asked, Sent, Stored, store_all
 
-#: Hosts whose results go to the disk together.
-_TOGETHER = 32
+#: Seconds of results that go to the disk together.
+_TOGETHER = 0.2
 #: What of each host is asked, by its number.
 Wanted = Mapping[int, Sequence[Asked]]
 
@@ -60,19 +61,26 @@ class Runs:
             else:
                 done(1)
         kept: list[tuple[bytes, bytes]] = []
+        last = time.monotonic()
         try:
             for number, blobs in self._engine.map(store_all, self._sent(missing)):
                 if isinstance(blobs, Failure):
-                    self.failed[number] = Failed(self._hosts[number], blobs.why)
+                    self._fail(number, blobs.why)
                 else:
                     for asked, blob in zip(missing[number], blobs, strict=True):
                         self._found[number, asked] = Stored.of(blob)
                         kept.append((asked.key(self._hosts[number].digest), blob))
-                if len(kept) >= _TOGETHER:
+                if time.monotonic() - last >= _TOGETHER:
                     self._keep(kept)
+                    last = time.monotonic()
                 done(1)
         finally:
             self._keep(kept)
+
+    def _fail(self, number: int, why: str) -> None:
+        host = self._hosts[number]
+        named = f"{host.name}: "
+        self.failed[number] = Failed(host, named + why.removeprefix(named))
 
     def _know(self, number: int, asked: Asked) -> bool:
         """Whether that was run, here or before."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from ghostswap import codecs
 from ghostswap.designs import table
 from ghostswap.errors import UsageError
+from ghostswap.executor.processes import each
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.touches import Touches, Trace
@@ -36,7 +37,6 @@ from ghostswap.study.memory import (
 )
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
-from ghostswap.workers import each
 
 
 def estimate(

@@ -14,11 +14,18 @@ GIB = 1 << 30
 
 
 def profile(
-    seed: int, pages: int, *, memory: int = 4 * GIB, mean: int = 1500, drawn: int | None = None
+    seed: int,
+    pages: int,
+    *,
+    memory: int = 4 * GIB,
+    mean: int = 1500,
+    drawn: int | None = None,
+    times: int = 1,
 ) -> bytes:
     """A host with so many *pages* in use and *memory*, whose pages are about *mean* bytes by lz4.
 
     :param drawn: how many of them were; all unless given.
+    :param times: how many times over they are there.
     """
     rng = Random(seed)
     number = pages if drawn is None else drawn
@@ -33,7 +40,8 @@ def profile(
 
     columns = (Column("lz4", ""), Column("lzo-rle", ""))
     measures = [array("H", (measure(one) for _ in range(number))) for one in (mean, mean * 9 // 10)]
-    group = Group("", "made up", pages, number, {}, measures)
+    measures = [one * times for one in measures]
+    group = Group("", "made up", pages * times, number * times, {}, measures)
     return build(Profile("6.18.1", "x86_64", memory, "0", columns, [group]))
 
 

@@ -18,6 +18,7 @@ from random import Random
 from statistics import stdev
 
 from ghostswap.designs import metadata, table
+from ghostswap.executor.processes import each
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.zpool.size_class import size_classes
 from ghostswap.page import PAGE_SIZE
@@ -39,7 +40,6 @@ from ghostswap.study.samples.scaled import (
     whole,
 )
 from ghostswap.study.samples.totals import totals
-from ghostswap.workers import each
 
 #: Times that a sample is drawn anew, and two-sided 95 % of Student's t of one less.
 _REDRAWS = 20

@@ -8,7 +8,7 @@ import click
 from ghostswap import codecs, kernels
 from ghostswap.cli.options.fleet import store_option
 from ghostswap.cli.terminal.args import Command, Option
-from ghostswap.cli.terminal.options import Integer, Size, jobs_option, json_option
+from ghostswap.cli.terminal.options import Integer, Size, Words, jobs_option, json_option
 from ghostswap.designs import table
 from ghostswap.scenario.keys import KEYS
 
@@ -82,6 +82,13 @@ from ghostswap.scenario.keys import KEYS
     show_default="the running one",
     help="Linux whose rules are taken.",
 )
+@click.option(
+    "--scheduler",
+    cls=Option,
+    type=Words("tcp://", "local"),
+    metavar="ADDRESS",
+    help="Have workers of Dask do it: those of tcp://HOST:PORT, or 'local' for some started here.",
+)
 @jobs_option
 @json_option
 def command(
@@ -93,6 +100,7 @@ def command(
     compressor: str,
     max_pool_percent: int,
     kernel: str | None,
+    scheduler: str | None,
     jobs: int | None,
     as_json: bool,
 ) -> int:
@@ -108,4 +116,4 @@ def command(
     name = advise.kernel_name(kernel)
     dynamic = advise.dynamic_on(name) if dynamic is None else dynamic
     question = Question(design, dynamic, compressor, name, max_pool_percent, cover, size)
-    return advise.run(store, question, jobs, as_json=as_json)
+    return advise.run(store, question, jobs, scheduler, as_json=as_json)

@@ -30,7 +30,9 @@ def dynamic_on(kernel: str) -> str | None:
     return None
 
 
-def run(store: str, question: Question, jobs: int | None, *, as_json: bool) -> int:
+def run(
+    store: str, question: Question, jobs: int | None, scheduler: str | None, *, as_json: bool
+) -> int:
     """Answer *question* for the hosts in *store*; 1 where some of them failed, else 0.
 
     :raises GhostswapError: where there is nobody to say anything about.
@@ -39,7 +41,7 @@ def run(store: str, question: Question, jobs: int | None, *, as_json: bool) -> i
     with Store(store) as opened:
         if not opened.may_write:
             note(f"{store} cannot be written: what is run is not kept")
-        with engine_for(jobs, opened.count()) as engine:
+        with engine_for(jobs, opened.count(), scheduler) as engine:
             found = advise(opened, question, engine, progress_bar)
     if as_json:
         emit_json(advise_json.as_json(found))
