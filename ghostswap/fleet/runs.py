@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ghostswap.executor.engine import Engine, Failure
 from ghostswap.fleet.figures import Host
 from ghostswap.fleet.store import Store
-from ghostswap.fleet.tasks import Asked, Sent, Stored, store_all
+from ghostswap.fleet.tasks import Asked, Sent, Stored, identity, store_all
 
 #: Seconds of results that go to the disk together.
 _TOGETHER = 0.2
@@ -96,7 +96,8 @@ class Runs:
         for number, all_asked in missing.items():
             host = self._hosts[number]
             texts = [asked.text() for asked in all_asked]
-            yield number, (host.name, self._store.profile(host), texts)
+            made_by = identity(all_asked[0])
+            yield number, (host.name, self._store.profile(host), texts, made_by)
 
     def _keep(self, results: list[tuple[bytes, bytes]]) -> None:
         if results and self._store.may_write:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from ghostswap import __version__
+from ghostswap import __version__, codecs
+from ghostswap.designs import table
+from ghostswap.errors import GhostswapError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.study.host import Group
@@ -16,8 +18,9 @@ from ghostswap.study.host import Host as Machine
 from ghostswap.study.memory import profiled
 from ghostswap.study.run import middle
 
-#: Parts of a :class:`Task` as they travel.
-Sent = tuple[str, bytes, Sequence[str]]
+#: A task as it travels: name of the host, its profile, texts of :class:`Asked`, and the
+#: :func:`identity` of who asks.
+Sent = tuple[str, bytes, Sequence[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,24 @@ def store(name: str, data: bytes, asked: Asked) -> Stored:
 def store_all(sent: Sent) -> list[bytes]:
     """Store a profile once for each of the texts of :class:`Asked`.
 
-    :param sent: name, profile and texts.
-    :raises GhostswapError: as :func:`store`.
+    :raises GhostswapError: as :func:`store`, and where this ghostswap is another than the asking.
     """
-    name, data, texts = sent
-    return [store(name, data, Asked(**json.loads(text))).blob() for text in texts]
+    name, data, texts, asking = sent
+    all_asked = [Asked(**json.loads(text)) for text in texts]
+    own = identity(all_asked[0])
+    if own != asking:
+        raise GhostswapError(
+            f"{name}: a worker has {own}; here is {asking}",
+            "install on all workers what is here",
+        )
+    return [store(name, data, asked).blob() for asked in all_asked]
+
+
+def identity(asked: Asked) -> str:
+    """All that may make another number of what is *asked*: the version, and that of the codec.
+
+    :raises GhostswapError: as :func:`ghostswap.codecs.get`.
+    """
+    kind = "zram" if table.get(asked.design).is_zram else "zswap"
+    codec = codecs.get(asked.compressor, asked.kernel, kind)
+    return f"ghostswap {__version__}, {codec.key}{codec.error and f' ({codec.error})'}"

@@ -19,7 +19,7 @@ from ghostswap.fleet.advice import Question, advise
 from ghostswap.fleet.figures import read
 from ghostswap.fleet.kinds import RATIOS, kind_of
 from ghostswap.fleet.store import Store
-from ghostswap.fleet.tasks import Asked, Stored, store
+from ghostswap.fleet.tasks import Asked, Stored, identity, store, store_all
 from ghostswap.page import PAGE_SIZE
 
 QUESTION = Question("ghost", "vswap", "lz4", "6.18", 20, 95)
@@ -55,10 +55,10 @@ class Counting(Here):
             if self.tasks == self._stops_after:
                 raise KeyboardInterrupt
             self.tasks += 1
-            name, _, texts = item  # type: ignore[misc]
+            name, _, texts, _ = item  # type: ignore[misc]
             self.runs += len(texts)  # type: ignore[has-type]
             if name == self._fails:  # type: ignore[has-type]
-                yield key, Failure(GhostswapError(f"{name} ends whoever works on it"))
+                yield key, Failure(GhostswapError("ends whoever works on it"))
             else:
                 yield from super().map(function, [(key, item)])
 
@@ -175,14 +175,21 @@ def test_who_is_stopped_goes_on_where_it_was_and_what_was_run_is_not_run_again(
 
 def test_a_host_that_fails_is_named_and_the_others_are_judged(filled: Store) -> None:
     found = advise(filled, QUESTION, Counting(fails="host2"), quiet)
-    assert [one.why for one in found.failed] == ["host2 ends whoever works on it"]
+    assert [one.why for one in found.failed] == ["host2: ends whoever works on it"]
     assert found.one_size.hosts == found.hosts - 1
-    with filled.writing():
-        data = profile(9, 10).replace(b"lz4", b"lzX")
-        with pytest.raises(GhostswapError):
-            read("it", "it", data)
-    with pytest.raises(GhostswapError, match="and not of lz4hc"):
+    with pytest.raises(GhostswapError, match="host0: a profile of lz4, lzo-rle, and not of lz4hc"):
         advise(filled, Question("ghost", None, "lz4hc", "6.18", 20, 95), Here(), quiet)
+
+
+def test_a_worker_with_other_libraries_is_refused(filled: Store) -> None:
+    host = filled.hosts()[0]
+    asked = QUESTION.asked(host)
+    data, texts = filled.profile(host), [asked.text()]
+    assert store_all((host.name, data, texts, identity(asked)))
+    with pytest.raises(
+        GhostswapError, match=r"host0: a worker has ghostswap \S+, lz4; here is lz5"
+    ):
+        store_all((host.name, data, texts, "lz5"))
 
 
 def test_an_empty_store_has_nothing_to_say(tmp_path: Path) -> None:
