@@ -68,6 +68,7 @@ PLACES = {
     "click": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",
     "matplotlib": lambda path: path.parts[0] == "pictures",
+    "pyarrow": lambda path: path.parts[0] == "fleet",
     "distributed": lambda path: path.parts[0] == "executor",
     "construct": lambda path: path.parts[0] == "pages" or path.parts[0] == "area",
 }

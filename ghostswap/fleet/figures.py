@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from array import array
 from collections import Counter
@@ -97,6 +98,11 @@ class Host:
     mem_total: int
     pages: int
     measured: int
+
+    @property
+    def raw_name(self) -> bytes:
+        """The name, whose bytes need not be UTF-8."""
+        return os.fsencode(self.name)
 
     @property
     def id(self) -> str:

@@ -186,7 +186,7 @@ class Store:
         own = (host.kernel, host.machine, host.mem_total, host.pages, host.measured)
         self._db.execute(
             f"INSERT INTO host ({_HOST}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (host.digest, os.fsencode(host.name), *own),
+            (host.digest, host.raw_name, *own),
         )
         self._db.execute("INSERT INTO profile VALUES (?, ?)", (host.digest, data))
         for number, one in enumerate(columns):

@@ -47,9 +47,9 @@ class Asked:
     def key(self, digest: bytes) -> bytes:
         """What the result is kept under for the profile with that SHA-256.
 
-        Another version may come to another result.
+        Another :func:`identity` may come to another result.
         """
-        return sha256(digest + f"{__version__} {self.text()}".encode()).digest()
+        return sha256(digest + f"{identity(self)} {self.text()}".encode()).digest()
 
     @property
     def machine(self) -> Machine:

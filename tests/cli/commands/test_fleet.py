@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import ROOT, Run
 from support.fleets import fleet, profile
 from support.json_keys import documented, keys_of
@@ -82,7 +83,8 @@ def test_advice_has_all_keys_that_the_manual_has_and_no_others(run: Run, tmp_pat
     assert [one["name"] for one in advised["failed"]] == ["lacking"]
     assert advised["look_first"]
     keys = keys_of(added) | keys_of(listed) | keys_of(advised)
-    assert keys == documented(PAGE, "JSON of fleet")
+    # What export has more; it takes pyarrow.
+    assert keys | {"rows"} == documented(PAGE, "JSON of fleet")
 
 
 def _crc(data: bytes) -> bytes:
@@ -148,3 +150,54 @@ def test_names_of_hosts_cannot_command_the_terminal(run: Run, tmp_path: Path) ->
     for command in ("list", "advise"):
         assert "\x1b" not in run("fleet", command, "--kernel", "6.18").stdout
     assert result(run, "list")["hosts"][0]["name"] == "a\x1b[31m"
+
+
+def test_export_writes_what_list_shows_for_other_tools(run: Run, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    fleet(tmp_path / "hosts", 5)
+    assert run("fleet", "add", "hosts").returncode == 0
+    said = result(run, "export", "--parquet", "it.parquet")
+    assert keys_of(said) == {"schema", "store", "hosts", "path", "rows"}
+    assert (said["hosts"], said["rows"]) == (5, 10)
+    assert run("fleet", "export", "--parquet", "it.parquet").stdout == (
+        "it.parquet: 10 rows of 5 hosts\n"
+    )
+    table = parquet.read_table(tmp_path / "it.parquet")
+    rows = table.to_pylist()
+    sizes = json.loads(table.schema.metadata[b"class_sizes"])
+    shown = result(run, "list")["hosts"]
+    listed = [(host, column) for host in shown for column in host["columns"]]
+    for row, (host, column) in zip(rows, listed, strict=True):
+        assert len(row["class_pages"]) == len(sizes)
+        counted = sum(row["class_pages"]) + row["zero_pages"] + row["incompressible_pages"]
+        assert abs(counted - row["pages"]) <= (0 if row["measured_pages"] == row["pages"] else 200)
+        assert row["name"].decode() == host["name"]
+        for key in ("id", "kernel", "machine", "mem_total", "pages", "measured_pages"):
+            assert row[key] == host[key]
+        for key in ("compressor", "error", "zero_pages", "compressed_bytes"):
+            assert row[key] == column[key]
+    (tmp_path / "mine").write_text("something else")
+    done = run("fleet", "export", "--parquet", "mine")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is there, and is no Parquet file" in done.stderr
+    assert (tmp_path / "mine").read_text() == "something else"
+
+
+def test_without_what_it_needs_export_and_a_scheduler_name_the_extra(
+    run: Run, tmp_path: Path
+) -> None:
+    """As where neither pyarrow nor Dask is installed: a directory of that name comes first."""
+    fleet(tmp_path / "hosts", 2)
+    assert run("fleet", "add", "hosts").returncode == 0
+    for name in ("pyarrow", "distributed"):
+        (tmp_path / "first" / name).mkdir(parents=True)
+        (tmp_path / "first" / name / "__init__.py").write_text("raise ImportError")
+    path = os.pathsep.join((str(tmp_path / "first"), str(ROOT)))
+    for args, extra in (
+        (("export", "--parquet", "it.parquet"), "parquet"),
+        (("advise", "--scheduler", "tcp://127.0.0.1:8786"), "fleet"),
+    ):
+        done = run("fleet", *args, env={"PYTHONPATH": path})
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"pip install 'ghostswap[{extra}]'" in done.stderr
+        assert len(done.stderr.splitlines()) == 2

@@ -12,6 +12,7 @@ COMMANDS = {
     "add": "Take profiles into a store, each once.",
     "list": "List the hosts of a store, and how well their memory compresses.",
     "advise": "Say what one size of swap for all hosts costs, and what other ways do.",
+    "export": "Write the figures of all hosts for other tools.",
 }
 
 
