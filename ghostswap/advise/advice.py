@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ghostswap.advise import defaults, options, sizes
 from ghostswap.advise.defaults import DEFAULTS, DefaultOutcome
 from ghostswap.advise.goal import GOALS, Goal, Weights
+from ghostswap.advise.needs.hibernation import Hibernation, hibernation
 from ghostswap.advise.options import Option, Place
 from ghostswap.advise.sizes import OtherSize, Setting
 
@@ -22,6 +23,7 @@ class Advice:
     :ivar settings: for the best.
     :ivar others: what other sizes would do.
     :ivar defaults: what distributions would do.
+    :ivar hibernation: what that takes with the best.
     """
 
     place: Place
@@ -31,6 +33,7 @@ class Advice:
     settings: tuple[Setting, ...]
     others: tuple[OtherSize, ...]
     defaults: tuple[DefaultOutcome, ...]
+    hibernation: Hibernation
 
     @property
     def choice(self) -> Option:
@@ -54,9 +57,10 @@ def make(place: Place, found: Sequence[Option], goal: Goal) -> Advice:
         choice.memory,
         goal,
         ranked,
-        sizes.settings(place, choice),
+        sizes.settings(place, choice, found),
         sizes.other_sizes(place, choice),
         tuple(_defaults(place, found)),
+        hibernation(place, choice),
     )
 
 

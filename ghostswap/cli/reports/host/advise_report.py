@@ -32,6 +32,7 @@ def print_all(found: Advice, source: Source) -> None:
         show.paragraph(line)
     _print_options(found)
     _print_settings(found)
+    _print_hibernation(found)
     show.heading("a size that somebody chooses, or none: of what may leave, in bytes")
     show.table(
         ("area", "refused", "memory for slots"),
@@ -135,6 +136,20 @@ def _text(setting: Setting, value: int | str) -> str:
     if setting.name in _IN_BYTES and isinstance(value, int) and value:
         return format_size(value)
     return str(value)
+
+
+def _print_hibernation(found: Advice) -> None:
+    one = found.hibernation
+    there = format_size(one.disk) if one.disk else "none"
+    verdict = one.lacks or ("it can" if one.fits else "it cannot")
+    show.heading("to hibernate, when all of this has left")
+    show.facts(
+        [
+            ("area", f"{format_size(one.need)} on a disk, and {there} with this advice: {verdict}"),
+            ("  why", one.because),
+            ("  changed by", one.otherwise),
+        ]
+    )
 
 
 def _other(one: OtherSize) -> tuple[str, ...]:
