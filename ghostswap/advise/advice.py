@@ -18,6 +18,7 @@ from ghostswap.advise.sizes import OtherSize, Setting
 class Advice:
     """What to do, and why.
 
+    :ivar source: whose memory it is, and
     :ivar memory: bytes in question.
     :ivar ranked: all options, the best first.
     :ivar settings: for the best.
@@ -27,6 +28,7 @@ class Advice:
     """
 
     place: Place
+    source: str
     memory: int
     goal: Goal
     ranked: tuple[Option, ...]
@@ -48,12 +50,13 @@ class Advice:
         return option.score(self.weights, seeks=self.place.seeks)
 
 
-def make(place: Place, found: Sequence[Option], goal: Goal) -> Advice:
-    """Judge the options that were *found*, of which there is one at least."""
+def make(place: Place, source: str, found: Sequence[Option], goal: Goal) -> Advice:
+    """Judge the options that were *found*, of which there is one at least; *source* is a name."""
     ranked = tuple(options.ranked(found, GOALS[goal], seeks=place.seeks))
     choice = ranked[0]
     return Advice(
         place,
+        source,
         choice.memory,
         goal,
         ranked,

@@ -267,20 +267,22 @@ def other_sizes(place: Place, option: Option) -> tuple[OtherSize, ...]:
 
     The memory in question is that for which the size was chosen, so with the room to grow.
     """
-    kernel = place.kernel.name
-    memory = option.memory + place.swapped
-    names = {"zram": "zram"} if table.get(option.design).is_zram else {}
-    kind = names.get(option.design, "zswap")
-
-    def taken(design: str, slots: int, pages: int) -> int:
-        held = {"zram": pages} if kind == "zram" and design == option.design else {"zswap": pages}
-        return metadata.of(design, kernel, slots=slots, entries=True, **held).total_bytes
-
-    found = []
-    for size in (option.size // 2, option.size, 4 * option.size):
-        out = min(memory, size)
-        bytes_ = taken(option.design, size // PAGE_SIZE, out // PAGE_SIZE)
-        found.append(OtherSize(option.design, size, memory - out, bytes_))
+    sizes = (option.size // 2, option.size, 4 * option.size)
+    found = [other_size(place, option, size) for size in sizes]
     if table.get("vswap").is_on(place.kernel):
-        found.append(OtherSize("vswap", None, 0, taken("vswap", 0, memory // PAGE_SIZE)))
+        pages = (option.memory + place.swapped) // PAGE_SIZE
+        taken = metadata.of("vswap", place.kernel.name, slots=0, entries=True, zswap=pages)
+        found.append(OtherSize("vswap", None, 0, taken.total_bytes))
     return tuple(found)
+
+
+def other_size(place: Place, option: Option, size: int) -> OtherSize:
+    """*option* with an area of *size* bytes."""
+    memory = option.memory + place.swapped
+    out = min(memory, size)
+    kind = "zram" if table.get(option.design).is_zram else "zswap"
+    held = {kind: out // PAGE_SIZE}
+    taken = metadata.of(
+        option.design, place.kernel.name, slots=size // PAGE_SIZE, entries=True, **held
+    )
+    return OtherSize(option.design, size, memory - out, taken.total_bytes)

@@ -12,10 +12,11 @@ from ghostswap.advise.options import Option, at_limit
 from ghostswap.advise.sizes import OtherSize, Setting
 from ghostswap.cli.terminal import show
 from ghostswap.pages.source import Source
+from ghostswap.study.outcome import Outcome
 from ghostswap.units import format_size
 
 #: What a design is called here.
-_NAMES = {
+NAMES = {
     "classic": "zswap over disk",
     "zram": "zram",
     "ghost": "zswap over a ghost swapfile",
@@ -54,7 +55,7 @@ def _answer(found: Advice, source: Source) -> Iterator[str]:
     between = f" ({format_size(low)} to {format_size(high)})" if low != high else ""
     size = format_size(choice.size)
     area = f"a disksize of {size}" if choice.design == "zram" else f"{size} of swap"
-    name = _NAMES[choice.design]
+    name = NAMES[choice.design]
     if choice.lacks:
         name = f"Nothing that can be had here ({choice.lacks}); else {name}"
     yield (
@@ -155,7 +156,7 @@ def _print_hibernation(found: Advice) -> None:
 def _other(one: OtherSize) -> tuple[str, ...]:
     size = "no size to choose" if one.size is None else format_size(one.size)
     refused = format_size(one.refused) if one.refused else "nothing"
-    return f"{_NAMES[one.design]}, {size}", refused, format_size(one.metadata)
+    return f"{NAMES[one.design]}, {size}", refused, format_size(one.metadata)
 
 
 def _print_defaults(found: Advice) -> None:
@@ -178,10 +179,24 @@ def _print_defaults(found: Advice) -> None:
     )
 
 
+def source_of(found: Advice) -> str:
+    """Where the figures come from, for a picture."""
+    outcome = found.choice.outcome
+    measured = "all pages were measured" if outcome.drawn is None else _sample(outcome)
+    return (
+        f"By the lengths of zswap and zram in Linux {found.place.kernel.name}: {measured}."
+        " Memory of slots and entries by the size of their structures."
+    )
+
+
+def _sample(outcome: Outcome) -> str:
+    return f"{outcome.drawn:,} of {outcome.pages:,} pages; ranges hold in 95 of 100"
+
+
 def _facts(found: Advice, source: Source) -> Iterator[tuple[str, str]]:
     outcome = found.choice.outcome
     if outcome.drawn is not None:
-        yield "sample", f"{outcome.drawn:,} of {outcome.pages:,} pages; ranges hold in 95 of 100"
+        yield "sample", _sample(outcome)
     yield "freed", _freed(found.choice)
     weights = ", ".join(f"{name} {value:g}" for name, value in asdict(found.weights).items())
     yield "weights", weights
