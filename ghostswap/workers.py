@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -62,6 +61,8 @@ def _start(parent: int, initializer: Callable[..., None], initargs: tuple[object
 
 def die_with(parent: int) -> None:
     """Have this process end when its *parent* does."""
+    import ctypes  # which nobody else needs
+
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the request to die with it
         os._exit(1)
