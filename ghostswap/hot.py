@@ -41,6 +41,8 @@ MODULES = (
     "ghostswap.mm.vmscan.pageout",
     "ghostswap.mm.vmscan.two_lists",
     "ghostswap.mm.zpool.api",
+    "ghostswap.mm.zpool.list_head",
+    "ghostswap.mm.zpool.zbud",
     "ghostswap.mm.zpool.zsmalloc",
     "ghostswap.mm.zram",
     "ghostswap.mm.zswap.entries",
