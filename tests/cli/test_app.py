@@ -51,7 +51,7 @@ def test_version_verbose_tells_what_it_runs_on(run: Run) -> None:
 def test_where_nothing_was_compiled_it_is_said_with_the_cure(tmp_path: Path, run: Run) -> None:
     shutil.copytree(ROOT / "ghostswap", tmp_path / "ghostswap", ignore=lambda *_: {COMPILED_FILE})
     there = {"PYTHONPATH": str(tmp_path)}
-    cure = "no compiled module: install gcc python3-dev and reinstall"
+    cure = "no compiled module: install gcc python3-dev and reinstall with --no-cache-dir"
     assert f"{cure}\n" in run("--version", "-v", env=there).stdout
     (tmp_path / "page").write_bytes(b"page" * 1024)
     assert cure in run("simulate", "--pages", "page", env=there).stdout
@@ -61,7 +61,7 @@ def test_where_nothing_was_compiled_it_is_said_with_the_cure(tmp_path: Path, run
     (tmp_path / "ghostswap" / "codecs" / COMPILED_FILE).write_bytes(b"of another machine")
     said = run("--version", "-v", env=there).stdout
     assert "does not load" in said
-    assert "reinstall\n" in said
+    assert "reinstall with --no-cache-dir\n" in said
 
 
 @pytest.mark.parametrize("name", COMMANDS)
