@@ -37,6 +37,7 @@ class Idle:
         except TargetError:
             os.close(self._bitmap)
             raise
+        self._heads: dict[int, range | list[int]] = {}  # by block, as of the last marking
 
     def touched(self, frames: Iterable[int]) -> set[int]:
         """Those of *frames* that were touched since :meth:`mark`, or never marked.
@@ -53,6 +54,7 @@ class Idle:
 
     def mark(self, frames: Iterable[int]) -> None:
         """Mark *frames* idle."""
+        self._heads.clear()
         for block, heads in self._blocks(frames):
             idle = sum(1 << head for head in {*heads.values()})
             os.pwrite(self._bitmap, idle.to_bytes(_BLOCK // 8, "little"), block * _BLOCK // 8)
@@ -63,10 +65,12 @@ class Idle:
         for frame in frames:
             blocks[frame >> _BLOCK_SHIFT].append(frame)
         for block, some in blocks.items():
-            heads = self._heads(block)
+            if block not in self._heads:
+                self._heads[block] = self._find_heads(block)
+            heads = self._heads[block]
             yield block, {frame: heads[frame % _BLOCK] for frame in some}
 
-    def _heads(self, block: int) -> range | list[int]:
+    def _find_heads(self, block: int) -> range | list[int]:
         """By place in *block*, the place of its bit: its own, or that of its huge page's head."""
         data = os.pread(self._flags, _BLOCK * 8, block * _BLOCK * 8)
         flags = memoryview(data.ljust(_BLOCK * 8, b"\0")).cast("Q")
