@@ -15,11 +15,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic
 
 from ghostswap.errors import GhostswapError
-from ghostswap.executor.engine import Failure, K, R, T, attempt
+from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, R, T, attempt
 from ghostswap.workers import deaf, die_with
-
-#: How many workers may end with a task before it is given up.
-ALLOWED_FAILURES = 3
 
 
 @dataclass(slots=True)

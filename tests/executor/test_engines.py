@@ -112,7 +112,7 @@ def test_a_task_that_ends_its_workers_is_named_and_the_others_are_done(apart: En
     failure = found.pop(3)
     assert found == {n: n for n in range(8) if n != 3}
     assert isinstance(failure, Failure)
-    assert re.search(r"ends the (process|worker) that works on it, [34] times", failure.why)
+    assert re.search(r"ends the (process|worker) that works on it, [23] times", failure.why)
 
 
 @pytest.mark.parametrize("name", ["processes", "dask"])

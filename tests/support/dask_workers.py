@@ -16,6 +16,8 @@ from conftest import ROOT
 
 #: For what asks Dask: it does so with a client, whose threads Python warns of as it forks.
 _QUIET = {"PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "critical"}
+#: One worker that dies with a task is enough: starting another one takes its time.
+_QUIET["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "1"
 
 
 @contextmanager
