@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,6 +24,10 @@ def make_pool(
     They keep this process's memory as it is, *initargs* included, and are deaf to Ctrl-C, which
     is this process's alone to handle.
     """
+    # Loaded here, for most commands are over before these would be.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     pool = ProcessPoolExecutor(
         jobs,
         get_context("fork"),
@@ -56,6 +61,8 @@ def _start(parent: int, initializer: Callable[..., None], initargs: tuple[object
 
 def die_with(parent: int) -> None:
     """Have this process end when its *parent* does."""
+    import ctypes  # which nobody else needs
+
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the request to die with it
         os._exit(1)

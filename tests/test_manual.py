@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import ROOT
+from conftest import CASES, ROOT
 
 from ghostswap.cli.app import COMMANDS, cli
 from ghostswap.scenario.keys import KEYS
@@ -141,7 +141,8 @@ def plain(text: str) -> str:
 
 def examples(page: Path) -> list[str]:
     """The scripts under EXAMPLES, in order, without what they print."""
-    text = page.read_text().partition(".Sh EXAMPLES")[2].partition("\n.Sh ")[0]
+    heading = ".Sh QUESTIONS" if page.name == "ghostswap-questions.7" else ".Sh EXAMPLES"
+    text = page.read_text().partition(heading)[2].partition("\n.Sh ")[0]
     found = []
     for block in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed|^\.Dl (.*\n)", text, re.M | re.S):
         script: list[str] = []
@@ -177,6 +178,8 @@ def test_every_example_runs(page: Path, tmp_path: Path) -> None:
     if page.name == "ghostswap-scenario.5":
         blocks = re.findall(r"\.Bd -literal.*?\n(.*?)\.Ed", page.read_text(), re.DOTALL)
         (work / "host.toml").write_text(next(block for block in blocks if block.startswith("ram")))
+    if page.name == "ghostswap-questions.7":
+        shutil.copytree(CASES / "profiles", work, dirs_exist_ok=True)
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(work)}
     for script in examples(page):
         if shutil.which("jq") is None:

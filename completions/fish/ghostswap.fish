@@ -140,6 +140,8 @@ complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_see
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l emit -x -a '(__fish_complete_directories)' -d 'Make this directory, with the files that do it, apply.sh and undo.sh.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l check -x -a '(__fish_complete_directories)' -d 'Compare what --emit predicted in this directory with what there is now.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -s j -l jobs -x -d 'Processes that work side by side.'
+complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l plot -r -d 'Draw the result too, into FILE.svg, FILE.png or FILE.pdf.'
+complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l html -r -d 'Write the result too as one page, with its picture, into FILE.html.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l json -d 'Print the result as JSON, in place of the text.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -s h -l help -d 'Show this message and exit.'
 complete -c ghostswap -n '__fish_seen_subcommand_from simulate' -l ram -x -d 'Memory of the machine.'

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from ghostswap.errors import GhostswapError
 from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, R, T, attempt
 from ghostswap.workers import deaf, die_with
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 @dataclass(slots=True)
@@ -97,6 +98,9 @@ class _Worker(Generic[K, T, R]):
         self.task: _Task[K, T] | None = None
         self.has_ended = False
         self.since = 0.0
+        # Loaded here, for most commands need no processes beside them.
+        from multiprocessing import get_context
+
         context = get_context("fork")
         self.connection, theirs = context.Pipe()
         with theirs, deaf():
@@ -151,6 +155,8 @@ class _Worker(Generic[K, T, R]):
 
 def _ready(busy: Sequence[_Worker[K, T, R]], deadline: float | None) -> Iterator[_Worker[K, T, R]]:
     """Wait for one at least: it answered, has ended, or is late."""
+    from multiprocessing.connection import wait
+
     timeout = None
     if deadline is not None:
         timeout = max(0.0, min(one.since for one in busy) + deadline - time.monotonic())

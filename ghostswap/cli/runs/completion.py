@@ -262,12 +262,12 @@ def _zsh(shapes: list[Shape]) -> Iterator[str]:
 
 def _zsh_option(name: str, option: Option) -> str:
     text = option.help.replace("[", r"\[").replace("]", r"\]").replace(":", r"\:")
-    hidden = "!" if option.hidden else ""
+    marks = "!" * option.hidden + "*" * option.repeated
     if not option.value:
-        return f"{hidden}{name}[{text}]"
+        return f"{marks}{name}[{text}]"
     equals = "=" if name.startswith("--") else "+"
     value = option.value.lower().replace(":", r"\:")
-    return f"{hidden}{name}{equals}[{text}]:{value}: _ghostswap_value {option.names[-1]}"
+    return f"{marks}{name}{equals}[{text}]:{value}: _ghostswap_value {option.names[-1]}"
 
 
 # fish

@@ -16,6 +16,7 @@ class Option:
 
     :ivar value: the name of its value, ``""`` where it takes none.
     :ivar hidden: it is not offered, but its value is completed.
+    :ivar repeated: it may be given more than once.
     """
 
     names: tuple[str, ...]
@@ -23,6 +24,7 @@ class Option:
     value: str
     worth: Worth
     hidden: bool
+    repeated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def shapes_of(root: click.Group, above: click.Context | None = None) -> list[Sha
 def _option(param: click.Option) -> Option:
     value = "" if param.is_flag else (param.metavar or param.type.name).upper()
     names = (*param.opts, *param.secondary_opts)
-    return Option(names, param.help or "", value, worth_of(param), param.hidden)
+    worth = worth_of(param)
+    return Option(names, param.help or "", value, worth, param.hidden, param.multiple)
 
 
 def worth_of(param: click.Parameter) -> Worth:

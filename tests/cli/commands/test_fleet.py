@@ -13,7 +13,7 @@ from conftest import ROOT, Run
 from support.fleets import fleet, profile
 from support.json_keys import documented, keys_of
 
-PAGE = ROOT / "man" / "ghostswap-json.5"
+PAGE = ROOT / "man" / "ghostswap-json-fleet.5"
 
 
 def result(run: Run, *args: str, status: int = 0) -> dict[str, Any]:
