@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +170,8 @@ class Dask:
         :param function: of a module, which workers have too.
         """
         source = ((key, item, False) for key, item in items)
-        # A worker that dies takes others' tasks along, which are suspected too: once more, alone.
+        # A worker takes others' tasks along that waited there, which are suspected too: once more,
+        # alone.
         suspects: deque[tuple[K, T, bool]] = deque()
         open_: dict[Future[Any], tuple[K, T, bool]] = {}
         done: SimpleQueue[Future[Any]] = SimpleQueue()
@@ -192,15 +194,12 @@ class Dask:
                 # What has ended by now; a result is lost with its worker, and comes once more.
                 ended = {one: one.status for one in found if one in open_}
                 lost = [one for one, status in ended.items() if status not in _ENDED]
-                for future, result in self._results(ended):
+                for future, result in chain(self._results(ended), watch.late(open_)):
                     key, item, is_alone = open_.pop(future)
-                    if isinstance(result, _Killed) and not is_alone:
+                    if isinstance(result, _Suspect) and not is_alone:
                         suspects.append((key, item, True))
                     else:
                         yield key, result
-                for future in watch.late(open_):
-                    late = GhostswapError(f"was not done in {self._deadline:g} s")
-                    yield open_.pop(future)[0], Failure(late)
         finally:
             with suppress(Exception):
                 self._client.cancel(list(open_))
@@ -227,7 +226,7 @@ class Dask:
             if isinstance(error, KilledWorker):
                 times = error.allowed_failures + 1
                 why = f"ends the worker that works on it, {times} times"
-                yield future, _Killed(GhostswapError(why))
+                yield future, _Suspect(GhostswapError(why))
             elif isinstance(error, ModuleNotFoundError):
                 why = f"came to a worker that lacks a module: {error.name}"
                 yield future, Failure(GhostswapError(why))
@@ -235,8 +234,8 @@ class Dask:
                 raise error
 
 
-class _Killed(Failure):
-    """Some workers died that had the task, or were to have it."""
+class _Suspect(Failure):
+    """Workers died, or had to, that had the task or were to have it."""
 
 
 def _all_of(done: SimpleQueue[Future[Any]]) -> list[Future[Any]]:
@@ -258,13 +257,13 @@ class _Watch:
         self._next = time.monotonic() + deadline
         self._seen: dict[str, float] = {}
 
-    def late(self, open_: Collection[Future[Any]]) -> list[Future[Any]]:
-        """Those of *open_* that are; their workers begin anew, for nothing else ends them."""
+    def late(self, open_: Collection[Future[Any]]) -> Iterator[tuple[Future[Any], _Suspect]]:
+        """Those of *open_* that do; their workers begin anew, for nothing else ends them."""
         now = time.monotonic()
         if now < self._next:
-            return []
+            return
         self._next = now + max(_LOOK, self._deadline / 10)
-        # The first are worked on, as many as there are threads; the others wait behind them.
+        # The first are worked on, as many as there are threads; the others mostly wait.
         threads, workers = self._client.nthreads(), self._client.processing()
         at = {key: name for name, keys in workers.items() for key in keys[: threads.get(name, 1)]}
         self._seen = {key: self._seen.get(key, now) for key in at}
@@ -273,7 +272,8 @@ class _Watch:
             with suppress(Exception):  # a worker that has gone meanwhile
                 self._client.cancel(late)
                 self._client.restart_workers({at[one.key] for one in late}, timeout=PATIENCE)
-        return late
+        for one in late:
+            yield one, _Suspect(GhostswapError(f"was not done in {self._deadline:g} s"))
 
 
 def _version() -> str:
