@@ -77,8 +77,9 @@ class Dask:
         from distributed import Client
 
         # Their errors are raised here too, and said in a sentence.
-        for name in ("distributed", "tornado", "asyncio"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for name in tuple(logging.root.manager.loggerDict):
+            if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         with self._stack:
             # Ctrl-C is for this thread alone, not for those of Dask.
             with deaf():
@@ -177,7 +178,7 @@ class Dask:
         done: SimpleQueue[Future[Any]] = SimpleQueue()
         lost: list[Future[Any]] = []
         watch = _Watch(self._client, self._deadline)
-        room = _AHEAD * self._threads()
+        room = self._room()
         try:
             while True:
                 while len(open_) < room and (task := next(source, None)) is not None:
@@ -187,22 +188,35 @@ class Dask:
                     open_[self._submit(function, task[1], done)] = task
                 if not open_:
                     return
-                found = _all_of(done) + lost
+                found = _all_of(done)
                 if not found:  # for a while
                     self._wait_for_workers()
-                    room = _AHEAD * self._threads()
+                    room = self._room()
                 # What has ended by now; a result is lost with its worker, and comes once more.
-                ended = {one: one.status for one in found if one in open_}
+                ended = {one: one.status for one in (*found, *lost) if one in open_}
                 lost = [one for one, status in ended.items() if status not in _ENDED]
+                if any(one.status == "cancelled" for one in lost):
+                    raise self._gone()
                 for future, result in chain(self._results(ended), watch.late(open_)):
                     key, item, is_alone = open_.pop(future)
                     if isinstance(result, _Suspect) and not is_alone:
                         suspects.append((key, item, True))
                     else:
                         yield key, result
+        except OSError as error:
+            raise self._gone() from error
         finally:
             with suppress(Exception):
                 self._client.cancel(list(open_))
+
+    def _room(self) -> int:
+        """How many tasks may be on their way."""
+        return max(1, _AHEAD * self._threads())
+
+    def _gone(self) -> GhostswapError:
+        return GhostswapError(
+            f"{self._address}: the scheduler has gone", "start it, and run this again"
+        )
 
     def _submit(
         self, function: Callable[[T], R], item: T, done: SimpleQueue[Future[Any]]
