@@ -80,12 +80,13 @@ extras: venv
 	$(BIN)/pip install --quiet --editable '.[test]'
 
 bench: venv
-	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/pip install --quiet --editable '.[bench,fleet]'
 	$(BIN)/python benchmarks/bench_startup.py
 	$(BIN)/python benchmarks/bench_codecs.py
 	$(BIN)/python benchmarks/bench_simulate.py
 	$(BIN)/python benchmarks/bench_zram.py
 	$(BIN)/python benchmarks/bench_replay.py
+	$(BIN)/python benchmarks/bench_fleet.py
 
 # The files in completions/ are what the command prints; a test holds them together.
 completions: venv

@@ -13,6 +13,9 @@ K = TypeVar("K")
 T = TypeVar("T")
 R = TypeVar("R")
 
+#: How many workers may end with a task, one after the other, before it is given up.
+ALLOWED_FAILURES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

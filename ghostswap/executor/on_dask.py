@@ -11,13 +11,16 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from itertools import chain
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from ghostswap import __version__
 from ghostswap.errors import GhostswapError, UsageError
-from ghostswap.executor.engine import Failure, K, R, T, attempt
+from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, R, T, attempt
 from ghostswap.workers import deaf
 
 if TYPE_CHECKING:
@@ -28,8 +31,11 @@ LOCAL = "local"
 #: Seconds to wait for a scheduler, and where there are no workers, for one.
 PATIENCE = 5.0
 WORKERS_PATIENCE = 30.0
-#: Tasks on their way for each thread: while one is worked on, the next one travels.
-_AHEAD = 2
+#: Tasks on their way for each thread: while one is worked on, others travel.
+_AHEAD = 4
+#: Statuses of a task that has come to something.
+_ENDED = ("finished", "error")
+#: Seconds after which is seen to workers, where nothing is done.
 _LOOK = 1.0
 #: What workers that are started here run first: a terminal sends Ctrl-C to them too.
 _DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
@@ -71,8 +77,9 @@ class Dask:
         from distributed import Client
 
         # Their errors are raised here too, and said in a sentence.
-        for name in ("distributed", "tornado", "asyncio"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for name in tuple(logging.root.manager.loggerDict):
+            if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         with self._stack:
             # Ctrl-C is for this thread alone, not for those of Dask.
             with deaf():
@@ -91,18 +98,30 @@ class Dask:
         return self
 
     def _started(self) -> Any:
-        """A cluster of processes on this machine."""
+        """A cluster of processes on this machine.
+
+        :raises GhostswapError: where they do not come up.
+        """
+        import dask
         from distributed import LocalCluster
 
-        cluster = LocalCluster(
-            n_workers=self._jobs,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            preload=_DEAF,
-        )
+        # Before one more fails: it does so with the last of them.
+        allowed = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES - 1}
+        try:
+            with dask.config.set(allowed):
+                cluster = LocalCluster(
+                    n_workers=self._jobs,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                    preload=_DEAF,
+                )
+        except (OSError, RuntimeError) as error:
+            raise GhostswapError(
+                f"the workers of Dask do not start here: {error}", "leave out --scheduler"
+            ) from error
         self._stack.callback(cluster.close, timeout=PATIENCE)
         return cluster
 
@@ -151,66 +170,124 @@ class Dask:
 
         :param function: of a module, which workers have too.
         """
-        source = iter(items)
-        open_: dict[Future[Any], tuple[K, float]] = {}
+        source = ((key, item, False) for key, item in items)
+        # A worker takes others' tasks along that waited there, which are suspected too: once more,
+        # alone.
+        suspects: deque[tuple[K, T, bool]] = deque()
+        open_: dict[Future[Any], tuple[K, T, bool]] = {}
+        done: SimpleQueue[Future[Any]] = SimpleQueue()
+        lost: list[Future[Any]] = []
+        watch = _Watch(self._client, self._deadline)
+        room = self._room()
         try:
             while True:
-                while len(open_) < _AHEAD * max(self._threads(), 1):
-                    item = next(source, None)
-                    if item is None:
-                        break
-                    future = self._client.submit(attempt, function, item[1], pure=False)
-                    open_[future] = item[0], time.monotonic()
+                while len(open_) < room and (task := next(source, None)) is not None:
+                    open_[self._submit(function, task[1], done)] = task
+                if not open_ and suspects:
+                    task = suspects.popleft()
+                    open_[self._submit(function, task[1], done)] = task
                 if not open_:
                     return
-                for future in self._done(open_):
-                    key, _ = open_.pop(future)
-                    yield key, self._result(future)
-                yield from self._late(open_)
+                found = _all_of(done)
+                if not found:  # for a while
+                    self._wait_for_workers()
+                    room = self._room()
+                # What has ended by now; a result is lost with its worker, and comes once more.
+                ended = {one: one.status for one in (*found, *lost) if one in open_}
+                lost = [one for one, status in ended.items() if status not in _ENDED]
+                if any(one.status == "cancelled" for one in lost):
+                    raise self._gone()
+                for future, result in chain(self._results(ended), watch.late(open_)):
+                    key, item, is_alone = open_.pop(future)
+                    if isinstance(result, _Suspect) and not is_alone:
+                        suspects.append((key, item, True))
+                    else:
+                        yield key, result
+        except OSError as error:
+            raise self._gone() from error
         finally:
             with suppress(Exception):
                 self._client.cancel(list(open_))
 
-    def _done(self, open_: Iterable[Future[Any]]) -> list[Future[Any]]:
-        """Those that are done, after a while at most."""
-        from distributed import wait
+    def _room(self) -> int:
+        """How many tasks may be on their way."""
+        return max(1, _AHEAD * self._threads())
 
-        with suppress(TimeoutError):
-            wait(list(open_), timeout=_LOOK, return_when="FIRST_COMPLETED")
-        done = [future for future in open_ if future.done()]
-        if not done:
-            self._wait_for_workers()
-        return done
+    def _gone(self) -> GhostswapError:
+        return GhostswapError(
+            f"{self._address}: the scheduler has gone", "start it, and run this again"
+        )
 
-    def _result(self, future: Future[Any]) -> Any:
-        """What a task came to.
+    def _submit(
+        self, function: Callable[[T], R], item: T, done: SimpleQueue[Future[Any]]
+    ) -> Future[Any]:
+        """Have *item* worked on; it is put into *done* then."""
+        future = self._client.submit(attempt, function, item, pure=False)
+        future.add_done_callback(done.put)
+        return future
+
+    def _results(self, ended: Mapping[Future[Any], str]) -> Iterator[tuple[Future[Any], Any]]:
+        """What tasks came to that have *ended* so.
 
         :raises Exception: that the function raised.
         """
         from distributed import KilledWorker
 
-        try:
-            return future.result()
-        except KilledWorker as error:
-            times = error.allowed_failures + 1
-            return Failure(GhostswapError(f"ends the worker that works on it, {times} times"))
-        except ModuleNotFoundError as error:
-            return Failure(GhostswapError(f"a worker lacks a module: {error.name}"))
+        finished = [future for future, status in ended.items() if status == "finished"]
+        yield from zip(finished, self._client.gather(finished), strict=True)
+        for future in (future for future, status in ended.items() if status == "error"):
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                times = error.allowed_failures + 1
+                why = f"ends the worker that works on it, {times} times"
+                yield future, _Suspect(GhostswapError(why))
+            elif isinstance(error, ModuleNotFoundError):
+                why = f"came to a worker that lacks a module: {error.name}"
+                yield future, Failure(GhostswapError(why))
+            else:
+                raise error
 
-    def _late(self, open_: dict[Future[Any], tuple[K, float]]) -> Iterator[tuple[K, R | Failure]]:
-        """Give up what was not done in time; its worker begins anew, for nothing else ends it."""
+
+class _Suspect(Failure):
+    """Workers died, or had to, that had the task or were to have it."""
+
+
+def _all_of(done: SimpleQueue[Future[Any]]) -> list[Future[Any]]:
+    """All that is done, after a while at most."""
+    found: list[Future[Any]] = []
+    with suppress(Empty):
+        found.append(done.get(timeout=_LOOK))
+        while True:
+            found.append(done.get_nowait())
+    return found
+
+
+class _Watch:
+    """Sees which tasks of *client* take longer than *deadline* seconds."""
+
+    def __init__(self, client: Client, deadline: float) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._next = time.monotonic() + deadline
+        self._seen: dict[str, float] = {}
+
+    def late(self, open_: Collection[Future[Any]]) -> Iterator[tuple[Future[Any], _Suspect]]:
+        """Those of *open_* that do; their workers begin anew, for nothing else ends them."""
         now = time.monotonic()
-        for future, (key, since) in tuple(open_.items()):
-            # It may have waited for another one.
-            if now - since < _AHEAD * self._deadline:
-                continue
-            del open_[future]
-            with suppress(Exception):
-                workers = self._client.processing()
-                at = [name for name, keys in workers.items() if future.key in keys]
-                self._client.cancel([future])
-                self._client.restart_workers(at, timeout=PATIENCE)
-            yield key, Failure(GhostswapError(f"was not done in {self._deadline:g} s"))
+        if now < self._next:
+            return
+        self._next = now + max(_LOOK, self._deadline / 10)
+        # The first are worked on, as many as there are threads; the others mostly wait.
+        threads, workers = self._client.nthreads(), self._client.processing()
+        at = {key: name for name, keys in workers.items() for key in keys[: threads.get(name, 1)]}
+        self._seen = {key: self._seen.get(key, now) for key in at}
+        late = [one for one in open_ if now - self._seen.get(one.key, now) > self._deadline]
+        if late:
+            with suppress(Exception):  # a worker that has gone meanwhile
+                self._client.cancel(late)
+                self._client.restart_workers({at[one.key] for one in late}, timeout=PATIENCE)
+        for one in late:
+            yield one, _Suspect(GhostswapError(f"was not done in {self._deadline:g} s"))
 
 
 def _version() -> str:

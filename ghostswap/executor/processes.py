@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
 from ghostswap.errors import GhostswapError
-from ghostswap.executor.engine import Failure, K, R, T, attempt
+from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, R, T, attempt
 from ghostswap.workers import deaf, die_with
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-
-#: How many workers may end with a task before it is given up.
-ALLOWED_FAILURES = 3
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from support import tasks
-from support.dask_workers import workers
+from support.dask_workers import scheduler, workers
 
 from ghostswap import __version__
 from ghostswap.errors import GhostswapError, TargetError, UsageError
@@ -112,7 +112,7 @@ def test_a_task_that_ends_its_workers_is_named_and_the_others_are_done(apart: En
     failure = found.pop(3)
     assert found == {n: n for n in range(8) if n != 3}
     assert isinstance(failure, Failure)
-    assert re.search(r"ends the (process|worker) that works on it, [34] times", failure.why)
+    assert re.search(r"ends the (process|worker) that works on it, [23] times", failure.why)
 
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
@@ -139,6 +139,20 @@ def test_what_is_no_address_or_where_nobody_is_is_one_sentence() -> None:
         Dask("tcp://127.0.0.1:1", 1, 1),
     ):
         pass
+
+
+def test_a_scheduler_that_goes_away_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    with (
+        scheduler(tmp_path) as (found, process),
+        workers(found, tmp_path, 1),
+        Dask(found, 1, 60) as engine,
+    ):
+        results = iter(engine.map(tasks.square, ((n, n) for n in range(1000))))
+        next(results)
+        os.kill(process, signal.SIGKILL)
+        with pytest.raises(GhostswapError, match="the scheduler has gone"):
+            list(results)
 
 
 def test_workers_of_another_version_are_refused_by_name(tmp_path: Path, address: str) -> None:

@@ -16,14 +16,16 @@ from conftest import ROOT
 
 #: For what asks Dask: it does so with a client, whose threads Python warns of as it forks.
 _QUIET = {"PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "critical"}
+#: One worker that dies with a task is enough: starting another one takes its time.
+_QUIET["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "1"
 
 
 @contextmanager
-def scheduler(directory: Path) -> Iterator[str]:
-    """A scheduler without workers; its address."""
+def scheduler(directory: Path) -> Iterator[tuple[str, int]]:
+    """A scheduler without workers; its address, and its process."""
     file = directory / "scheduler.json"
     args = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    with _running("dask_scheduler", args, directory, ROOT):
+    with _running("dask_scheduler", args, directory, ROOT) as process:
         until = time.monotonic() + 120
         while True:
             try:
@@ -32,7 +34,7 @@ def scheduler(directory: Path) -> Iterator[str]:
             except (OSError, ValueError):
                 assert time.monotonic() < until, "no scheduler came up"
                 time.sleep(0.05)
-        yield address
+        yield address, process
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def workers(
 
 
 @contextmanager
-def _running(name: str, args: list[str], directory: Path, root: Path) -> Iterator[None]:
+def _running(name: str, args: list[str], directory: Path, root: Path) -> Iterator[int]:
     path = os.pathsep.join((str(root), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")))
     with open(directory / f"{name}.log", "ab") as log:
         process = subprocess.Popen(
@@ -67,7 +69,7 @@ def _running(name: str, args: list[str], directory: Path, root: Path) -> Iterato
             stderr=log,
         )
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:
