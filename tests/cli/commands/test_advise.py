@@ -236,6 +236,25 @@ def test_the_check_fits_the_terminal(run: Run, tmp_path: Path, columns: int) -> 
     assert any("vm.page-cluster" in line for line in lines)
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_advice_fits_the_terminal(columns: int) -> None:
+    desktop = str(ROOT / "tests/cases/profiles/desktop.gsp")
+    more = ("--ram", "512M", "--kernel", "6.18", "--goal", "memory", "--touches", "zipf:0.8@1k")
+    lines = on_screen(columns, "advise", "--pages", desktop, *more)
+    assert max(map(len, lines)) <= columns
+    words = " ".join(" ".join(lines).split())
+    for heading in ("what waits, of 1,000 touches", "memory.zswap.max of each group"):
+        assert heading in words
+
+
+def test_half_a_profile_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    data = (ROOT / "tests/cases/profiles/build.gsp").read_bytes()
+    (tmp_path / "half.gsp").write_bytes(data[: len(data) // 2])
+    done = run("advise", "--pages", "half.gsp")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[0] == "ghostswap: half.gsp: is cut short, or was changed"
+
+
 def test_a_profile_will_do(run: Run) -> None:
     assert run("profile", *SOURCE, "--output", "text.gsp").returncode == 0
     here = json.loads(run("advise", *SOURCE, "--kernel", "6.18", "--json").stdout)
