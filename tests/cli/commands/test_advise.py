@@ -55,7 +55,7 @@ def test_json_has_the_keys_of_the_manual(run: Run) -> None:
     assert done.returncode == 0, done.stderr
     every |= keys_of(json.loads(done.stdout))
     every |= {"path", "why"}  # of what is not seen, which here may be nothing
-    assert every == documented(ROOT / "man/ghostswap-json.5", "JSON of advise")
+    assert every == documented(ROOT / "man/ghostswap-json-host.5", "JSON of advise")
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
@@ -170,7 +170,7 @@ def test_json_of_the_check_and_the_file_have_the_keys_of_the_manual(
     run: Run, tmp_path: Path
 ) -> None:
     emitted(run)
-    page = ROOT / "man/ghostswap-json.5"
+    page = ROOT / "man/ghostswap-json-host.5"
     done = run("advise", "--check", "made", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
