@@ -27,7 +27,8 @@ class Advice:
     :ivar settings: for the best.
     :ivar others: what other sizes would do.
     :ivar defaults: what distributions would do.
-    :ivar hibernation: what that takes with the best; so *limits*, of cgroups' pools.
+    :ivar hibernation: what that takes with the best.
+    :ivar limits: of what its groups have in zswap.
     :ivar work: that touches the memory; ``None`` where none was named.
     """
 

@@ -160,7 +160,7 @@ def _drop_ins(groups: Iterable[GroupLimit], version: int) -> Iterator[tuple[str,
         else:  # which would be ignored
             echo = shell_word(f"echo {one.value} > {limit_file(one.path)}".replace("%", "%%"))
             line = f"ExecStartPost=+/bin/sh -c {echo}"
-        if kind == "service" or (kind and version >= _KNOWS_ZSWAP_MAX):
+        if kind and (version >= _KNOWS_ZSWAP_MAX or (kind == "service" and one.path)):
             text = _text((f"[{kind.capitalize()}]", *_reasoned(one, line)))
             yield f"etc/systemd/system/{one.unit}.d/90-ghostswap.conf", text
 
@@ -309,7 +309,6 @@ def _apply_zswap(found: Advice) -> Iterator[str]:
         yield "    : > before/area"
         yield f"    swapon {path}"
         yield "fi"
-
     for one in found.limits.wanted:
         if one.path:
             yield f"# {one.because}"

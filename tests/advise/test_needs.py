@@ -14,7 +14,7 @@ from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import commands
 from ghostswap.advise.files import Installed, files
 from ghostswap.advise.goal import Goal
-from ghostswap.advise.needs.groups import GroupLimits
+from ghostswap.advise.needs.groups import GroupLimit, GroupLimits
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.live.seen.tree import Tree
 
@@ -149,10 +149,31 @@ def test_a_unit_is_limited_by_what_its_systemd_knows(
         assert f"# {group.because}" in texts[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "unit"),
+    [
+        ("cgroup:/system.slice/db.service", "/system.slice/db.service", "db.service"),
+        ("cgroup:/sys/fs/cgroup/user.slice", "/user.slice", "user.slice"),
+        ("cgroup:db@1.service", "", "db@1.service"),
+        ("cgroup:/lxc/db", "/lxc/db", ""),
+        ("cgroup:/../../etc/db", "", ""),
+        ("cgroup:/a\nb.service", "", ""),
+        ("cgroup:/a b$(id).service", "/a b$(id).service", ""),
+        ("host", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_name_out_of_a_profile_is_a_path_and_a_unit_where_it_is_plain(
+    name: str, path: str, unit: str
+) -> None:
+    one = GroupLimit(name, 1, 1, 1, "", "")
+    assert (one.path, one.unit) == (path, unit)
+
+
 def test_version_1_of_cgroups_has_no_such_limit(tmp_path: Path) -> None:
     root = unpack("plain", tmp_path)
-    source = str(CASES / "profiles" / "desktop.gsp")
-    wanted = Asked(source, GIB // 2, None, "memory", exact=False, seed=0, jobs=1)
+    source = str(CASES / "profiles" / "database.gsp")
+    wanted = Asked(source, GIB // 4, None, "memory", exact=False, seed=0, jobs=1)
     found = advise(wanted, Tree(root))[0]
     assert found.place.seen.cgroups.version == 1
     assert found.limits.wanted == ()

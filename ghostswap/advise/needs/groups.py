@@ -7,6 +7,7 @@ It limits compressed bytes, not the pool's pages (Documentation/admin-guide/cgro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from ghostswap.units import format_size
 #: What the file has where there is no limit.
 MAX = "max"
 _PREFIX = "cgroup:"
+_MOUNT = "/sys/fs/cgroup"
+#: Other units are not there before they are started, or have no drop-ins.
+_UNIT = re.compile(r"[\w:.@\\-]+\.(service|slice)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,19 @@ class GroupLimit:
 
     @property
     def path(self) -> str:
-        """Of the cgroup, below where version 2 is mounted; ``""`` where nobody tells."""
-        path = self.name.removeprefix(_PREFIX)
-        return path if self.name.startswith(f"{_PREFIX}/") else ""
+        """Of the cgroup, below where version 2 is mounted; ``""`` where nobody tells.
+
+        A profile may come from anybody: what is no plain path is none.
+        """
+        path = self.name.removeprefix(_PREFIX).removeprefix(_MOUNT)
+        is_plain = path.isprintable() and ".." not in path.split("/")
+        return path if is_plain and path.startswith("/") else ""
 
     @property
     def unit(self) -> str:
         """The service or slice of systemd that it is; ``""`` for none."""
-        last = self.path.rpartition("/")[2]
-        return last if last.endswith((".service", ".slice")) else ""
+        last = self.name.removeprefix(_PREFIX).rpartition("/")[2]
+        return last if _UNIT.fullmatch(last) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +112,12 @@ def limits(
 def _limit(name: str, outcome: Outcome, pool: int, need: int, share: float) -> GroupLimit:
     memory, own = outcome.pages * PAGE_SIZE, outcome.compressed_bytes
     grown, part = round(own * HEADROOM), int(pool * share) // PAGE_SIZE * PAGE_SIZE
-    limit = part if need > pool and grown > part else None
+    limit = part if share < 1 and need > pool and grown > part else None
     takes = f"all of it takes {format_size(own)}, grown by half {format_size(grown)}"
     has = f"the pool may have {format_size(pool)}"
-    if need <= pool:
+    if share == 1:
+        why, other = f"{takes}; no other group is in question", "a profile of several groups"
+    elif need <= pool:
         why = f"{takes}; with the other groups {format_size(need)}, and {has}"
         other = f"groups that together take more than {format_size(pool)}"
     elif limit is None:

@@ -138,10 +138,10 @@ def _groups(
         return []
     kind = "zram" if table.get(choice.design).is_zram else "zswap"
     column = source.column(codecs.get(choice.compressor, place.kernel.name, kind).key)
+    host = _roomy(place, source.name, choice.design, choice.compressor, choice.memory)
     found = []
     for group in source.groups():
         stratum = Stratum(group.population, group.drawn, group.kept)
-        host = _roomy(place, source.name, choice.design, choice.compressor, choice.memory)
         own = estimate_pages(host, [], [stratum], group.measures[column], jobs)
         found.append((group.name, own))
     return found
