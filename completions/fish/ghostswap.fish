@@ -134,6 +134,7 @@ complete -c ghostswap -n '__fish_seen_subcommand_from status' -s h -l help -d 'S
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l pages -x -d 'The memory in question, as \'ghostswap simulate --pages\' takes it.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l exact -d 'Measure all of it, not only 20000 pages.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l seed -x -d 'Draw other pages.'
+complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l touches -r -a '(__ghostswap_joined zipf: uniform scan loop: hot: u32: csv: oracle: trace:)' -d 'What touches it, as \'ghostswap replay --touches\' takes it: how often that waits.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l ram -x -d 'Memory of the machine in question.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l kernel -x -a '6.1 6.6 6.12 6.17 6.18 6.19 7.0 7.1 7.2 7.3 ghost' -d 'Advise for another kernel, whatever this one has.'
 complete -c ghostswap -n '__fish_seen_subcommand_from advise; and not __fish_seen_subcommand_from fleet' -l goal -x -a 'memory latency disk' -d 'What counts most: memory, latency or disk.'

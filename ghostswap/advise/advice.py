@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ghostswap.advise import defaults, options, sizes
 from ghostswap.advise.defaults import DEFAULTS, DefaultOutcome
 from ghostswap.advise.goal import GOALS, Goal, Weights
+from ghostswap.advise.needs.groups import GroupLimits, limits
 from ghostswap.advise.needs.hibernation import Hibernation, hibernation
+from ghostswap.advise.needs.work import Work
 from ghostswap.advise.options import Option, Place
 from ghostswap.advise.sizes import OtherSize, Setting
+from ghostswap.study.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Advice:
     :ivar others: what other sizes would do.
     :ivar defaults: what distributions would do.
     :ivar hibernation: what that takes with the best.
+    :ivar limits: of what its groups have in zswap.
+    :ivar work: that touches the memory; ``None`` where none was named.
     """
 
     place: Place
@@ -36,6 +41,8 @@ class Advice:
     others: tuple[OtherSize, ...]
     defaults: tuple[DefaultOutcome, ...]
     hibernation: Hibernation
+    limits: GroupLimits
+    work: Work | None
 
     @property
     def choice(self) -> Option:
@@ -50,20 +57,35 @@ class Advice:
         return option.score(self.weights, seeks=self.place.seeks)
 
 
-def make(place: Place, source: str, found: Sequence[Option], goal: Goal) -> Advice:
-    """Judge the options that were *found*, of which there is one at least; *source* is a name."""
+def make(
+    place: Place,
+    source: str,
+    found: Sequence[Option],
+    goal: Goal,
+    groups: Callable[[Option], Sequence[tuple[str, Outcome]]],
+    work: Work | None,
+) -> Advice:
+    """Judge the options that were *found*, of which there is one at least.
+
+    :param source: whose memory it is, a name.
+    :param groups: of that memory, each with what it comes to in an option.
+    :param work: that touches it.
+    """
     ranked = tuple(options.ranked(found, GOALS[goal], seeks=place.seeks))
     choice = ranked[0]
+    settings = sizes.settings(place, choice, found)
     return Advice(
         place,
         source,
         choice.memory,
         goal,
         ranked,
-        sizes.settings(place, choice, found),
+        settings,
         sizes.other_sizes(place, choice),
         tuple(_defaults(place, found)),
         hibernation(place, choice),
+        limits(place, choice, settings, groups(choice)),
+        work,
     )
 
 

@@ -30,9 +30,17 @@ def commands(found: Advice) -> Iterator[str]:
         yield from _zram(found)
     else:
         yield from _zswap(found)
+    for group in found.limits.wanted:
+        if group.path:
+            yield f"echo {group.value} > {limit_file(group.path)}"
     for setting in found.settings:
         if setting.name.startswith("vm.") and setting.is_new:
             yield f"sysctl --write {setting.name}={setting.value}"
+
+
+def limit_file(path: str) -> str:
+    """The file with the limit of zswap's pool of the cgroup at *path*, a word for a shell."""
+    return shell_word(f"/sys/fs/cgroup{path}/memory.zswap.max")
 
 
 def makes_device(found: Advice) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ghostswap.advise.advice import Advice
-from ghostswap.advise.commands import ZSWAP, makes_device, replaced
+from ghostswap.advise.commands import ZSWAP, limit_file, makes_device, replaced
 from ghostswap.advise.finding import swapoff, swapon
+from ghostswap.advise.needs.groups import GroupLimit
 from ghostswap.advise.sizes import Setting
 from ghostswap.designs import table
 from ghostswap.live.seen.areas import AreaState
@@ -23,6 +24,9 @@ from ghostswap.units import exact_size, shell_word
 
 _GENERATOR = "/usr/lib/systemd/system-generators/zram-generator"
 _SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
+_LIBRARIES = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib64/systemd")
+#: Knows MemoryZSwapMax=.
+_KNOWS_ZSWAP_MAX = 253
 _ZRAMSWAP = "/etc/default/zramswap"
 _MIB = 1 << 20
 _SYSCTL = "etc/sysctl.d/90-ghostswap.conf"
@@ -31,20 +35,32 @@ _TMPFILES = "etc/tmpfiles.d/ghostswap-zswap.conf"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What could read such files on the host."""
+    """What could read such files on the host.
+
+    :ivar version: of systemd, 0 where nobody tells.
+    """
 
     systemd: bool
     zram_generator: bool
     zramswap: bool
+    version: int = 0
 
 
 def installed(tree: Tree) -> Installed:
     """Look at what is there."""
+    names = [name for folder in _LIBRARIES for name in tree.names(folder)]
     return Installed(
         systemd=any(tree.exists(path) for path in _SYSTEMD),
         zram_generator=tree.exists(_GENERATOR),
         zramswap=tree.exists(_ZRAMSWAP),
+        version=max((number for name in names if (number := _version(name))), default=0),
     )
+
+
+def _version(name: str) -> int:
+    """The version that a shared library of systemd is named by; 0 for another file."""
+    match = re.fullmatch(r"libsystemd-shared-(\d+)\b.*\.so", name)
+    return int(match[1]) if match else 0
 
 
 def files(found: Advice, here: Installed) -> dict[str, str]:
@@ -66,6 +82,8 @@ def files(found: Advice, here: Installed) -> dict[str, str]:
         elif found.choice.disk:
             fstab = f"{path} none swap defaults,nofail 0 0"
             made["fstab.line"] = f"# {settings['area'].because}\n{fstab}\n"
+        if here.systemd:
+            made |= dict(_drop_ins(found.limits.wanted, here.version))
         lines = ((*_apply_zswap(found),), (*_undo_zswap(found),))
     zram = replaced(found)
     lines = ((*lines[0], *_switch_off(zram)), (*_switch_on(zram), *lines[1]))
@@ -89,7 +107,7 @@ def _hex(match: re.Match[str]) -> str:
     return "".join(f"\\x{byte:02x}" for byte in match[0].encode("utf-8", "surrogateescape"))
 
 
-def _reasoned(setting: Setting, line: str) -> Iterator[str]:
+def _reasoned(setting: Setting | GroupLimit, line: str) -> Iterator[str]:
     yield f"# {setting.because}"
     yield line
 
@@ -131,6 +149,20 @@ def _unit(area: Setting, path: str) -> str:
             "WantedBy=swap.target",
         )
     )
+
+
+def _drop_ins(groups: Iterable[GroupLimit], version: int) -> Iterator[tuple[str, str]]:
+    """For each of *groups* that is a unit, the file that limits it at each start."""
+    for one in groups:
+        kind = one.unit.rpartition(".")[2]
+        if version >= _KNOWS_ZSWAP_MAX:
+            line = f"MemoryZSwapMax={one.value}"
+        else:  # which would be ignored
+            echo = shell_word(f"echo {one.value} > {limit_file(one.path)}".replace("%", "%%"))
+            line = f"ExecStartPost=+/bin/sh -c {echo}"
+        if kind and (version >= _KNOWS_ZSWAP_MAX or (kind == "service" and one.path)):
+            text = _text((f"[{kind.capitalize()}]", *_reasoned(one, line)))
+            yield f"etc/systemd/system/{one.unit}.d/90-ghostswap.conf", text
 
 
 def _generator(settings: Mapping[str, Setting]) -> str:
@@ -277,9 +309,16 @@ def _apply_zswap(found: Advice) -> Iterator[str]:
         yield "    : > before/area"
         yield f"    swapon {path}"
         yield "fi"
+    for one in found.limits.wanted:
+        if one.path:
+            yield f"# {one.because}"
+            yield f"[ ! -e {limit_file(one.path)} ] || write {one.value} {limit_file(one.path)}"
 
 
 def _undo_zswap(found: Advice) -> Iterator[str]:
+    for one in found.limits.wanted:
+        if one.path:
+            yield f"[ ! -e {limit_file(one.path)} ] || rewrite {limit_file(one.path)}"
     path = shell_word(found.place.seen.room.path)
     yield "if [ -e before/area ]; then"
     yield f"    off {path}"

@@ -129,6 +129,14 @@ class Option:
         )
         return off + low, off + high
 
+    def swapped_for(self, freed: int) -> int | None:
+        """Bytes that have to leave to free *freed*; ``None`` where all of them do not."""
+        static = self.outcome.metadata.static_bytes
+        gained = self.freed + static
+        if gained <= 0 or freed > self.freed_at(self.memory):
+            return None
+        return -(-(freed + static) * self.memory // gained)
+
     @property
     def break_even(self) -> int | None:
         """Bytes that have to leave before the slots' own memory has paid; ``None`` for never."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ghostswap.advise.defaults import DEFAULTS
 from ghostswap.advise.files import Installed, files
 from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option
+from ghostswap.cli.reports.host.advise_json import as_json
+from ghostswap.cli.reports.host.advise_report import print_all
 from ghostswap.cli.reports.pictured import figure_of
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.live.seen.tree import Tree
@@ -171,6 +174,35 @@ def test_in_a_container_without_sys_the_best_is_named_all_the_same(tmp_path: Pat
     assert all(one.lacks for one in found.ranked)
     assert list(commands(found)) == []
     assert "/sys/kernel" in found.place.seen.unseen
+
+
+@pytest.mark.parametrize(
+    ("host", "without"),
+    [
+        ("both", "/"),
+        ("both", "/sys"),
+        ("both", "/proc"),
+        ("both", "/proc/swaps"),
+        ("both", "/sys/module/zswap"),
+        ("both", "/sys/block"),
+        ("both", "/sys/fs/cgroup"),
+        ("plain", "-"),
+    ],
+)
+def test_whatever_a_host_hides_the_rest_is_said(
+    host: str, without: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "synthetic:300:text=50%,zero=10%,random"
+    wanted = Asked(source, None, None, "balanced", exact=True, seed=0, jobs=1)
+    found, opened = advise(wanted, Tree(unpack(host, tmp_path, without)))
+    print_all(found, opened)
+    said = capsys.readouterr().out
+    assert "(synthetic:300:text=50%,zero=10%,random) it frees" in said
+    assert "what others set by themselves" in said
+    assert found.ranked[0].lacks == "" or "Nothing that can be had here" in said
+    assert json.loads(json.dumps(as_json(found, opened)))["options"]
+    if without in ("/", "/sys", "/proc"):
+        assert found.place.seen.unseen.keys() & {"/proc/meminfo", "/sys/kernel"}
 
 
 SCRIPTS = Installed(systemd=False, zram_generator=False, zramswap=False)

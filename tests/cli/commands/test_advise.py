@@ -49,6 +49,11 @@ def test_json_has_the_keys_of_the_manual(run: Run) -> None:
         assert found["choice"]["size_bytes"] == best["size_bytes"]
         assert best["freed_interval"] == [best["freed_bytes"]] * 2, "all of it was measured"
         assert {row["name"] for row in found["defaults"]} >= {"Fedora 34", "Ubuntu"}
+    desktop = str(ROOT / "tests/cases/profiles/desktop.gsp")
+    more = ("--pages", desktop, "--ram", "8G", "--kernel", "6.18", "--goal", "memory")
+    done = run("advise", *more, "--touches", "zipf:0.8@1k", "--json")
+    assert done.returncode == 0, done.stderr
+    every |= keys_of(json.loads(done.stdout))
     every |= {"path", "why"}  # of what is not seen, which here may be nothing
     assert every == documented(ROOT / "man/ghostswap-json-host.5", "JSON of advise")
 
@@ -93,7 +98,7 @@ def test_who_is_not_root_gets_advice_from_what_may_be_read() -> None:
 
 
 def test_wrong_usage(run: Run) -> None:
-    for call in (("--goal", "speed"), ("--kernel", "5.4"), ("--pages", "")):
+    for call in (("--goal", "speed"), ("--kernel", "5.4"), ("--pages", ""), ("--touches", "zip")):
         done = run("advise", *call)
         assert done.returncode == 2, call
         assert done.stdout == ""
@@ -103,6 +108,12 @@ def test_a_source_that_is_not_there(run: Run) -> None:
     done = run("advise", "--pages", "not-there")
     assert (done.returncode, done.stdout) == (1, "")
     assert "not-there" in done.stderr
+
+
+def test_touches_that_are_not_there_are_missed_before_the_work(run: Run) -> None:
+    done = run("advise", *SOURCE, "--touches", "not-there.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "not-there.csv" in done.stderr
 
 
 def test_files_are_written_whole_or_not_at_all(run: Run, tmp_path: Path) -> None:
@@ -223,6 +234,25 @@ def test_the_check_fits_the_terminal(run: Run, tmp_path: Path, columns: int) -> 
     lines = on_screen(columns, "advise", "--check", str(tmp_path / "made"))
     assert max(map(len, lines)) <= columns
     assert any("vm.page-cluster" in line for line in lines)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_advice_fits_the_terminal(columns: int) -> None:
+    desktop = str(ROOT / "tests/cases/profiles/desktop.gsp")
+    more = ("--ram", "512M", "--kernel", "6.18", "--goal", "memory", "--touches", "zipf:0.8@1k")
+    lines = on_screen(columns, "advise", "--pages", desktop, *more)
+    assert max(map(len, lines)) <= columns
+    words = " ".join(" ".join(lines).split())
+    for heading in ("what waits, of 1,000 touches", "memory.zswap.max of each group"):
+        assert heading in words
+
+
+def test_half_a_profile_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    data = (ROOT / "tests/cases/profiles/build.gsp").read_bytes()
+    (tmp_path / "half.gsp").write_bytes(data[: len(data) // 2])
+    done = run("advise", "--pages", "half.gsp")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[0] == "ghostswap: half.gsp: is cut short, or was changed"
 
 
 def test_a_profile_will_do(run: Run) -> None:

@@ -9,9 +9,11 @@ import click
 
 from ghostswap import kernels
 from ghostswap.advise.goal import GOALS, Goal
+from ghostswap.cli.options.keys import Value
 from ghostswap.cli.options.pictures import html_option, plot_option
 from ghostswap.cli.terminal.args import Command, Option, refuse_others
 from ghostswap.cli.terminal.options import Integer, jobs_option, json_option, ram_option
+from ghostswap.scenario.keys import KEYS
 
 
 @click.command(
@@ -48,6 +50,14 @@ from ghostswap.cli.terminal.options import Integer, jobs_option, json_option, ra
     default=0,
     metavar="N",
     help="Draw other pages.",
+)
+@click.option(
+    "--touches",
+    cls=Option,
+    section="Source",
+    type=Value(KEYS["group.NAME.touches"].kind),
+    metavar="TRACE",
+    help="What touches it, as 'ghostswap replay --touches' takes it: how often that waits.",
 )
 @ram_option
 @click.option(
@@ -98,6 +108,7 @@ def command(
     check: str | None,
     jobs: int | None,
     as_json: bool,
+    touches: str | None,
     **_: Any,
 ) -> int:
     """Say what to set on this host, with figures from the memory that is in use.
@@ -114,5 +125,5 @@ def command(
         return checking.run(check, as_json=as_json)
     from ghostswap.cli.runs.host import advise
 
-    asked = advise.Asked(source, ram, kernel, goal or "balanced", exact, seed, jobs)
+    asked = advise.Asked(source, ram, kernel, goal or "balanced", exact, seed, jobs, touches)
     return advise.run(context, asked)

@@ -73,6 +73,19 @@ def as_json(found: Advice, source: Source) -> dict[str, Any]:
             "because": found.hibernation.because,
             "otherwise": found.hibernation.otherwise,
         },
+        "groups": [
+            {
+                "name": one.name or None,
+                "memory_bytes": one.memory,
+                "compressed_bytes": one.compressed,
+                "zswap_max": one.value,
+                "lacks": found.limits.lacks or None,
+                "because": one.because,
+                "otherwise": one.otherwise,
+            }
+            for one in found.limits.groups
+        ],
+        "touches": None if found.work is None else found.work.curve.touches,
         "commands": list(commands(found)),
         "unseen": [{"path": path, "why": why} for path, why in found.place.seen.unseen.items()],
     }
@@ -100,6 +113,7 @@ def _option(found: Advice, option: Option) -> dict[str, Any]:
             for part in (option.memory * quarter // 4 for quarter in range(1, 5))
         ],
         "break_even_bytes": option.break_even,
+        "waits": [] if found.work is None else [asdict(one) for one in found.work.waits(option)],
         "size_bytes": option.size,
         "disk_bytes": option.disk,
         "compress_ns": None if time is None else time.compress_ns,

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import commands
+from ghostswap.advise.needs.groups import MAX
+from ghostswap.advise.needs.work import SHARES, Waits
 from ghostswap.advise.options import Option, at_limit
 from ghostswap.advise.sizes import OtherSize, Setting
+from ghostswap.cli.reports.touches.curve import GUIDE
 from ghostswap.cli.terminal import show
 from ghostswap.pages.source import Source
 from ghostswap.study.outcome import Outcome
-from ghostswap.units import format_size
+from ghostswap.units import format_size, printable
 
 #: What a design is called here.
 NAMES = {
@@ -24,6 +27,7 @@ NAMES = {
     "vswap": "virtual swap (posted)",
     "disk": "a disk alone",
 }
+_OPTIONS = ("option", "freed", "pool", "disk anew", "us out", "us back", "score", "here")
 _IN_BYTES = ("area", "disksize", "mem_limit")
 
 
@@ -32,7 +36,9 @@ def print_all(found: Advice, source: Source) -> None:
     for line in _answer(found, source):
         show.paragraph(line)
     _print_options(found)
+    _print_work(found)
     _print_settings(found)
+    _print_limits(found)
     _print_hibernation(found)
     show.heading("a size that somebody chooses, or none: of what may leave, in bytes")
     show.table(
@@ -75,8 +81,9 @@ def _answer(found: Advice, source: Source) -> Iterator[str]:
         disk += " anew" if choice.disk else " beside what there is"
     yield f"{disk}.{took} {at_limit(choice.design).capitalize()}."
     new = sum(setting.is_new for setting in found.settings)
+    where = "; the commands at the end set them" if choice.lacks == "" else ""
     yield (
-        f"{new} of {len(found.settings)} settings are not so yet."
+        f"{new} of {len(found.settings)} settings are not so yet{where}."
         if new
         else "All of it is set so already."
     )
@@ -93,10 +100,13 @@ def _freed(choice: Option) -> str:
 
 
 def _print_options(found: Advice) -> None:
+    columns: Sequence[str] = _OPTIONS
     rows = [_option(found, option) for option in found.ranked]
+    if found.place.offered is None:  # nobody is here to have it or not
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
     show.heading(f"options, the best first (goal: {found.goal})")
     show.table(
-        ("option", "freed", "pool", "disk anew", "us out", "us back", "score", "here"),
+        columns,
         rows,
         right=("freed", "pool", "disk anew", "us out", "us back", "score"),
     )
@@ -114,7 +124,7 @@ def _option(found: Advice, option: Option) -> tuple[str, ...]:
         f"{time.compress_ns / 1000:.1f}" if time else "",
         f"{time.decompress_ns / 1000:.1f}" if time else "",
         f"{found.score(option):.3f}",
-        option.lacks or ("yes" if found.place.offered else ""),
+        option.lacks or "yes",
     )
 
 
@@ -137,6 +147,44 @@ def _text(setting: Setting, value: int | str) -> str:
     if setting.name in _IN_BYTES and isinstance(value, int) and value:
         return format_size(value)
     return str(value)
+
+
+def _print_work(found: Advice) -> None:
+    work = found.work
+    if work is None:
+        return
+    percent = [f"{share:.0%}" for share in SHARES]
+    show.heading(f"what waits, of {work.curve.touches:,} touches ({printable(work.name)})")
+    show.table(
+        ("option", *(f"to free {share}" for share in percent)),
+        [
+            (f"{one.design} {one.compressor}", *(map(_wait, work.waits(one))))
+            for one in found.ranked
+        ],
+        right=[f"to free {share}" for share in percent],
+    )
+
+
+def _wait(one: Waits) -> str:
+    if one.major_faults is None:
+        return "cannot"
+    took = "" if one.seconds is None else f", {one.seconds:.2g} s"
+    return f"{one.major_faults:,}{took}"
+
+
+def _print_limits(found: Advice) -> None:
+    limits = found.limits
+    if not limits.groups:
+        return
+    show.heading("memory.zswap.max of each group")
+    rows = []
+    for number, one in enumerate(limits.groups, 1):
+        value = MAX if one.limit is None else format_size(one.limit)
+        lacks = f" ({limits.lacks})" if limits.lacks else ""
+        rows.append((printable(one.name) or f"group {number}", f"{value}{lacks}"))
+        rows.append(("  why", one.because))
+        rows.append(("  changed by", one.otherwise))
+    show.facts(rows)
 
 
 def _print_hibernation(found: Advice) -> None:
@@ -200,6 +248,8 @@ def _facts(found: Advice, source: Source) -> Iterator[tuple[str, str]]:
     yield "freed", _freed(found.choice)
     weights = ", ".join(f"{name} {value:g}" for name, value in asdict(found.weights).items())
     yield "weights", weights
+    if found.work is not None:
+        yield "touches", f"by {GUIDE}"
     yield "times", "CPU time on this machine, in user space: the kernel's own code is quicker"
     for option in found.ranked:
         if option.error and option.design == found.choice.design:

@@ -24,7 +24,7 @@ _FEW, _MANY = 16, 100
 _BARS = 60
 #: Shares of the touches that wait, in words.
 _SHARES = ((0.1, "one in 10"), (0.01, "one in 100"), (0.001, "one in 1,000"))
-_GUIDE = (
+GUIDE = (
     "exact LRU, which no kernel has: both ways of a kernel's reclaim come within a tenth of its"
     " faults where 30 to 70 % of the memory fit, and mostly within a quarter elsewhere"
 )
@@ -205,7 +205,7 @@ class CurveReport:
 
     def _facts(self) -> list[tuple[str, str]]:
         curve = self.curve
-        facts = [("the curve", _GUIDE)]
+        facts = [("the curve", GUIDE)]
         if curve.error:
             facts.append(
                 (

@@ -13,6 +13,7 @@ from ghostswap.advise import advice, files, options
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.check import prediction
 from ghostswap.advise.goal import Goal
+from ghostswap.advise.needs.work import Work
 from ghostswap.advise.options import Option, Place
 from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.reports.host import advise_json, advise_report
@@ -35,9 +36,15 @@ from ghostswap.pages.kept import KeepingSource
 from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.pages.sampled import ALL, Wanted, sample
 from ghostswap.pages.source import IN_SWAP, Source
+from ghostswap.pages.touches import Trace
+from ghostswap.pages.trace import open_trace
+from ghostswap.study.curve import curve
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import Measured, measure_hosts
+from ghostswap.study.outcome import Outcome
 from ghostswap.study.run import estimate, store
+from ghostswap.study.samples.estimate import estimate as estimate_pages
+from ghostswap.study.samples.estimators import Stratum
 from ghostswap.units import printable
 
 #: Pages that are drawn, and of these those that every codec is timed with.
@@ -58,6 +65,7 @@ class Asked:
     exact: bool
     seed: int
     jobs: int | None
+    touches: str | None = None
 
 
 def run(context: click.Context, asked: Asked) -> int:
@@ -100,8 +108,10 @@ def advise(asked: Asked, tree: Tree) -> tuple[Advice, Source]:
     if asked.kernel is None:
         here = offered.read(tree, seen.kernel, seen.compressors)
     place = Place(seen, here, kernel, asked.ram or seen.ram or mem_total())
+    # What cannot be opened is said before the work.
+    trace = None if asked.touches is None else open_trace(asked.touches, seed=asked.seed)
     measured, kept = _measure(asked, place)
-    (source,) = next(iter(measured.values())).sources.values()
+    ((spec, source),) = next(iter(measured.values())).sources.items()
     swapped = source.account.pages(IN_SWAP) * PAGE_SIZE
     place = replace(place, swapped=swapped)
     found = [
@@ -109,7 +119,50 @@ def advise(asked: Asked, tree: Tree) -> tuple[Advice, Source]:
         for compressor, of in measured.items()
         for design in options.designs(place)
     ]
-    return advice.make(place, source.name, found, asked.goal), source
+
+    def groups(choice: Option) -> list[tuple[str, Outcome]]:
+        return _groups(place, choice, source, asked.jobs)
+
+    pages = next(iter(measured.values())).pages_of(spec)
+    work = None if trace is None else _work(trace, pages, asked.seed)
+    return advice.make(place, source.name, found, asked.goal, groups, work), source
+
+
+def _groups(
+    place: Place, choice: Option, source: Source, jobs: int | None
+) -> list[tuple[str, Outcome]]:
+    """The cgroups whose memory *source* is, each with what it comes to as *choice* has it."""
+    if source.name.startswith("cgroup:"):
+        return [(source.name, choice.outcome)]
+    if not isinstance(source, ProfileSource) or len(source.groups()) < 2:
+        return []
+    kind = "zram" if table.get(choice.design).is_zram else "zswap"
+    column = source.column(codecs.get(choice.compressor, place.kernel.name, kind).key)
+    host = _roomy(place, source.name, choice.design, choice.compressor, choice.memory)
+    found = []
+    for group in source.groups():
+        stratum = Stratum(group.population, group.drawn, group.kept)
+        own = estimate_pages(host, [], [stratum], group.measures[column], jobs)
+        found.append((group.name, own))
+    return found
+
+
+def _work(trace: Trace, pages: int, seed: int) -> Work:
+    """What *trace* does to a memory of *pages*."""
+    with progress_bar("touches", trace.touches) as advance:
+        drawn = curve.draw(trace.chunks([pages]), pages, trace.touches, seed=seed, advance=advance)
+    return Work(trace.name, drawn)
+
+
+def _roomy(place: Place, spec: str, design: str, compressor: str, memory: int) -> Host:
+    """A host with room for all of it; what the limit is to be is another question."""
+    return replace(
+        _host(place, spec, 0),
+        design=design,
+        compressor=compressor,
+        ram=4 * max(place.ram, memory),
+        max_pool_percent=100,
+    )
 
 
 def _compressors(seen: Status, kernel: Kernel) -> list[str]:
@@ -206,14 +259,7 @@ def _option(
     """*design* with *compressor*: all memory in it, and nothing in its way."""
     (spec,) = measured.sources
     memory = measured.pages_of(spec) * PAGE_SIZE
-    host = replace(
-        _host(place, spec, 0),
-        design=design,
-        compressor=compressor,
-        # With room for all of it; what the limit is to be is another question.
-        ram=4 * max(place.ram, memory),
-        max_pool_percent=100,
-    )
+    host = _roomy(place, spec, design, compressor, memory)
     if measured.is_sample:
         outcome = estimate(host, measured, [], jobs)
     else:
