@@ -315,15 +315,15 @@ class Backend(Backing):
         compressed = out.count(ZSWAP) + out.count(ZRAM)
         return Held(
             compressed=compressed,
-            stuck=self._stuck(is_mapped) if compressed else 0,
+            stuck=self._stuck(is_mapped, compressed) if compressed else 0,
             disk=out.count(DISK),
             zero=out.count(ZERO),
             # Those of killed groups are gone.
             mapped=len(is_mapped) - out.count(0),
         )
 
-    def _stuck(self, is_mapped: bytearray) -> int:
-        """Of the compressed pages that are out, those that have no place on disk and get none."""
+    def _stuck(self, is_mapped: bytearray, compressed: int) -> int:  # noqa: ARG002
+        """Of the *compressed* pages that are out, those that have no place on disk and get none."""
         return sum(
             not mapped and self.copy_of(page) in (ZSWAP, ZRAM) and not self.can_write_back(page)
             for page, mapped in enumerate(is_mapped)

@@ -39,5 +39,6 @@ cdef class Slotted(Backend):
     cdef _release(self, Py_ssize_t slot)
     @cython.locals(page=Py_ssize_t, place=int)
     cdef _written(self, Py_ssize_t slot)
-    @cython.locals(count=Py_ssize_t, number=Py_ssize_t, page=Py_ssize_t, place=int)
-    cdef _note_run(self, Py_ssize_t slot, pages, unsigned short[::1] views, int cgroup)
+    @cython.locals(number=Py_ssize_t, page=Py_ssize_t, view=int, place=int)
+    cdef _note_run(self, Py_ssize_t slot, Py_ssize_t first, unsigned short[::1] views,
+                   list refused, int cgroup)

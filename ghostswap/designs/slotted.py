@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from ghostswap.designs.backend import ORIGINS, Backend, Contents, View
 from ghostswap.designs.folios import Folios
-from ghostswap.designs.recompress import recompress
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.columns import appended, grown, zeros
 from ghostswap.mm.swap.slot_map import NO_SLOT
@@ -31,12 +30,12 @@ from ghostswap.mm.vmscan.pageout import (
     Origin,
     Out,
 )
-from ghostswap.mm.zram import Recompressed, WritebackMode, Zram
+from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
-#: Pages that are looked at together: limits are far for so many, and nearer for more.
-_RUN = 1024
+#: Pages that are looked at together: the more the faster, and the sooner limits are near.
+_LONG_RUN, _RUN = 1 << 16, 1 << 10
 
 
 class Slotted(Backend):
@@ -147,9 +146,11 @@ class Slotted(Backend):
         """What zram gets to see of *page*."""
         return self._views[page] if self._behind is None else self._behind[page]
 
-    def _stuck(self, is_mapped: bytearray) -> int:
+    def _stuck(self, is_mapped: bytearray, compressed: int) -> int:
         types = {area.type for area in self._swap.areas}
-        return super()._stuck(is_mapped) if types != {"full"} else 0
+        if types == {"ghost"}:
+            return compressed
+        return 0 if types == {"full"} else super()._stuck(is_mapped, compressed)
 
     def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""
@@ -278,63 +279,80 @@ class Slotted(Backend):
 
     def store(self, first: int, count: int, cgroup: int = 0) -> None:
         """See :class:`~ghostswap.designs.backend.Backend`; at once what can meet no limit."""
-        for start in range(first, first + count, _RUN):
-            left = self._store_run(start, min(_RUN, first + count - start), cgroup)
-            for page in left:
+        end, longest = first + count, _LONG_RUN
+        while first < end:
+            run = min(longest, end - first)
+            others = self._store_run(first, run, cgroup)
+            if others is None and run > _RUN:
+                longest = _RUN
+                continue
+            for page in range(first, first + run) if others is None else others:
                 super().store(page, 1, cgroup)
+            first += run
 
-    def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int]:
-        """Store at once those of the pages that are taken for sure; the others, by number."""
-        pages: Sequence[int] = range(first, first + count)
+    def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int] | None:
+        """Store at once those of the pages that are taken for sure.
+
+        :return: the others, by number; ``None`` where nothing is sure and nothing was stored.
+        """
         memcg = self._cgroups[cgroup]
-        views = array("H", bytes(self._views[first : first + count]))
         if self._has_witness or memcg.is_swap_limited:
-            return pages
-        refused: set[int] = set()
+            return None
+        views = array("H", bytes(self._views[first : first + count]))
+        counts = Counter(views)
+        refused: list[int] = []
         if self._zswap is not None:
             if not self._zswap.is_far_from_limits(count, cgroup):
-                return pages
-            hard = (n for n in (PAGE_SIZE, INCOMPRESSIBLE) if n in views)
-            refused.update(n for n in hard if not self._zswap.takes(n, cgroup))
+                return None
+            hard = (view for view in (PAGE_SIZE, INCOMPRESSIBLE) if view in counts)
+            refused = [view for view in hard if not self._zswap.takes(view, cgroup)]
         elif self._zram is None or self._zram.is_limited or len(self._swap.areas) > 1:
-            return pages
+            return None
         # The others must find the slots that they would have found between these.
-        takes = array("H", (n for n in views if n not in refused)) if refused else views
-        slot = self._swap.alloc_run(len(takes), count)
+        taken = count - sum(map(counts.pop, refused))
+        slot = self._swap.alloc_run(taken, count)
         if slot == NO_SLOT:
-            return pages
-        taken, others = pages, pages[:0]
-        if refused:
-            taken = [page for page in pages if views[page - first] not in refused]
-            others = [page for page in pages if views[page - first] in refused]
+            return None
+        takes = array("H", (view for view in views if view not in refused)) if refused else views
         if self._zswap is not None:
-            self._zswap.store_run(slot, takes, cgroup)
+            self._zswap.store_run(slot, takes, counts, cgroup)
         elif self._zram is not None:
             self._zram.write_run(self._swap.offset_of(slot), takes)
-            written = len(takes) - takes.count(ZEROS)
-            self.vmstat.pswpout += written
-            self.vmstat.nrswpout += written
-        self._note_run(slot, taken, takes, cgroup)
-        return others
+            self.vmstat.pswpout += taken - counts[ZEROS]
+            self.vmstat.nrswpout += taken - counts[ZEROS]
+        self._note_run(slot, first, views, refused, cgroup)
+        self._count_run(counts, cgroup)
+        return [first + at for at, view in enumerate(views) if view in refused] if refused else ()
 
-    def _note_run(self, slot: int, pages: Sequence[int], views: array[int], cgroup: int) -> None:
-        """Note that *pages*, which look like *views*, left and have the slots from *slot* on."""
-        count, zeroed = len(views), views.count(ZEROS)
+    def _note_run(
+        self, slot: int, first: int, views: array[int], refused: list[int], cgroup: int
+    ) -> None:
+        """Note that pages from *first* on, which look like *views*, left to *slot* and on.
+
+        :param refused: views of those that did not.
+        """
+        self._make_room(slot + len(views) - 1)
         place = ZRAM if self._zswap is None else ZSWAP
-        self._make_room(slot + count - 1)
-        for number in range(count):
-            page = pages[number]
-            self._page[slot + number] = page
-            self._slot[page] = slot + number
+        for number in range(len(views)):
+            view, page = views[number], first + number
+            if view >= PAGE_SIZE and view in refused:
+                continue
+            self._page[slot] = page
+            self._slot[page] = slot
             self._cgroup_of[page] = cgroup
-            self._set_copy(page, place if views[number] != ZEROS else ZERO)
+            self._set_copy(page, place if view != ZEROS else ZERO)
+            slot += 1
+
+    def _count_run(self, counts: Counter[int], cgroup: int) -> None:
+        """Count pages that left, by view."""
+        count = counts.total()
         self._cgroups[cgroup].charge_swap(count)
-        self.vmstat.swpout_zero += zeroed
+        self.vmstat.swpout_zero += counts.pop(ZEROS, 0)
         self.slots_at_swap_out += count
         self._swap_outs[cgroup] += count
-        for view, pages_so in Counter(views).items():
-            if view not in (ZEROS, SAME):
-                self.stored[min(view, PAGE_SIZE)] += pages_so
+        for view, pages in counts.items():
+            if view != SAME:
+                self.stored[min(view, PAGE_SIZE)] += pages
 
     def store_folios(self, first: int, count: int, order: int, zero_length: int) -> Folios:
         """Let pages go as folios of 2 to the *order* pages each, in one piece where that can be.
@@ -383,29 +401,12 @@ class Slotted(Backend):
             self._run_worker(self._zswap)
         return True
 
-    def recompress_zram(
-        self, seconds: Sequence[array[int]], mode: WritebackMode | None, threshold: int
-    ) -> Recompressed:
-        """See :func:`~ghostswap.designs.recompress.recompress`; all that zram has being idle."""
-        if self._zram is None:
-            return Recompressed([0] * len(seconds))
-        return recompress(self._zram, self._swap, self._page, seconds, mode, threshold)
+    def page_at(self, slot: int) -> int:
+        """The page that *slot* was given to last."""
+        return self._page[slot]
 
-    def write_zram_back(self, mode: WritebackMode) -> list[int]:
-        """Have zram move what *mode* names to its backing device, all that it has being idle.
-
-        :return: the pages that went there.
-        """
-        if self._zram is None:
-            return []
-        if "idle" in mode:
-            self._zram.mark_idle()
-        (number,) = (n for n, area in enumerate(self._swap.areas) if area.type == "zram")
-        went = []
-        for block in self._zram.writeback(mode):
-            page = self._page[self._swap.slot_at(number, block)]
-            self._set_copy(page, DISK)
-            went.append(page)
-            if self._has_witness:
-                self._witness.written_back(page, (number, block))
-        return went
+    def moved_to_disk(self, page: int, place: tuple[int, int]) -> None:
+        """Note that zram moved *page*, at *place*, to its backing device."""
+        self._set_copy(page, DISK)
+        if self._has_witness:
+            self._witness.written_back(page, place)

@@ -13,12 +13,13 @@ from contextlib import ExitStack, contextmanager
 
 from ghostswap.area.header.header import NATIVE, Header
 from ghostswap.errors import GhostswapError, TargetError
+from ghostswap.live.seen.zswap import PARAMETERS
 from ghostswap.page import PAGE_SIZE
 
-_PARAMETERS = "/sys/module/zswap/parameters"
 _DEBUGFS = "/sys/kernel/debug"
 _VMSTAT = ("zswpout", "zswpwb", "pswpout", "swpout_zero")
-_MADV_PAGEOUT = getattr(mmap, "MADV_PAGEOUT", 21)
+#: Linux 5.4; Python names it from 3.13 on.
+MADV_PAGEOUT = getattr(mmap, "MADV_PAGEOUT", 21)
 _SWAP_FLAG_HIGHEST = 0x8000 | 0x7FFF  # SWAP_FLAG_PREFER, the highest priority
 #: Slots beyond the pages: allocation goes by clusters, one in use for each CPU.
 _SPARE_SLOTS = 1024
@@ -47,7 +48,7 @@ class LiveZswap:
         """
         for _ in range(10):
             for chunk in chunks:
-                chunk.madvise(_MADV_PAGEOUT)
+                chunk.madvise(MADV_PAGEOUT)
             left = sum(_resident(chunk) for chunk in chunks)
             if not left:
                 break
@@ -92,27 +93,27 @@ def check_zswap() -> None:
 
     :raises GhostswapError: where not.
     """
-    if not os.path.isdir(_PARAMETERS):
+    if not os.path.isdir(PARAMETERS):
         raise GhostswapError("this kernel has no zswap", "--design zram measures zram")
     allocator = parameter("zpool", "zsmalloc")
     if allocator != "zsmalloc":
         raise GhostswapError(
             f"this kernel's zswap allocates by {allocator}, and the prediction is for zsmalloc",
-            f"echo zsmalloc > {_PARAMETERS}/zpool",
+            f"echo zsmalloc > {PARAMETERS}/zpool",
         )
 
 
 def parameter(name: str, missing: str = "") -> str:
     """A module parameter of zswap; *missing* where this kernel does not have it."""
     try:
-        with open(f"{_PARAMETERS}/{name}", encoding="ascii") as file:
+        with open(f"{PARAMETERS}/{name}", encoding="ascii") as file:
             return file.read().strip()
     except FileNotFoundError:
         return missing
 
 
 def _set_parameter(name: str, value: str) -> None:
-    path = f"{_PARAMETERS}/{name}"
+    path = f"{PARAMETERS}/{name}"
     try:
         with open(path, "w", encoding="ascii") as file:
             file.write(value)

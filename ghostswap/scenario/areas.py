@@ -9,9 +9,6 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 
-from ghostswap.area.header.explain import inspect
-from ghostswap.area.header.header import SWAPSPACE2
-from ghostswap.area.target.target import open_target
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.swap.tiers import SHRT_MAX
@@ -70,6 +67,11 @@ def _imagined(area: Area) -> SwapArea:
 
 def _open(area: Area, path: str, seen: dict[tuple[int, ...], str]) -> SwapArea:
     """The *area* at *path*, which is noted among those *seen*."""
+    # construct is behind these, and most runs imagine their areas.
+    from ghostswap.area.header.explain import inspect
+    from ghostswap.area.header.header import SWAPSPACE2
+    from ghostswap.area.target.target import open_target
+
     with open_target(path) as target:
         found = inspect(target)
         status = os.fstat(target.fd)

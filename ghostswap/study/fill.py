@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ghostswap.designs import zram_later
 from ghostswap.designs.backend import Witness
 from ghostswap.designs.build import Parts
 from ghostswap.designs.folios import Folios
@@ -17,6 +18,7 @@ from ghostswap.designs.slotted import Slotted
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.vmscan.pageout import Mapper
 from ghostswap.mm.zpool.zsmalloc import ClassStat
+from ghostswap.mm.zram import Zram
 from ghostswap.study import account, band
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Host
@@ -80,24 +82,29 @@ class Fill:
         self._machine.grow(len(measured))
         self.parts.backend.store(first, len(measured), len(self._machine.members) - 1)
 
-    def _recompress(self, backend: Slotted) -> None:
-        """Have zram compress what it holds once more."""
-        host = self._machine.host
-        pool_bytes = 0 if self.parts.zram is None else self.parts.zram.mm_stat.mem_used_total
-        done = backend.recompress_zram(
-            self._seconds, host.zram_recompress_type, host.zram_recompress_threshold
+    def _recompress(self, backend: Slotted, zram: Zram) -> None:
+        """Have *zram* compress what it holds once more."""
+        host, pool_bytes = self._machine.host, zram.mm_stat.mem_used_total
+        done = zram_later.recompress(
+            backend,
+            zram,
+            self.parts.swap,
+            self._seconds,
+            host.zram_recompress_type,
+            host.zram_recompress_threshold,
         )
         tried = dict(zip(host.zram_recompress, done.compressed, strict=True))
         self._recompression = Recompression(pool_bytes, done.decompressed, tried, done.smaller)
 
     def finish(self) -> None:
         """Let zswap's worker come to an end, and what *host* has zram recompress and write back."""
-        host, backend = self._machine.host, self.parts.backend
+        host, backend, zram = self._machine.host, self.parts.backend, self.parts.zram
         backend.finish()
-        if host.zram_recompress and isinstance(backend, Slotted):
-            self._recompress(backend)
-        if host.zram_writeback is not None and isinstance(backend, Slotted):
-            backend.write_zram_back(host.zram_writeback)
+        if zram is not None and isinstance(backend, Slotted):
+            if host.zram_recompress:
+                self._recompress(backend, zram)
+            if host.zram_writeback is not None:
+                zram_later.write_back(backend, zram, self.parts.swap, host.zram_writeback)
         for area in self.parts.swap.areas:
             if area.pages is None:  # as large as need be, which is known now
                 area.pages = self._machine.pages

@@ -23,11 +23,11 @@ from ghostswap.area.target.target import active_swaps
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.live.seen.status import read
 from ghostswap.live.seen.tree import Tree
+from ghostswap.live.zswap import MADV_PAGEOUT
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 
 SOURCE = "synthetic:3000:text"
-_PAGEOUT = 21  # MADV_PAGEOUT
 ZSWAP = Path("/sys/module/zswap/parameters")
 pytestmark = [needs_root, pytest.mark.usefixtures("kernel_lock")]
 
@@ -87,7 +87,7 @@ def fill() -> mmap.mmap:
         assert source.readinto(memoryview(buffer)) == len(buffer)
     memory[:] = buffer
     for _ in range(10):
-        memory.madvise(_PAGEOUT)
+        memory.madvise(MADV_PAGEOUT)
         time.sleep(0.1)
     return memory
 

@@ -21,12 +21,12 @@ from support.swapon import PAGE, loop
 
 from ghostswap import kernels
 from ghostswap.area.header.header import NATIVE, Header, pack_badpages
+from ghostswap.live.zswap import MADV_PAGEOUT
 from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.swap.swapfile import ExactSwapSpace
 
 SWAP_FLAG_PREFER, SWAP_FLAG_DISCARD, SWAP_FLAG_DISCARD_PAGES = 0x8000, 0x10000, 0x40000
-MADV_PAGEOUT = 21
 ORDER = 4
 PAGES = 4096  # that come and go, and as many slots, more or less
 THP = Path("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled")

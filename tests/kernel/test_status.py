@@ -35,12 +35,12 @@ from ghostswap.area.target.target import active_swaps
 from ghostswap.live.seen.status import read
 from ghostswap.live.seen.tree import Tree
 from ghostswap.live.zram import live_zram
+from ghostswap.live.zswap import MADV_PAGEOUT
 
 PAGE = 4096
 MIB = 1 << 20
 ZSWAP = Path("/sys/module/zswap/parameters")
 VM = Path("/proc/sys/vm")
-_PAGEOUT = 21  # MADV_PAGEOUT
 pytestmark = needs_root
 
 
@@ -104,7 +104,7 @@ def paged_out(data: bytes) -> Iterator[None]:
         memory.madvise(mmap.MADV_NOHUGEPAGE)
         memory[:] = data
         for _ in range(5):
-            memory.madvise(_PAGEOUT)
+            memory.madvise(MADV_PAGEOUT)
             time.sleep(0.05)
         yield
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What advice predicted of a host, kept in a file of JSON: ghostswap-json(5)."""
+"""What advice predicted of a host, kept in a file of JSON: ghostswap-json-host(5)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.zpool import z3fold, zbud, zsmalloc
@@ -95,12 +95,17 @@ class Fillings:
         """Pages that they hold together."""
         return sum(filling.pages for filling in self._fillings)
 
-    def store(self, lengths: Iterable[int]) -> None:
-        """Store an object of each length, in order."""
+    def store(self, counts: Mapping[int, int], in_order: Iterable[int]) -> None:
+        """Store objects.
+
+        :param counts: how many, by length.
+        :param in_order: the length of each; looked at only where lots are drawn for them.
+        """
         if len(self._fillings) == 1:
-            self._fillings[0].store_all(lengths)
+            for length, count in counts.items():
+                self._fillings[0].store(length, count)
         else:
-            lengths = tuple(lengths)
+            lengths = tuple(in_order)
             lots = self._lots.draw(len(lengths))
             for (number, length), count in Counter(zip(lots, lengths, strict=True)).items():
                 self._fillings[number].store(length, count)

@@ -7,7 +7,8 @@ An entry is a word, where an object would take ten times that.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ghostswap.kernels.rules import Kernel
@@ -96,20 +97,26 @@ class Entries:
 
     # While they are put off
 
-    def put_off(self, slot: int, lengths: array[int], cgroup: int) -> None:
+    def put_off(
+        self, slot: int, lengths: array[int], views: Mapping[int, int], cgroup: int
+    ) -> None:
         """Store pages from *slot* on, above all others, without making their entries.
 
         :param lengths: zswap's views of the pages; those of ``ZEROS`` are passed over.
+        :param views: how many pages have each of them.
         """
-        objects: Sequence[int] = lengths
-        same_filled = lengths.count(SAME)
-        if same_filled or ZEROS in lengths or INCOMPRESSIBLE in lengths:
-            objects = [min(length, PAGE_SIZE) for length in lengths if length not in _NO_OBJECT]
-        self._filling.store(objects)
+        counts = Counter(views)
+        del counts[ZEROS]
+        same_filled = counts.pop(SAME, 0)
+        as_is = counts.pop(INCOMPRESSIBLE, 0) + counts.pop(PAGE_SIZE, 0)
+        if as_is:
+            counts[PAGE_SIZE] = as_is
+        objects = (min(length, PAGE_SIZE) for length in lengths if length not in _NO_OBJECT)
+        self._filling.store(counts, objects)
         self.pool_pages = self._filling.pages
-        stored = len(objects) + same_filled
-        as_is = objects.count(PAGE_SIZE)
-        self.cgroups[cgroup].charge_zswap(stored, sum(objects), as_is)
+        stored = counts.total() + same_filled
+        total_bytes = sum(length * count for length, count in counts.items())
+        self.cgroups[cgroup].charge_zswap(stored, total_bytes, as_is)
         self.counters.stored_pages += stored
         self.counters.same_filled_pages += same_filled
         self.counters.stored_incompressible_pages += as_is

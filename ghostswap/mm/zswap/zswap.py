@@ -10,7 +10,7 @@ refused, or written back, is the caller's to write to disk.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.memcontrol import Cgroup
@@ -151,7 +151,7 @@ class Zswap:
                 return self._reject(slot)
         if entries.is_put_off:
             if slot > entries.highest:
-                entries.put_off(slot, array("H", (length,)), cgroup)
+                entries.put_off(slot, array("H", (length,)), {length: 1}, cgroup)
                 return True
             self._make_entries()
         if length == SAME:
@@ -290,11 +290,14 @@ class Zswap:
         """Whether a page that compresses to *length* is stored while the limits are far."""
         return self._compress(length, self.cgroups[cgroup]) != INCOMPRESSIBLE
 
-    def store_run(self, slot: int, lengths: array[int], cgroup: int = 0) -> None:
+    def store_run(
+        self, slot: int, lengths: array[int], views: Mapping[int, int], cgroup: int = 0
+    ) -> None:
         """Store a page of each length that zswap takes, where :meth:`is_far_from_limits`.
 
         Zero pages that the kernel keeps in the zeromap may be among them, and are passed over.
 
         :param slot: the first page's, above all slots so far; the others' follow.
+        :param views: how many pages have each length.
         """
-        self._entries.put_off(slot, lengths, cgroup)
+        self._entries.put_off(slot, lengths, views, cgroup)

@@ -60,7 +60,7 @@ def test_json_has_the_documented_keys(tmp_path: Path, name: str) -> None:
         one["counters"] = {}
         one["settings"] = one.get("settings") and {}
     found["reclaim"] |= {"pressure": {}, "meminfo": {}, "vmstat": {}}
-    known = documented(ROOT / "man" / "ghostswap-json.5", "JSON of status")
+    known = documented(ROOT / "man" / "ghostswap-json-host.5", "JSON of status")
     assert keys_of(found) <= known, keys_of(found) - known
 
 

@@ -7,6 +7,7 @@ And the short cut: that pages stored by the thousand end as pages stored one by 
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -217,7 +218,7 @@ def test_32_pools_are_drawn_by_lot_and_the_band_says_how_much_that_matters() -> 
     assert least <= result.zswap["pool_total_size"] <= most
     assert "32 pools" in result.why[0]
     one = Zswap(kernels.get("6.12"), RAM, imagined())
-    one.store_run(0, lengths)
+    one.store_run(0, lengths, Counter(lengths))
     assert least > one.debugfs()["pool_total_size"]  # 32 pools have 32 times the gaps
     assert sum(c.obj_used for c in first.classes()) == result.zswap["stored_pages"]
 

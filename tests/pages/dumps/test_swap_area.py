@@ -17,6 +17,7 @@ from conftest import needs_mkswap, needs_root
 from support.filesystems import mounted
 
 from ghostswap.errors import TargetError
+from ghostswap.live.zswap import MADV_PAGEOUT
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.source import Why
@@ -25,7 +26,6 @@ ReadAll = Callable[..., list[bytes]]
 Child = subprocess.Popen[str]
 Spawn = Callable[[str], Child]
 
-MADV_PAGEOUT = 21
 SWAPPED = 3000
 PAGEOUT = f"""if True:
     m = anonymous({SWAPPED})

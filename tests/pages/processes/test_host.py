@@ -21,6 +21,7 @@ from conftest import needs_root
 from support.children import PRELUDE
 
 from ghostswap.errors import TargetError
+from ghostswap.live.zswap import MADV_PAGEOUT
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.processes import frames, pagemap
@@ -32,7 +33,6 @@ Spawn = Callable[[str], Child]
 GoOn = Callable[[Child], None]
 ReadAll = Callable[..., list[bytes]]
 
-MADV_PAGEOUT = 21
 
 #: What children use beside the prelude: a fork that sleeps, and what the kernel may take for huge.
 FORK = """

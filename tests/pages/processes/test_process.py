@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ghostswap.errors import TargetError
+from ghostswap.live.zswap import MADV_PAGEOUT
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.processes import pagemap
 from ghostswap.pages.processes.process import MineSource, ProcessSource
@@ -30,8 +31,6 @@ GoOn = Callable[[Child], None]
 AsNobody = Callable[[Callable[[], Any]], Any]
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
-MADV_PAGEOUT = 21
 
 
 def ghosts(pages: list[bytes], text: bytes = b"ghost") -> list[int]:

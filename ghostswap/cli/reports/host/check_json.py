@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Advice and what came of it, as JSON: ghostswap-json(5)."""
+"""Advice and what came of it, as JSON: ghostswap-json-host(5)."""
 
 from __future__ import annotations
 

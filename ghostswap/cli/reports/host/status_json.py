@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What ``status`` saw of a host and found, as JSON: ghostswap-json(5)."""
+"""What ``status`` saw of a host and found, as JSON: ghostswap-json-host(5)."""
 
 from __future__ import annotations
 
