@@ -103,6 +103,8 @@ class BuildExt(build_ext):
                 self.compiler.compile(module.sources, extra_preargs=COMPILE)
             return name
 
+        # The longest first, so that no core waits for it at the end.
+        modules.sort(key=lambda module: -os.path.getsize(module.sources[0]))
         with ThreadPoolExecutor(jobs) as pool:
             objects = [*pool.map(compiled, modules)]
         self.compiler.link_shared_object(objects, str(target), extra_preargs=LINK)
