@@ -66,9 +66,16 @@ class BuildExt(build_ext):
                 stale.unlink()
         super().copy_extensions_to_source()
 
+    def _try_headers(self) -> None:
+        probe = Path(BUILD, "probe.c")
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_text("#include <Python.h>\n")
+        self.compiler.compile([str(probe)])
+
     def _compile(self, target: Path) -> None:
         from Cython.Build import cythonize
 
+        self._try_headers()  # before all that takes longer
         jobs = len(os.sched_getaffinity(0))
         modules = cythonize(
             [

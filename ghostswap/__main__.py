@@ -26,6 +26,7 @@ def main() -> int:
         import signal
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        gc.freeze()  # it would also look for cycles among all that goes with the process, in vain
 
 
 def _main() -> int:

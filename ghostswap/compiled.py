@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
+from ghostswap.hot import CURE
+
 CODECS = "ghostswap.codecs._codecs"
 #: Each compiled module, and what it has.
 MODULES = {CODECS: "lz4, lzo and lzo-rle, after the kernel's, and stack distances"}
@@ -20,6 +22,6 @@ def obstacle(name: str) -> str:
         import_module(name)
     except ImportError as error:
         if find_spec(name) is None:
-            return "no compiled module: install gcc python3-dev and reinstall"
-        return f"the compiled module does not load ({error}): install gcc python3-dev and reinstall"
+            return f"no compiled module: {CURE}"
+        return f"the compiled module does not load ({error}): {CURE}"
     return ""

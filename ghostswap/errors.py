@@ -24,6 +24,17 @@ class GhostswapError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that it passes from one process to another, as whatever class it is."""
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(kind: type[GhostswapError], args: tuple[object, ...]) -> GhostswapError:
+    """An error whose attributes are still to be set."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
 
 class UsageError(GhostswapError):
     """The call itself is wrong: options that contradict each other, values out of range."""

@@ -41,12 +41,16 @@ MODULES = (
     "ghostswap.mm.vmscan.pageout",
     "ghostswap.mm.vmscan.two_lists",
     "ghostswap.mm.zpool.api",
+    "ghostswap.mm.zpool.list_head",
+    "ghostswap.mm.zpool.zbud",
     "ghostswap.mm.zpool.zsmalloc",
     "ghostswap.mm.zram",
     "ghostswap.mm.zswap.entries",
     "ghostswap.mm.zswap.writeback",
     "ghostswap.mm.zswap.zswap",
 )
+#: What to do where something was not compiled; pip keeps a wheel that it made without a compiler.
+CURE = "install gcc python3-dev and reinstall with --no-cache-dir"
 #: What all of them share; it is in the library, and has no source here.
 SHARED = "ghostswap._shared"
 
@@ -85,11 +89,11 @@ def _look() -> tuple[str | None, str]:
     if not os.path.exists(path):
         others = any(name.startswith("_hot.") for name in os.listdir(_PACKAGE))
         why = "changed since they were compiled" if others else "not compiled"
-        return None, f"{why}: install gcc python3-dev and reinstall"
+        return None, f"{why}: {CURE}"
     try:
         _load(SHARED, path)
     except ImportError as error:  # of another C library, say
-        return None, f"the library does not load ({error}): install gcc python3-dev and reinstall"
+        return None, f"the library does not load ({error}): {CURE}"
     return path, ""
 
 

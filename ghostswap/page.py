@@ -20,6 +20,8 @@ from __future__ import annotations
 PAGE_SIZE = 4096
 #: Bytes of the word that a page may be filled with, ``unsigned long``.
 WORD = 8
+#: Pages that one page table maps.
+PTRS_PER_PTE = 512
 
 ZEROS = 0
 SAME = 1 << 15

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from support.zygote import Zygote
 
 from ghostswap.live import undo
 
@@ -38,14 +39,24 @@ def load_case(name: str) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """What short commands are forked from."""
+    with Zygote() as started:
+        yield started
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, zygote: Zygote) -> Run:
     """Run ``ghostswap`` in *tmp_path* as a process of its own."""
 
     def call(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
         options.setdefault("cwd", tmp_path)
+        environment = options.pop("env", {})
+        if options.keys() == {"cwd"} and zygote.takes([*args], environment):
+            return zygote.run([*args], str(options["cwd"]), environment)
         options.setdefault("stdin", subprocess.DEVNULL)
-        environment = {**os.environ, **options.pop("env", {})}
+        environment = {**os.environ, **environment}
         return subprocess.run(
             [sys.executable, "-m", "ghostswap", *args],
             capture_output=True,

@@ -17,17 +17,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT: dict[str, str] = {
     "api": "scenario study codecs kernels pages area/judge area/header area/target",
     "cli/app": "cli/terminal",
-    "cli/commands": "cli/runs cli/reports cli/options cli/terminal scenario advise claims designs"
-    " codecs kernels area/disk area/make area/judge area/header area/target",
-    "cli/runs": "cli/reports cli/options cli/terminal pictures scenario advise claims live"
-    " live/seen study designs codecs kernels pages pages/profiles pages/source area/disk area/make"
-    " area/judge area/header area/target",
-    "cli/reports": "cli/terminal pictures scenario advise live/seen study designs codecs mm/zpool"
-    " mm/swap kernels pages pages/profiles pages/source area/disk area/judge area/header"
+    "cli/commands": "cli/runs cli/reports cli/options cli/terminal fleet scenario advise claims"
+    " designs codecs kernels area/disk area/make area/judge area/header area/target",
+    "cli/runs": "cli/reports cli/options cli/terminal pictures fleet scenario advise claims live"
+    " live/seen study designs codecs kernels pages pages/profiles pages/source executor area/disk"
+    " area/make area/judge area/header area/target",
+    "cli/reports": "cli/terminal pictures fleet scenario advise live/seen study designs codecs"
+    " mm/zpool mm/swap kernels pages pages/profiles pages/source area/disk area/judge area/header"
     " area/target",
     "cli/options": "cli/terminal pictures scenario kernels pages pages/source",
     "cli/terminal": "pictures area/target",
     "pictures": "study mm/zpool kernels",
+    "fleet": "advise study designs codecs mm/zpool kernels pages/profiles executor",
     "scenario": "study designs codecs mm/swap kernels pages area/header area/target",
     "advise": "live/seen study designs codecs mm/zswap kernels",
     "claims": "study designs codecs mm/swap kernels pages",
@@ -35,7 +36,7 @@ MAY_IMPORT: dict[str, str] = {
     " pages/processes pages/source area/make area/judge area/header area/target",
     "live/seen": "kernels area/disk area/judge area/header area/target",
     "study": "designs codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol kernels"
-    " pages pages/profiles pages/source area/header area/target",
+    " pages pages/profiles pages/source executor area/header area/target",
     "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol mm/columns kernels"
     " pages",
     "codecs": "mm/zpool kernels pages/source",
@@ -52,6 +53,7 @@ MAY_IMPORT: dict[str, str] = {
     "pages/processes": "pages/source",
     "pages/profiles": "pages/source",
     "pages/source": "",
+    "executor": "",
     "area/make": "area/judge area/header area/target",
     "area/disk": "area/header area/target",
     "area/judge": "area/header area/target kernels",
@@ -66,6 +68,8 @@ PLACES = {
     "click": lambda path: path.parts[0] == "cli",
     "rich": lambda path: path.parts[0] == "cli",
     "matplotlib": lambda path: path.parts[0] == "pictures",
+    "pyarrow": lambda path: path.parts[0] == "fleet",
+    "distributed": lambda path: path.parts[0] == "executor",
     "construct": lambda path: path.parts[0] == "pages" or path.parts[0] == "area",
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import ROOT
+from conftest import CASES, ROOT
 
 from ghostswap.cli.app import COMMANDS, cli
 from ghostswap.scenario.keys import KEYS
@@ -39,16 +39,31 @@ def items(text: str) -> set[str]:
     return {f"-{flag}" for line in lines for flag in re.findall(r"Fl (\S+)", line)}
 
 
-def options(name: str) -> tuple[set[str], set[str]]:
-    """The options of command *name* that its help shows, and those that it hides."""
+def commands(name: str) -> list[click.Command]:
+    """The command *name*; of a group, all that are in it."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
+    if not isinstance(command, click.Group):
+        return [command]
+    context = click.Context(command)
+    found = [command.get_command(context, inner) for inner in command.list_commands(context)]
+    return [inner for inner in found if inner is not None]
+
+
+def options_of(command: click.Command) -> tuple[set[str], set[str]]:
+    """The options of *command* that its help shows, and those that it hides."""
     params = [param for param in command.params if isinstance(param, click.Option)]
     shown = [param for param in params if not param.hidden]
     return (
         {option for param in shown for option in (*param.opts, *param.secondary_opts)},
         {option for param in params for option in (*param.opts, *param.secondary_opts)},
     )
+
+
+def options(name: str) -> tuple[set[str], set[str]]:
+    """The same of all that go by *name*."""
+    shown, every = zip(*map(options_of, commands(name)), strict=True)
+    return set().union(*shown), set().union(*every)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -63,8 +78,9 @@ def test_a_commands_page_has_the_options_of_its_help_and_no_others(name: str) ->
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_is_short(name: str) -> None:
     """An example stands first, and there are no more options than can be looked through."""
-    shown, _ = options(name)
-    assert len([option for option in shown if option.startswith("--")]) <= 20
+    for command in commands(name):
+        shown, _ = options_of(command)
+        assert len([option for option in shown if option.startswith("--")]) <= 20
 
 
 def test_every_key_is_described_with_its_option() -> None:
@@ -125,7 +141,8 @@ def plain(text: str) -> str:
 
 def examples(page: Path) -> list[str]:
     """The scripts under EXAMPLES, in order, without what they print."""
-    text = page.read_text().partition(".Sh EXAMPLES")[2].partition("\n.Sh ")[0]
+    heading = ".Sh QUESTIONS" if page.name == "ghostswap-questions.7" else ".Sh EXAMPLES"
+    text = page.read_text().partition(heading)[2].partition("\n.Sh ")[0]
     found = []
     for block in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed|^\.Dl (.*\n)", text, re.M | re.S):
         script: list[str] = []
@@ -161,6 +178,8 @@ def test_every_example_runs(page: Path, tmp_path: Path) -> None:
     if page.name == "ghostswap-scenario.5":
         blocks = re.findall(r"\.Bd -literal.*?\n(.*?)\.Ed", page.read_text(), re.DOTALL)
         (work / "host.toml").write_text(next(block for block in blocks if block.startswith("ram")))
+    if page.name == "ghostswap-questions.7":
+        shutil.copytree(CASES / "profiles", work, dirs_exist_ok=True)
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(work)}
     for script in examples(page):
         if shutil.which("jq") is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ghostswap.advise import defaults, options, sizes
 from ghostswap.advise.defaults import DEFAULTS, DefaultOutcome
 from ghostswap.advise.goal import GOALS, Goal, Weights
+from ghostswap.advise.needs.hibernation import Hibernation, hibernation
 from ghostswap.advise.options import Option, Place
 from ghostswap.advise.sizes import OtherSize, Setting
 
@@ -17,20 +18,24 @@ from ghostswap.advise.sizes import OtherSize, Setting
 class Advice:
     """What to do, and why.
 
+    :ivar source: whose memory it is, and
     :ivar memory: bytes in question.
     :ivar ranked: all options, the best first.
     :ivar settings: for the best.
     :ivar others: what other sizes would do.
     :ivar defaults: what distributions would do.
+    :ivar hibernation: what that takes with the best.
     """
 
     place: Place
+    source: str
     memory: int
     goal: Goal
     ranked: tuple[Option, ...]
     settings: tuple[Setting, ...]
     others: tuple[OtherSize, ...]
     defaults: tuple[DefaultOutcome, ...]
+    hibernation: Hibernation
 
     @property
     def choice(self) -> Option:
@@ -45,18 +50,20 @@ class Advice:
         return option.score(self.weights, seeks=self.place.seeks)
 
 
-def make(place: Place, found: Sequence[Option], goal: Goal) -> Advice:
-    """Judge the options that were *found*, of which there is one at least."""
+def make(place: Place, source: str, found: Sequence[Option], goal: Goal) -> Advice:
+    """Judge the options that were *found*, of which there is one at least; *source* is a name."""
     ranked = tuple(options.ranked(found, GOALS[goal], seeks=place.seeks))
     choice = ranked[0]
     return Advice(
         place,
+        source,
         choice.memory,
         goal,
         ranked,
-        sizes.settings(place, choice),
+        sizes.settings(place, choice, found),
         sizes.other_sizes(place, choice),
         tuple(_defaults(place, found)),
+        hibernation(place, choice),
     )
 
 

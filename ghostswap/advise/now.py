@@ -57,6 +57,7 @@ def _zram(seen: Status, device: ZramDevice | None) -> dict[str, Value]:
         "compressor": device.compressor,
         "mem_limit": device.counters.get("mem_limit", 0),
         "backing_dev": device.backing_dev or "none",
+        "recomp_algorithm": " ".join(device.recompressors) or "none",
         "priority": areas[0].priority if areas else None,
         "zswap.enabled": enabled,
     }

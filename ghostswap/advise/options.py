@@ -121,6 +121,14 @@ class Option:
         slots = metadata.of(self.design, self.outcome.kernel, slots=size // PAGE_SIZE)
         return round(gained * min(memory, size)) - slots.static_bytes
 
+    def interval_at(self, memory: int) -> tuple[int, int]:
+        """Where 95 of 100 samples find :meth:`freed_at` *memory* bytes, up to *size*."""
+        off = self.freed_at(memory)
+        low, high = (
+            round((edge - self.freed) * memory / self.memory) for edge in self.freed_interval
+        )
+        return off + low, off + high
+
     @property
     def break_even(self) -> int | None:
         """Bytes that have to leave before the slots' own memory has paid; ``None`` for never."""

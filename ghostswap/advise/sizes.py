@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -24,6 +24,8 @@ _MOST_SWAPPINESS = 180
 _NEAR = 20
 _DEFAULT_PAGE_CLUSTER = 3
 _ZRAM_PRIO = 100
+#: The value of what is not to be had, as zram has it.
+NONE = "none"
 #: What :func:`now.settings` found.
 Now = Mapping[str, Value]
 
@@ -48,16 +50,22 @@ class Setting:
     @property
     def is_new(self) -> bool:
         """Whether it is not so yet."""
-        return self.value != self.now
+        return self.value != (NONE if self.now is None else self.now)
 
 
-def settings(place: Place, option: Option) -> tuple[Setting, ...]:
-    """What to set for *option*, in the order in which it is to be set."""
+def settings(place: Place, option: Option, found: Sequence[Option]) -> tuple[Setting, ...]:
+    """What to set for *option*, in the order in which it is to be set.
+
+    :param found: all options.
+    """
     device = place.seen.zram[0] if place.seen.zram else None
     there = now.settings(place.seen, option.design, device)
     is_zram = table.get(option.design).is_zram
-    found = _zram(place, option, there) if is_zram else _zswap(place, option, there)
-    return (*found, *_reclaim(place, option, there))
+    if is_zram:
+        own = _zram(place, option, there, [one for one in found if one.design == option.design])
+    else:
+        own = _zswap(place, option, there)
+    return (*own, *_reclaim(place, option, there))
 
 
 def _size(place: Place, option: Option, name: str, there: Now) -> Setting:
@@ -137,7 +145,7 @@ def _pool_limit(place: Place, option: Option, there: Now) -> Setting:
     return Setting("max_pool_percent", percent, there["max_pool_percent"], why, other)
 
 
-def _zram(place: Place, option: Option, there: Now) -> Iterator[Setting]:
+def _zram(place: Place, option: Option, there: Now, same: Sequence[Option]) -> Iterator[Setting]:
     yield _size(place, option, "disksize", there)
     yield _compressor(option, there)
     most = place.ram * MOST_POOL_PERCENT // 100
@@ -155,11 +163,12 @@ def _zram(place: Place, option: Option, there: Now) -> Iterator[Setting]:
     )
     yield Setting(
         "backing_dev",
-        "none",
+        NONE,
         there.get("backing_dev"),
         "nothing in the kernel triggers writeback; somebody has to write to writeback",
         "a service that does so, or zswap in place of zram",
     )
+    yield _recompression(option, there, same)
     yield Setting(
         "priority",
         _ZRAM_PRIO,
@@ -175,6 +184,27 @@ def _zram(place: Place, option: Option, there: Now) -> Iterator[Setting]:
             "zswap before zram compresses twice",
             "zswap over a disk in place of zram",
         )
+
+
+def _recompression(option: Option, there: Now, same: Sequence[Option]) -> Setting:
+    """Whether it pays to compress once more what zram holds: *same* has the other compressors."""
+    densest = min(same, key=lambda one: one.pool)
+    saved = option.pool - densest.pool
+    if saved <= 0:
+        why = f"{option.compressor} compresses this memory best of all that were measured"
+        return Setting("recomp_algorithm", NONE, there.get("recomp_algorithm"), why, "other memory")
+    took = ""
+    if option.time and densest.time:
+        each = option.time.decompress_ns + densest.time.compress_ns
+        took = f", for {each * option.outcome.pages / 1e9:.2g} s of CPU time"
+    return Setting(
+        "recomp_algorithm",
+        NONE,
+        there.get("recomp_algorithm"),
+        f"{densest.compressor} would save {format_size(saved)} of the pool of"
+        f" {format_size(option.pool)} at most{took}; nothing in the kernel triggers it",
+        "a service that writes to recompress, and memory that seldom comes back",
+    )
 
 
 def _compressor(option: Option, there: Now) -> Setting:
@@ -237,20 +267,22 @@ def other_sizes(place: Place, option: Option) -> tuple[OtherSize, ...]:
 
     The memory in question is that for which the size was chosen, so with the room to grow.
     """
-    kernel = place.kernel.name
-    memory = option.memory + place.swapped
-    names = {"zram": "zram"} if table.get(option.design).is_zram else {}
-    kind = names.get(option.design, "zswap")
-
-    def taken(design: str, slots: int, pages: int) -> int:
-        held = {"zram": pages} if kind == "zram" and design == option.design else {"zswap": pages}
-        return metadata.of(design, kernel, slots=slots, entries=True, **held).total_bytes
-
-    found = []
-    for size in (option.size // 2, option.size, 4 * option.size):
-        out = min(memory, size)
-        bytes_ = taken(option.design, size // PAGE_SIZE, out // PAGE_SIZE)
-        found.append(OtherSize(option.design, size, memory - out, bytes_))
+    sizes = (option.size // 2, option.size, 4 * option.size)
+    found = [other_size(place, option, size) for size in sizes]
     if table.get("vswap").is_on(place.kernel):
-        found.append(OtherSize("vswap", None, 0, taken("vswap", 0, memory // PAGE_SIZE)))
+        pages = (option.memory + place.swapped) // PAGE_SIZE
+        taken = metadata.of("vswap", place.kernel.name, slots=0, entries=True, zswap=pages)
+        found.append(OtherSize("vswap", None, 0, taken.total_bytes))
     return tuple(found)
+
+
+def other_size(place: Place, option: Option, size: int) -> OtherSize:
+    """*option* with an area of *size* bytes."""
+    memory = option.memory + place.swapped
+    out = min(memory, size)
+    kind = "zram" if table.get(option.design).is_zram else "zswap"
+    held = {kind: out // PAGE_SIZE}
+    taken = metadata.of(
+        option.design, place.kernel.name, slots=size // PAGE_SIZE, entries=True, **held
+    )
+    return OtherSize(option.design, size, memory - out, taken.total_bytes)

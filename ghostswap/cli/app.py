@@ -7,15 +7,14 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from ghostswap import __version__
 from ghostswap.cli.terminal.degrade import degrade_output
-from ghostswap.cli.terminal.help import Formatter
+from ghostswap.cli.terminal.group import Group
 from ghostswap.cli.terminal.talk import complain
-from ghostswap.errors import GhostswapError, UsageError
+from ghostswap.errors import GhostswapError
 from ghostswap.units import printable
 
 #: name -> what it does. The command is ``command`` in the module of that name in commands/.
@@ -33,58 +32,41 @@ COMMANDS = {
     "compare": "Set designs side by side, for one memory and one workload.",
     "measure": "Ask the running kernel, and set the model beside it (root).",
     "verify": "Bring every page back and compare it.",
+    "fleet": "Choose swap for many hosts, by profiles of their memory.",
     "examples": "Put a claim about ghost swapfiles and virtual swap to the test.",
     "overhead": "Print what swap takes in memory for itself, by design and use.",
     "completion": "Print the completion script of a shell.",
 }
 
-#: Those of them that change what runs, or look at it; they are in rooms of their own.
-_ROOMS = {"capture": "live.", "measure": "live.", "status": "host.", "advise": "host."}
+#: Those of them that are in rooms of their own.
+_ROOMS = {
+    "capture": "live.",
+    "measure": "live.",
+    "status": "host.",
+    "advise": "host.",
+    "fleet": "fleet.",
+}
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
-class _Commands(click.Group):
-    """A group that imports a command when it is called, not when it is listed."""
+class _Commands(Group):
+    """All commands, and the version."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:  # before click, whose versions do not agree on what that is
-            click.echo(ctx.get_help(), err=True)
-            ctx.exit(UsageError.exit_code)
-        rest = super().parse_args(ctx, args)
+    def read_rest(self, ctx: click.Context) -> None:
         verbose = ctx.params.pop("verbose")
         if ctx.params.pop("version"):
             _print_version(verbose=verbose)
             ctx.exit()
         if verbose:
             raise click.UsageError("--verbose goes with --version, or after a command", ctx)
-        return rest
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        room = _ROOMS.get(cmd_name, "")
-        command = import_module(f"ghostswap.cli.commands.{room}{cmd_name}").command
-        assert isinstance(command, click.Command)
-        command.short_help = COMMANDS[cmd_name]
-        return command
-
-    def get_help(self, ctx: click.Context) -> str:
-        formatter = Formatter()
-        self.format_help(ctx, formatter)
-        return formatter.getvalue().rstrip("\n")
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.command(
     "ghostswap",
     cls=_Commands,
+    commands_of=COMMANDS,
+    rooms=_ROOMS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage. "
     "'ghostswap COMMAND --help' tells the rest; so does 'man ghostswap'.",

@@ -282,6 +282,9 @@ DESIGNS = _rows(
 #: Names of those that can be simulated, and of those whose metadata is listed.
 RUN = tuple(name for name, row in DESIGNS.items() if row.runs)
 COUNTED = tuple(name for name, row in DESIGNS.items() if row.counted)
+#: Of those that can be simulated, those that somebody has to give a size, and the others.
+SIZED = tuple(name for name in RUN if DESIGNS[name].sized)
+UNSIZED = tuple(name for name in RUN if not DESIGNS[name].sized)
 
 
 def get(name: str) -> Design:

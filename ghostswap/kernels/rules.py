@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
+CLUSTER_SHIFT = 9
 #: Slots of a cluster: ``HPAGE_PMD_NR``, as x86-64 has it with CONFIG_THP_SWAP.
-SWAPFILE_CLUSTER = 512
+SWAPFILE_CLUSTER = 1 << CLUSTER_SHIFT
 
 
 class Check(Enum):

@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Processes watched as they touch their memory: what the kernel's bits of it say, again and again.
-
-Documentation/filesystems/proc.rst and admin-guide/mm/soft-dirty.rst: 1 written to clear_refs clears
-the accessed bits of all pages, which smaps counts as Referenced; 4 clears the soft-dirty bits.
-"""
+"""Processes watched as they touch their memory: what the kernel's bits say, again and again."""
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 import os
 import re
 import time
@@ -20,89 +14,15 @@ from itertools import accumulate
 
 from ghostswap.area.make import newfile
 from ghostswap.area.make.overwrite import Patch
-from ghostswap.errors import GhostswapError, TargetError, UsageError
+from ghostswap.errors import TargetError, UsageError
+from ghostswap.live.idle import Idle
 from ghostswap.live.undo import undoing
+from ghostswap.live.ways import Ways, clear
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.captured import Captured, Interval, Runs, Way
+from ghostswap.pages.captured import Captured, Interval, Runs
 from ghostswap.pages.processes.cgroup import members
 from ghostswap.pages.processes.memory import GONE, Memory
-from ghostswap.pages.processes.pagemap import Run, written
-
-_ACCESSED, _SOFT_DIRTY = "1", "4"  # written to clear_refs
-_IDLE = "/sys/kernel/mm/page_idle/bitmap"
-_LRU_GEN = "/sys/kernel/debug/lru_gen"
-#: More than any TLB has, of which x86 clears no entry when it clears accessed bits.
-_PROBED = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """All ways, tried."""
-
-    accessed: Way
-    soft_dirty: Way
-    others: tuple[Way, ...]
-
-    @property
-    def all(self) -> tuple[Way, ...]:
-        return (self.accessed, self.soft_dirty, *self.others)
-
-
-def probe() -> Ways:
-    """Try what this kernel has, on pages of this process.
-
-    :raises GhostswapError: where it cannot even count the pages that are touched.
-    """
-    pages = mmap.mmap(-1, _PROBED * PAGE_SIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    pages.madvise(mmap.MADV_NOHUGEPAGE)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(pages))
-    everything = range(0, len(pages), PAGE_SIZE)
-    with Memory(os.getpid()) as own:
-
-        def referenced() -> int:
-            return sum(one.referenced for one in own.mappings() if one.start <= address < one.end)
-
-        def touch(which: range) -> None:
-            for at in which:
-                pages[at] = 1
-
-        def dirty() -> list[Run]:
-            return written(own.pagemap, address, address + len(pages))[1]
-
-        touch(everything)
-        try:
-            own.tell("clear_refs", _ACCESSED)
-            before = referenced()
-            touch(everything)
-            counts = referenced() - before >= _PROBED // 2
-            own.tell("clear_refs", _SOFT_DIRTY)
-            clean = not dirty()
-            touch(everything[1::2])
-            marks = clean and len(dirty()) == _PROBED // 2
-        except TargetError as error:
-            raise GhostswapError(
-                "this kernel does not let touches be seen", "it needs CONFIG_PROC_PAGE_MONITOR"
-            ) from error
-    if not counts:
-        raise GhostswapError(
-            "this kernel takes the clearing of accessed bits, but then counts no touches",
-            "capture on another kernel",
-        )
-    dirty_words = "which pages were written"
-    if not marks:
-        dirty_words = "accepted, but marks nothing: built without CONFIG_MEM_SOFT_DIRTY"
-    return Ways(
-        Way("accessed bits", True, "how many pages of each mapping were read or written"),
-        Way("soft-dirty", marks, dirty_words),
-        (
-            _unused("idle pages", _IDLE, "built without CONFIG_IDLE_PAGE_TRACKING"),
-            _unused("MGLRU's ages", _LRU_GEN, "not built in, or no debugfs for this user"),
-        ),
-    )
-
-
-def _unused(name: str, path: str, otherwise: str) -> Way:
-    return Way(name, False, "is there, and not used" if os.path.exists(path) else otherwise)
+from ghostswap.pages.processes.pagemap import Run, frames, written
 
 
 @dataclass(slots=True)
@@ -110,17 +30,20 @@ class _Process:
     """One that is watched.
 
     :ivar seen: runs of pages that were ever seen in memory, in order, none touching the next.
+    :ivar frames: those that were marked idle, once each.
     """
 
     memory: Memory
     seen: list[Run] = field(default_factory=list)
+    frames: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class _Look:
     seconds: float
     resident: int = 0
-    touched: int = 0
+    counted: int = 0
+    touched: dict[int, list[Run]] = field(default_factory=dict)
     written: dict[int, list[Run]] = field(default_factory=dict)
 
 
@@ -141,12 +64,14 @@ class Watch:
         self._target = target
         self._ways = ways
         self._marks = ways.soft_dirty.works
+        self._knows_pages = self._marks or ways.idle.works
         self._stack = ExitStack()
         self._processes: dict[int, _Process] = {}
         self._all: dict[int, list[Run]] = {}
         self._looks: list[_Look] = []
         self._took: list[float] = []
         with self._stack:
+            self._idle = self._stack.enter_context(Idle()) if ways.idle.works else None
             self._list = self._lister()
             self._find()
             if not self._processes:
@@ -178,13 +103,14 @@ class Watch:
     def _add(self, pid: int) -> None:
         memory = Memory(pid)
         self._stack.callback(memory.close)
-        self._clear(memory)
-        self._processes[pid] = _Process(memory)
+        process = self._processes[pid] = _Process(memory)
+        if self._idle is not None:
+            runs = [(one.start, one.end) for one in memory.mappings() if not one.never_swapped]
+            process.frames = {frame for _, frame in frames(memory.pagemap, runs)}
+        self._clear(process)
 
-    def _clear(self, memory: Memory) -> None:
-        memory.tell("clear_refs", _ACCESSED)
-        if self._marks:
-            memory.tell("clear_refs", _SOFT_DIRTY)
+    def _clear(self, process: _Process) -> None:
+        clear(process.memory, self._idle, process.frames)
 
     def run(
         self, interval: float, duration: float, advance: Callable[[int], object] = int
@@ -229,7 +155,7 @@ class Watch:
         for pid, process in list(self._processes.items()):
             try:
                 self._look_at(pid, process, look)
-                self._clear(process.memory)
+                self._clear(process)
             except TargetError as error:
                 if error.errno not in GONE:
                     raise
@@ -255,8 +181,8 @@ class Watch:
         for mapping in mappings:
             look.resident += mapping.anonymous
             # Of what a file has in it, those that are touched may be the file's.
-            look.touched += min(mapping.referenced, mapping.anonymous)
-            if self._marks and mapping.anonymous:
+            look.counted += min(mapping.referenced, mapping.anonymous)
+            if self._knows_pages and mapping.anonymous:
                 present, some = written(process.memory.pagemap, mapping.start, mapping.end)
                 seen += present
                 dirty += some
@@ -266,6 +192,13 @@ class Watch:
             process.seen = union(process.seen + seen)
         if dirty:
             look.written[pid] = dirty
+        if self._idle is not None:
+            places = dict(frames(process.memory.pagemap, seen))
+            process.frames = {*places.values()}
+            hot = self._idle.touched(process.frames)
+            look.touched[pid] = union(
+                [(at, at + PAGE_SIZE) for at, frame in places.items() if frame in hot]
+            )
 
     def _captured(self, interval: float) -> Captured:
         seen = self._all | {pid: process.seen for pid, process in self._processes.items()}
@@ -274,19 +207,21 @@ class Watch:
             target=self._target,
             by="ghostswap",
             interval_seconds=interval,
-            pages=numbers.pages if self._marks else None,
+            pages=numbers.pages if self._knows_pages else None,
             intervals=tuple(
                 Interval(
                     round(look.seconds, 3),
                     look.resident,
-                    look.touched,
+                    look.counted if self._idle is None else _pages(look.touched),
                     _pages(look.written) if self._marks else None,
                     numbers.runs(look.written) if self._marks else None,
+                    numbers.runs(look.touched) if self._idle is not None else None,
                 )
                 for look in self._looks
             ),
             look_seconds=sum(self._took),
             longest_look_seconds=max(self._took),
+            first_touch_seconds=self._ways.first_touch_seconds,
             ways=self._ways.all,
         )
 

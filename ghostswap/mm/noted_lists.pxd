@@ -1,13 +1,13 @@
 cimport cython
 
-cdef int _AT_SHIFT
+cdef int _AT_SHIFT, _SLACK
 cdef size_t _LIST_MASK
 
 
 @cython.final
 cdef class _Notes:
     cdef public unsigned int[::1] notes
-    cdef public Py_ssize_t first, end, nr_items
+    cdef public Py_ssize_t mask, first, end, nr_items
 
 
 @cython.final
@@ -23,5 +23,6 @@ cdef class NotedLists:
     @cython.locals(on=_Notes, item="unsigned int")
     cpdef Py_ssize_t coldest(self, unsigned int number) except -2
     cpdef clear(self, unsigned int number)
-    @cython.locals(on=_Notes, at=Py_ssize_t, end=Py_ssize_t, item="unsigned int")
+    @cython.locals(on=_Notes, at=Py_ssize_t, end=Py_ssize_t, item="unsigned int", mask=Py_ssize_t,
+                   notes="unsigned int[::1]")
     cdef _make_room(self, unsigned int number)

@@ -16,13 +16,17 @@ from ghostswap.mm.columns import grown, zeros
 # An item's word: where its last note is, from 1 up, and the number of the list; 0 on no list.
 _AT_SHIFT = 16
 _LIST_MASK = 0xFFFF
+#: Notes that there may be for each item that is on a list: as many as are made while it goes from
+#: one end to the other, most often, so that few are ever looked for.
+_SLACK = 4
 
 
 class _Notes:
-    """The notes of one list; those from *first* up to *end* may count."""
+    """The notes of one list in a ring; those from *first* up to *end* may count."""
 
     def __init__(self) -> None:
         self.notes = zeros("I", 64)
+        self.mask = 63
         self.first = 0
         self.end = 0
         self.nr_items = 0
@@ -47,16 +51,17 @@ class NotedLists:
         if item >= len(self._word):
             self._word = grown("Q", self._word, item)
         on = self._lists[number]
-        if on.end == len(on.notes):
+        if on.end - on.first > on.mask:
             self._make_room(number)
         on.nr_items += not self._word[item]
-        on.notes[on.end] = item
+        on.notes[on.end & on.mask] = item
         on.end += 1
         self._word[item] = on.end << _AT_SHIFT | number
 
     def remove(self, item: int) -> None:
         """Take *item* off its list."""
-        self._lists[self._word[item] & _LIST_MASK].nr_items -= 1
+        on = self._lists[self._word[item] & _LIST_MASK]
+        on.nr_items -= 1
         self._word[item] = 0
 
     def coldest(self, number: int) -> int:
@@ -64,18 +69,19 @@ class NotedLists:
         on = self._lists[number]
         if not on.nr_items:
             return -1
-        item = on.notes[on.first]
+        item = on.notes[on.first & on.mask]
         while self._word[item] != on.first + 1 << _AT_SHIFT | number:
             on.first += 1
-            item = on.notes[on.first]
+            item = on.notes[on.first & on.mask]
         return item
 
     def walk(self, number: int) -> Iterator[int]:
         """The items of list *number*, coldest first."""
         on = self._lists[number]
         for at in range(on.first, on.end):
-            if self._word[on.notes[at]] == at + 1 << _AT_SHIFT | number:
-                yield on.notes[at]
+            item = on.notes[at & on.mask]
+            if self._word[item] == at + 1 << _AT_SHIFT | number:
+                yield item
 
     def clear(self, number: int) -> None:
         """Take all items off list *number*."""
@@ -85,14 +91,18 @@ class NotedLists:
     def _make_room(self, number: int) -> None:
         """Drop the notes of list *number* that do not count, or have room for twice as many."""
         on = self._lists[number]
-        if 2 * on.nr_items > on.end:
-            on.notes = grown("I", on.notes, 2 * on.end)
+        if _SLACK * on.nr_items > on.mask:
+            mask = 2 * on.mask + 1
+            notes = zeros("I", mask + 1)
+            for at in range(on.first, on.end):
+                notes[at & mask] = on.notes[at & on.mask]
+            on.notes, on.mask = notes, mask
             return
-        end = 0
+        end = on.first
         for at in range(on.first, on.end):
-            item = on.notes[at]
+            item = on.notes[at & on.mask]
             if self._word[item] == at + 1 << _AT_SHIFT | number:
-                on.notes[end] = item
+                on.notes[end & on.mask] = item
                 end += 1
                 self._word[item] = end << _AT_SHIFT | number
-        on.first, on.end = 0, end
+        on.end = end

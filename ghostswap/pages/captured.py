@@ -14,13 +14,13 @@ import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import compress, islice
 from random import Random
 from typing import Any
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.touches import CHUNK_TOUCHES, Choices, Touches
+from ghostswap.pages.touches import CHUNK_TOUCHES, Choices, Touches, start_marking
 from ghostswap.units import shell_word
 
 SCHEMA = 1
@@ -28,6 +28,8 @@ _LARGEST = 256 << 20  # bytes of JSON
 _MOST = 1 << 48  # pages, or seconds: none comes near it
 _CURE = "give what 'ghostswap capture -o' wrote, or a record of damo's in JSON"
 _NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+
+_READ, _WRITTEN = 1, 2
 
 #: The first of some pages in a row, and how many.
 Runs = tuple[tuple[int, int], ...]
@@ -41,7 +43,8 @@ class Interval:
     :ivar resident_pages: in memory then; by damo, monitored.
     :ivar touched_pages: read or written in the interval.
     :ivar written_pages: ``None`` where nobody could tell.
-    :ivar written: which they are; ``None`` where only counts are known.
+    :ivar written: which they are; ``None`` where nobody could tell, as *touched*.
+    :ivar touched: which were read or written.
     """
 
     seconds: float
@@ -49,6 +52,7 @@ class Interval:
     touched_pages: int
     written_pages: int | None = None
     written: Runs | None = None
+    touched: Runs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Captured:
     :ivar interval_seconds: that were asked for; 0 where nobody says.
     :ivar pages: that are numbered, in the order of their addresses; ``None`` where none is.
     :ivar look_seconds: that looking took in all; *longest_look_seconds* at most.
+    :ivar first_touch_seconds: what a page's first touch after a look takes longer.
     :ivar ways: that were tried.
     """
 
@@ -83,12 +88,20 @@ class Captured:
     intervals: tuple[Interval, ...]
     look_seconds: float = 0.0
     longest_look_seconds: float = 0.0
+    first_touch_seconds: float = 0.0
     ways: tuple[Way, ...] = ()
 
     @property
     def seconds(self) -> float:
         """From the start to the end of the last interval."""
         return self.intervals[-1].seconds
+
+    @property
+    def slowed(self) -> float:
+        """The share of the time that the processes lost by being watched, at most."""
+        touches = sum(interval.touched_pages for interval in self.intervals)
+        lost = self.look_seconds + touches * self.first_touch_seconds
+        return min(lost / self.seconds, 1.0) if self.seconds else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As :func:`read` takes it."""
@@ -152,17 +165,21 @@ def _of_ghostswap(found: Mapping[str, Any]) -> Captured:
     pages = None if found["pages"] is None else _number(found["pages"])
 
     def interval(one: Mapping[str, Any]) -> Interval:
-        runs: Runs | None = None
-        if pages is not None:
-            runs = tuple((_number(first), _number(count)) for first, count in one["written"])
-            if any(not count or first + count > pages for first, count in runs):
+        def runs(key: str) -> Runs | None:
+            if pages is None or one[key] is None:
+                return None
+            found = tuple((_number(first), _number(count)) for first, count in one[key])
+            if any(not count or first + count > pages for first, count in found):
                 raise ValueError("runs of no pages")
+            return found
+
         return Interval(
             _number(one["seconds"], float),
             _number(one["resident_pages"]),
             _number(one["touched_pages"]),
             None if one["written_pages"] is None else _number(one["written_pages"]),
-            runs,
+            runs("written"),
+            runs("touched"),
         )
 
     intervals = tuple(interval(one) for one in found["intervals"])
@@ -176,6 +193,7 @@ def _of_ghostswap(found: Mapping[str, Any]) -> Captured:
         intervals,
         _number(found["look_seconds"], float),
         _number(found["longest_look_seconds"], float),
+        _number(found["first_touch_seconds"], float),
         tuple(
             Way(str(way["name"]), way["works"] is True, str(way["words"])) for way in found["ways"]
         ),
@@ -230,8 +248,19 @@ def _accesses(value: Any) -> float:
     return _plain(value)
 
 
+def _touched(interval: Interval) -> int:
+    """How many pages were touched, as far as they are known."""
+    pages = end = 0
+    for first, count in sorted((*(interval.touched or ()), *(interval.written or ()))):
+        pages += max(first + count - max(first, end), 0)
+        end = max(end, first + count)
+    return pages
+
+
 class CaptureTrace:
     """The touches of a capture whose pages are known: each interval's, in an order drawn by lot.
+
+    A page is touched once an interval, and written to where any of its touches wrote.
 
     :raises TargetError: where it cannot be read, or has counts alone.
     :raises UsageError: where somebody else is to say which touches write.
@@ -249,13 +278,14 @@ class CaptureTrace:
                 f"'ghostswap capture {shell_word(path)}' shows it; for a replay give a trace such"
                 " as zipf:0.8@100k",
             )
-        if choices.rule is not None:
+        # Without what was read, all touches are writes; without what was written, the user may say.
+        if choices.rule is not None and captured.intervals[0].written is not None:
             raise UsageError(
-                f"all touches of {path} write", "leave out what else says which touches do"
+                f"{path} says itself which touches write", "leave out what else says that they do"
             )
         self._pages = captured.pages
-        self._runs = [interval.written or () for interval in captured.intervals]
-        touches = sum(count for runs in self._runs for _, count in runs)
+        self._intervals = captured.intervals
+        touches = sum(map(_touched, captured.intervals))
         if not touches:
             raise TargetError(path, "has no touches", "give a trace that has some")
         self.touches: int | None = min(touches, choices.touches or touches)
@@ -269,13 +299,27 @@ class CaptureTrace:
                 f"is of {self._pages} pages, but the memory has {pages[group]}",
                 f"give it as many, such as --pages synthetic:{self._pages}:text",
             )
+        marking = start_marking(self._choices)
         touched = islice(self._each(), self.touches)
         while part := list(islice(touched, CHUNK_TOUCHES)):
-            yield Touches(group, array("I", part), b"\1" * len(part))
+            numbers = array("I", (page for page, _ in part))
+            writes = bytes(writes for _, writes in part)
+            yield Touches(group, numbers, marking(numbers) or writes)
 
-    def _each(self) -> Iterator[int]:
+    def _each(self) -> Iterator[tuple[int, bool]]:
+        """Page by page, and whether it was written to."""
         rng = Random(self._choices.seed_of("capture"))
-        for runs in self._runs:
-            found = array("I", [page for first, n in runs for page in range(first, first + n)])
+        for interval in self._intervals:
+            marks = self._marks(interval)
+            found = array("I", compress(range(self._pages), marks))
             rng.shuffle(found)
-            yield from found
+            for page in found:
+                yield page, marks[page] == _WRITTEN
+
+    def _marks(self, interval: Interval) -> bytearray:
+        """By page, what was done to it in *interval*."""
+        marks = bytearray(self._pages)
+        for runs, mark in ((interval.touched, _READ), (interval.written, _WRITTEN)):
+            for first, count in runs or ():
+                marks[first : first + count] = bytes((mark,)) * count
+        return marks

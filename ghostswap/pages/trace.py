@@ -8,7 +8,6 @@ from functools import partial
 from typing import Literal
 
 from ghostswap.errors import UsageError
-from ghostswap.pages.captured import CaptureTrace
 from ghostswap.pages.interleave import interleave
 from ghostswap.pages.synthetic_trace import PHASES, SyntheticTrace, is_synthetic
 from ghostswap.pages.touches import Choices, Touches, Trace
@@ -17,11 +16,18 @@ from ghostswap.units import printable
 
 __all__ = ["Touches", "Trace", "interleave", "open_trace", "split_spec"]
 
+
+def _capture(path: str, choices: Choices) -> Trace:
+    from ghostswap.pages.captured import CaptureTrace  # most traces are none
+
+    return CaptureTrace(path, choices)
+
+
 _OPENERS: dict[str, Callable[[str, Choices], Trace]] = {
     "u32": partial(RecordTrace, layout=U32),
     "csv": CsvTrace,
     "oracle": partial(RecordTrace, layout=ORACLE_GENERAL),
-    "trace": CaptureTrace,
+    "trace": _capture,
 }
 _SUFFIXES = {
     ".u32": "u32",

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 
 from ghostswap.errors import GhostswapError
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pictures.figures import BIN, Figure, Freed, Lengths, MissRatio, OverTime
+from ghostswap.pictures.figures import (
+    BIN,
+    Advised,
+    Figure,
+    Freed,
+    Lengths,
+    MissRatio,
+    OverTime,
+)
 from ghostswap.units import printable
 
 if TYPE_CHECKING:
@@ -84,6 +92,8 @@ def draw(figure: Figure, kind: str) -> bytes:
                 _draw_miss_ratio(figure, canvas)
             case Freed():
                 _draw_freed(figure, canvas)
+            case Advised():
+                _draw_advised(figure, canvas)
         out = BytesIO()
         canvas.savefig(out, format=kind, metadata=_METADATA[kind])
     return out.getvalue()
@@ -271,6 +281,50 @@ def _draw_sweep(figure: Freed, axes: Axes, unit: int, label: str) -> None:
     axes.legend(loc="best")
     if any(value is None for row in figure.bytes for value in row):
         axes.set_title("no point: killed for want of memory", fontsize="small", loc="right")
+
+
+def _draw_advised(figure: Advised, canvas: Canvas) -> None:
+    canvas.set_size_inches(_WIDTH, 8.2)
+    freed, refused, slots = canvas.subplots(3, 1, height_ratios=(1.6, 1, 1))
+    unit, name = _unit(max(point[0] for line in figure.lines for point in line.points))
+    for number, line in enumerate(figure.lines):
+        out, values, low, high = (
+            [value / unit for value in row] for row in zip(*line.points, strict=True)
+        )
+        colour = _COLOURS[number % len(_COLOURS)]
+        style = {"ls": _DASHES[number % len(_DASHES)], "marker": _MARKERS[number % len(_MARKERS)]}
+        freed.plot(out, values, color=colour, ms=4, markevery=(number, 6), label=line.name, **style)
+        if low != high:
+            freed.fill_between(out, low, high, color=colour, alpha=0.2, lw=0)
+    freed.axhline(0, color="black", lw=0.8)
+    freed.set_xlim(left=0)
+    freed.set_xlabel(f"memory that has left ({name})")
+    freed.set_ylabel(f"memory freed, net ({name})")
+    freed.legend(loc="upper left")
+    sizes, lost, unused, taken = (list(row) for row in zip(*figure.sizes, strict=True))
+    unit, name = _unit(max(sizes))
+    at = [size / unit for size in sizes]
+    refused.plot(at, [size / unit for size in lost], color=_COLOURS[2], label="finds no slot")
+    if any(unused):
+        rest = [size / unit for size in unused]
+        refused.plot(at, rest, color=_COLOURS[1], ls="--", label="disk reserved, never used")
+    refused.set_ylabel(f"memory or disk ({name})")
+    of_slots, small = _unit(max(taken))
+    slots.plot(at, [size / of_slots for size in taken], color=_COLOURS[0], label="memory of slots")
+    if figure.without is not None:
+        what, size = figure.without
+        slots.axhline(
+            size / of_slots, color=_COLOURS[4], ls="-.", label=f"{what}: no size to choose"
+        )
+    slots.set_ylabel(f"memory ({small})")
+    for axes in (refused, slots):
+        axes.axvline(figure.advised / unit, color="0.4", lw=0.8, ls=":", label="advised")
+        axes.set_xlim(0, max(at))
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="best")
+    slots.set_xlabel(f"declared size of the area ({name})")
+    lines = wrap(printable(figure.source), _TITLE, max_lines=2, placeholder=" …")
+    canvas.supxlabel("\n".join(lines), fontsize="small", parse_math=False)
 
 
 def _reach(value: int, interval: tuple[int, int], unit: int) -> list[list[float]]:

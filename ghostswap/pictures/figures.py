@@ -170,5 +170,36 @@ class Freed:
     intervals: tuple[tuple[tuple[int, int] | None, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FreedLine:
+    """What one option frees.
+
+    :ivar points: bytes that have left, bytes freed, and the least and the most of 95 of 100
+        samples; all three the same where all was measured.
+    """
+
+    name: str
+    points: tuple[tuple[int, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """What memory may leave by, and what the size of an area costs either way; all in bytes.
+
+    :ivar lines: the one that is advised first.
+    :ivar sizes: declared; for each what finds no slot, disk that stays unused, memory of slots.
+    :ivar advised: the size.
+    :ivar without: memory of slots in a design that has no size; ``None`` where there is none.
+    :ivar source: where the figures come from.
+    """
+
+    title: str
+    lines: tuple[FreedLine, ...]
+    sizes: tuple[tuple[int, int, int, int], ...]
+    advised: int
+    without: tuple[str, int] | None
+    source: str
+
+
 #: All that can be drawn.
-Figure = Lengths | OverTime | MissRatio | Freed
+Figure = Lengths | OverTime | MissRatio | Freed | Advised

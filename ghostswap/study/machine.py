@@ -15,9 +15,9 @@ from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea
 from ghostswap.mm.swap.tiers import Tiers, effective_mask
 from ghostswap.mm.vmscan import memory
-from ghostswap.mm.vmscan.memory import PTRS_PER_PTE, Memory, Setup
+from ghostswap.mm.vmscan.memory import Memory, Setup
 from ghostswap.mm.vmscan.pageout import Mapper
-from ghostswap.page import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE, PTRS_PER_PTE
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Group, Host
 from ghostswap.study.redraw import Redraw

@@ -167,6 +167,22 @@ def measure_hosts(
     return measured
 
 
+def profiled(host: Host, source: ProfileSource) -> Measured:
+    """The memory of *host*'s one group, which is the profile *source*, as its design needs it.
+
+    :raises UsageError: for a design that could not be on the host's kernel, a profile without its
+        compressor, or without pages.
+    """
+    design = table.get(host.design)
+    design.check(kernels.get(host.kernel))
+    wanted = Codecs.wanted(host.compressor, host.kernel, (host.design,))
+    (own,), strata = Several(wanted.of).look_up(source, whole=False)
+    check_pages(source, len(own))
+    (spec,) = host.working[0].sources
+    error = next(filter(None, _errors(source, wanted.of)), "")
+    return Measured({spec: source}, [own], [own], error, {spec: strata})
+
+
 def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Measured:
     """The same, but only counted: what every page measures as is left at 0."""
     nothing = Several((_Uncompressed(),), "reading")

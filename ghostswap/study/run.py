@@ -13,6 +13,7 @@ from pathlib import Path
 from ghostswap import codecs
 from ghostswap.designs import table
 from ghostswap.errors import UsageError
+from ghostswap.executor.processes import each
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.touches import Touches, Trace
@@ -36,7 +37,6 @@ from ghostswap.study.memory import (
 )
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
-from ghostswap.workers import each
 
 
 def estimate(
@@ -60,6 +60,19 @@ def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fi
         (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
     own = measured.of(table.get(host.design))
     return fill.run(host, own, areas, zero_length, measured.seconds)
+
+
+def middle(host: Host, measured: Measured) -> Outcome:
+    """Store all memory of *host*'s one group in this process.
+
+    Totals of a sample come without their intervals, which are what takes time.
+    """
+    if not measured.is_sample:
+        return store(host, measured, ())[1]
+    from ghostswap.study.samples.estimate import middle
+
+    (own,), (strata,) = measured.of(table.get(host.design)), measured.strata.values()
+    return middle(host, (), strata, own)
 
 
 def replay(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ from ghostswap.advise.defaults import DEFAULTS
 from ghostswap.advise.files import Installed, files
 from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option
+from ghostswap.cli.reports.pictured import figure_of
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.live.seen.tree import Tree
+from ghostswap.pictures.draw import draw
+from ghostswap.pictures.figures import Advised
 
 GIB = 1 << 30
 #: Text, zeros and what does not compress.
@@ -202,3 +206,37 @@ def test_what_is_set_already_is_not_set_again(tmp_path: Path) -> None:
     assert any("zramctl --find" in line for line in lines)
     assert any(line.startswith("swapoff /dev/zram1") for line in lines)
     assert not any("modprobe" in line for line in lines)
+
+
+# Pictures
+
+
+def test_a_figure_is_of_the_advice_and_ends_where_all_has_left(tmp_path: Path) -> None:
+    found = asked(
+        str(tmp_path), "synthetic:30000:text=50%,zero=10%,random", kernel="6.18", exact=False
+    )
+    figure = figure_of(found)
+    assert isinstance(figure, Advised)
+    out, freed, low, high = figure.lines[0].points[-1]
+    assert (out, freed, (low, high)) == (
+        found.memory,
+        found.choice.freed,
+        found.choice.freed_interval,
+    )
+    assert figure.lines[0].points[0][1] == -found.choice.outcome.metadata.static_bytes
+    assert {line.name.partition(",")[0] for line in figure.lines} == {"zram", "zswap over disk"}
+    own = found.others[1]
+    known = {size: (refused, slots) for size, refused, _, slots in figure.sizes}
+    assert known[found.choice.size] == (own.refused, own.metadata)
+    assert known[found.memory][0] == 0
+    assert [row[1] for row in figure.sizes] == sorted(
+        (row[1] for row in figure.sizes), reverse=True
+    )
+    assert "20,000 of 30,000 pages" in figure.source
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_the_same_advice_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    found = asked(str(tmp_path), kernel="6.18")
+    assert draw(figure_of(found), kind) == draw(figure_of(found), kind)

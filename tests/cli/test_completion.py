@@ -15,6 +15,7 @@ from support.shells import FILES, Shell
 
 from ghostswap.cli.app import COMMANDS, cli
 from ghostswap.cli.runs import completion
+from ghostswap.cli.runs.shapes import worth_of
 from ghostswap.cli.terminal.options import Worth
 
 SHELLS = [
@@ -55,6 +56,19 @@ def test_commands_options_and_operands(shell: Shell) -> None:
         assert word in shell.shown
 
 
+@pytest.mark.parametrize("shell", SHELLS, indirect=True)
+def test_commands_of_a_group_and_their_options(shell: Shell) -> None:
+    assert shell.tab("ghostswap fleet l") == "ghostswap fleet list "
+    assert shell.tab("ghostswap fleet add mem") == "ghostswap fleet add memory.img "
+    made = shell.tab("ghostswap fleet advise --dyn")
+    assert made.rstrip("= ") == "ghostswap fleet advise --dynamic"
+    assert shell.tab("ghostswap fleet advise --design zr").rstrip().endswith(" zram")
+    assert shell.tab("ghostswap fleet list --store mem").rstrip().endswith(" memory.img")
+    # The command of that name outside of the group has other options.
+    assert shell.tab("ghostswap advise --dyn") == "ghostswap advise --dyn"
+    assert shell.tab("ghostswap advise --emi").rstrip("= ") == "ghostswap advise --emit"
+
+
 def values() -> Iterator[tuple[str, str, Worth]]:
     """Every option that a help lists and that takes a value: its command, name, and values."""
     for name in COMMANDS:
@@ -62,7 +76,7 @@ def values() -> Iterator[tuple[str, str, Worth]]:
         assert command is not None
         for param in command.params:
             if isinstance(param, click.Option) and not param.hidden and not param.is_flag:
-                yield name, param.opts[-1], completion._worth(param)
+                yield name, param.opts[-1], worth_of(param)
 
 
 def unique_beginning(word: str, words: tuple[str, ...]) -> str:

@@ -33,6 +33,7 @@ PAGES = Captured(
     ),
     0.01,
     0.005,
+    2e-6,
     (Way("soft-dirty", True, "which pages were written"), Way("idle pages", False, "not there")),
 )
 COUNTS = Captured("pid:7", "ghostswap", 0.5, None, (Interval(0.5, 18, 9),))
@@ -96,7 +97,7 @@ def test_what_cannot_be_replayed_is_refused_with_the_reason(tmp_path: Path) -> N
         open_trace(f"trace:{DAMO}")
     assert caught.value.hint.startswith(f"'ghostswap capture {DAMO}' shows it")
     path = write(tmp_path / "a.trace", PAGES)
-    with pytest.raises(UsageError, match=r"all touches of .* write"):
+    with pytest.raises(UsageError, match="says itself which touches write"):
         open_trace(path, write_ratio=0.5)
     with pytest.raises(TargetError, match="is of 20 pages, but the memory has 19"):
         next(iter(open_trace(path).chunks([19])))
@@ -174,3 +175,37 @@ def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, v
     path.write_text(json.dumps(value))
     with suppress(GhostswapError):
         assert read(str(path)).intervals
+
+
+def with_touched(written: bool) -> Captured:
+    """A capture of which pages were touched; and, if *written*, which of them were written."""
+    runs = (((3, 1),), ()) if written else (None, None)
+    intervals = tuple(
+        Interval(seconds, 18, 4, None if own is None else sum(n for _, n in own), own, touched)
+        for seconds, own, touched in zip((0.5, 1.0), runs, (((2, 4),), ((9, 1),)), strict=True)
+    )
+    return Captured("pid:7", "ghostswap", 0.5, 20, intervals)
+
+
+def test_pages_that_were_only_read_are_replayed_as_reads(tmp_path: Path) -> None:
+    captured = with_touched(True)
+    path = write(tmp_path / "a.trace", captured)
+    assert read(path) == captured
+    (chunk,) = open_trace(path).chunks([20])
+    assert sorted(chunk.pages[:4]) == [2, 3, 4, 5]
+    assert chunk.pages[4:].tolist() == [9]
+    assert chunk.writes
+    assert [page for page, writes in zip(chunk.pages, chunk.writes, strict=True) if writes] == [3]
+
+
+def test_where_nobody_saw_writes_the_user_says_how_many_there_were(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.trace", with_touched(False))
+    (chunk,) = open_trace(path).chunks([20])
+    assert not any(chunk.writes or b"")
+    (chunk,) = open_trace(path, write_ratio=1.0).chunks([20])
+    assert chunk.writes == b"\1" * 5
+
+
+def test_what_watching_costs_is_looks_and_first_touches() -> None:
+    """By hand: 10 ms of looks and 21 touches of 2 us in 1.5 s."""
+    assert PAGES.slowed == pytest.approx((0.01 + 21 * 2e-6) / 1.5)

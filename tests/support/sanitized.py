@@ -22,14 +22,12 @@ def main(seed: str = "0", count: str = "200") -> int:
     """Play *count* hosts from *seed* on; 0 where the sanitizer found nothing."""
     asan = subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True).strip()
     with tempfile.TemporaryDirectory() as directory:
-        for name in ("setup.py", "pyproject.toml", "README.md", "COPYING"):
-            shutil.copy(ROOT / name, directory)
-        leave = shutil.ignore_patterns("*.so", "__pycache__")
-        shutil.copytree(ROOT / "ghostswap", Path(directory, "ghostswap"), ignore=leave)
-        installed = Path(directory, "installed")
+        tree, installed = Path(directory, "tree"), Path(directory, "installed")
+        leave = shutil.ignore_patterns(".*", "*.so", "__pycache__", "build", "dist")
+        shutil.copytree(ROOT, tree, ignore=leave)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         subprocess.run(
-            [*pip, "--target", installed, directory],
+            [*pip, "--target", installed, tree],
             env={**os.environ, "CFLAGS": FLAGS, "LDFLAGS": FLAGS},
             check=True,
         )

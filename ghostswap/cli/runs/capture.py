@@ -13,7 +13,8 @@ from ghostswap.cli.terminal.args import refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import note
 from ghostswap.errors import UsageError
-from ghostswap.live.touched import Watch, probe, save
+from ghostswap.live.touched import Watch, save
+from ghostswap.live.ways import probe
 from ghostswap.pages import captured
 from ghostswap.units import format_size
 

@@ -10,78 +10,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import click
 
-from ghostswap.cli.terminal.options import Worth
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    """An option as a shell must know it.
-
-    :ivar value: the name of its value, ``""`` where it takes none.
-    :ivar hidden: it is not offered, but its value is completed.
-    """
-
-    names: tuple[str, ...]
-    help: str
-    value: str
-    worth: Worth
-    hidden: bool
-    repeated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """A command's options, and the words its operands may be; none means paths."""
-
-    name: str
-    help: str
-    options: tuple[_Option, ...]
-    operands: tuple[str, ...]
+from ghostswap.cli.runs.shapes import Option, Shape, shapes_of
 
 
 def render(root: click.Group, shell: str) -> str:
     """The completion script of *shell* for the commands of *root*."""
-    renderers: dict[str, Callable[[list[_Shape]], Iterator[str]]] = {
+    renderers: dict[str, Callable[[list[Shape]], Iterator[str]]] = {
         "bash": _bash,
         "zsh": _zsh,
         "fish": _fish,
     }
-    return "\n".join(renderers[shell](_shapes(root))) + "\n"
-
-
-def _shapes(root: click.Group) -> list[_Shape]:
-    context = click.Context(root, **root.context_settings)
-    shapes = []
-    for name in root.list_commands(context):
-        found = root.get_command(context, name)
-        assert found is not None
-        params = found.get_params(click.Context(found, parent=context))
-        options = tuple(_option(param) for param in params if isinstance(param, click.Option))
-        words = (_worth(param).words for param in params if isinstance(param, click.Argument))
-        shapes.append(_Shape(name, found.short_help or "", options, next(words, ())))
-    return shapes
-
-
-def _option(param: click.Option) -> _Option:
-    value = "" if param.is_flag else (param.metavar or param.type.name).upper()
-    names = (*param.opts, *param.secondary_opts)
-    worth = _worth(param)
-    return _Option(names, param.help or "", value, worth, param.hidden, param.multiple)
-
-
-def _worth(param: click.Parameter) -> Worth:
-    kind = param.type
-    if isinstance(kind, click.Choice):
-        return Worth(tuple(kind.choices))
-    if isinstance(kind, click.Path):
-        return Worth(directories=True)
-    found = getattr(kind, "worth", Worth())
-    assert isinstance(found, Worth)
-    return found
+    return "\n".join(renderers[shell](shapes_of(root))) + "\n"
 
 
 def _head(shell: str) -> str:
@@ -93,7 +35,7 @@ def _listed(words: Iterable[str]) -> str:
     return " ".join(map(shlex.quote, words))
 
 
-def _cases(shapes: list[_Shape]) -> Iterator[str]:
+def _cases(shapes: list[Shape]) -> Iterator[str]:
     """Lines of ``case``, for bash and zsh: what the value of a command's option may be."""
     for shape in shapes:
         for option in shape.options:
@@ -105,11 +47,12 @@ def _cases(shapes: list[_Shape]) -> Iterator[str]:
             sets += ["files=2"] if worth.directories else []
             sets += ["joined=1"] if worth.joined else []
             sets += ["behind=1"] if worth.behind else []
-            yield f"{'|'.join(f'{shape.name}:{name}' for name in option.names)})"
+            names = (shlex.quote(f"{shape.name}:{name}") for name in option.names)
+            yield f"{'|'.join(names)})"
             yield f"    {'; '.join((*sets, ';;'))}"
 
 
-def _keys(shapes: list[_Shape]) -> Iterator[str]:
+def _keys(shapes: list[Shape]) -> Iterator[str]:
     """Lines of ``case``: what stands behind an equals sign inside of a value."""
     behind: dict[str, tuple[str, ...]] = {}
     for shape in shapes:
@@ -118,6 +61,11 @@ def _keys(shapes: list[_Shape]) -> Iterator[str]:
     for name, words in behind.items():
         if words:
             yield f"{shlex.quote(name)}) words=({_listed(words)}) ;;"
+
+
+def _groups(shapes: list[Shape]) -> str:
+    """A pattern of all groups, for bash and zsh."""
+    return f"@({'|'.join(shape.name for shape in shapes if shape.group)})"
 
 
 def _indented(lines: Iterable[str], columns: int) -> Iterator[str]:
@@ -176,6 +124,9 @@ _ghostswap() {
         return
     fi
     command=${typed[1]} prev=${typed[-2]}
+    if [[ $command == @GROUPS@ ]] && (( ${#typed[@]} > 3 )); then
+        command+=" ${typed[2]}"
+    fi
     if [[ $cur == --*=* ]]; then
         given=${cur%%=*}=
         _ghostswap_value "${cur%%=*}" "$command" "${cur#*=}"
@@ -206,20 +157,21 @@ shopt -s extglob
 complete -F _ghostswap ghostswap"""
 
 
-def _bash(shapes: list[_Shape]) -> Iterator[str]:
+def _bash(shapes: list[Shape]) -> Iterator[str]:
     yield _head("bash")
-    commands = " ".join(shape.name for shape in shapes)
+    commands = " ".join(shape.name for shape in shapes if shape.is_first)
     options = []
     for shape in shapes:
         names = " ".join(
             name for option in shape.options if not option.hidden for name in option.names
         )
-        options.append(f"{shape.name})")
+        options.append(f"{shlex.quote(shape.name)})")
         options.append(f"    words='{names}' operands='{' '.join(shape.operands)}' ;;")
     yield (
         _BASH.replace("@CASES@", "\n".join(_indented(_cases(shapes), 8)))
         .replace("@KEYS@", "\n".join(_indented(_keys(shapes), 12)))
         .replace("@COMMANDS@", f"{commands} --help --version")
+        .replace("@GROUPS@", _groups(shapes))
         .replace("@OPTIONS@", "\n".join(_indented(options, 12)))
         .strip("\n")
     )
@@ -274,6 +226,11 @@ _ghostswap() {
     local command=$words[2]
     shift words
     (( CURRENT-- ))
+    if [[ $command == @GROUPS@ ]] && (( CURRENT > 2 )); then
+        command+=" $words[2]"
+        shift words
+        (( CURRENT-- ))
+    fi
     case $command in
 @ARGUMENTS@
     esac
@@ -281,12 +238,12 @@ _ghostswap() {
 _ghostswap "$@\""""
 
 
-def _zsh(shapes: list[_Shape]) -> Iterator[str]:
+def _zsh(shapes: list[Shape]) -> Iterator[str]:
     yield f"#compdef ghostswap\n{_head('zsh')}"
-    commands = (shlex.quote(f"{shape.name}:{shape.help}") for shape in shapes)
+    commands = (shlex.quote(f"{one.name}:{one.help}") for one in shapes if one.is_first)
     arguments = []
     for shape in shapes:
-        arguments.append(f"{shape.name})")
+        arguments.append(f"{shlex.quote(shape.name)})")
         arguments.append("    _arguments -s -S \\")
         for option in shape.options:
             for name in option.names:
@@ -297,12 +254,13 @@ def _zsh(shapes: list[_Shape]) -> Iterator[str]:
         _ZSH.replace("@CASES@", "\n".join(_indented(_cases(shapes), 8)))
         .replace("@KEYS@", "\n".join(_indented(_keys(shapes), 12)))
         .replace("@COMMANDS@", "\n".join(_indented(commands, 8)))
+        .replace("@GROUPS@", _groups(shapes).removeprefix("@"))
         .replace("@ARGUMENTS@", "\n".join(_indented(arguments, 8)))
         .strip("\n")
     )
 
 
-def _zsh_option(name: str, option: _Option) -> str:
+def _zsh_option(name: str, option: Option) -> str:
     text = option.help.replace("[", r"\[").replace("]", r"\]").replace(":", r"\:")
     marks = "!" * option.hidden + "*" * option.repeated
     if not option.value:
@@ -347,7 +305,7 @@ end
 """
 
 
-def _fish(shapes: list[_Shape]) -> Iterator[str]:
+def _fish(shapes: list[Shape]) -> Iterator[str]:
     yield _head("fish")
     keys = []
     for line in _keys(shapes):
@@ -356,11 +314,13 @@ def _fish(shapes: list[_Shape]) -> Iterator[str]:
     yield _FISH.replace("@KEYS@", "\n".join(_indented(keys, 8))).strip("\n")
     first = "complete -c ghostswap -n __fish_use_subcommand -f"
     for shape in shapes:
+        if not shape.is_first:
+            continue
         yield f"{first} -a {shape.name} -d {_fish_quote(shape.help)}"
     yield f"{first} -s V -l version -d 'Show the version.'"
     yield f"{first} -s h -l help -d 'Show the help.'"
     for shape in shapes:
-        here = f"complete -c ghostswap -n '__fish_seen_subcommand_from {shape.name}'"
+        here = f"complete -c ghostswap -n '{_fish_seen(shape, shapes)}'"
         if shape.operands:
             yield f"{here} -f -a '{' '.join(shape.operands)}'"
         for option in shape.options:
@@ -373,11 +333,21 @@ def _fish(shapes: list[_Shape]) -> Iterator[str]:
             yield f"{here} {names}{_fish_value(option)} -d {_fish_quote(option.help)}"
 
 
+def _fish_seen(shape: Shape, shapes: list[Shape]) -> str:
+    """The condition under which *shape* is what is being typed."""
+    seen = "__fish_seen_subcommand_from"
+    condition = "; and ".join(f"{seen} {word}" for word in shape.name.split())
+    if shape.group:
+        return f"{condition}; and not {seen} {' '.join(shape.operands)}"
+    groups = [one.name for one in shapes if one.group and shape.name in one.operands]
+    return f"{condition}; and not {seen} {' '.join(groups)}" if groups else condition
+
+
 def _fish_words(rest: str) -> list[str]:
     return shlex.split(rest.removesuffix(") ;;"))
 
 
-def _fish_value(option: _Option) -> str:
+def _fish_value(option: Option) -> str:
     """What takes a value: files as well, or only these words."""
     if not option.value:
         return ""

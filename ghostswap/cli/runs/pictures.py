@@ -18,6 +18,7 @@ from ghostswap.pictures.kinds import HTML, KINDS
 from ghostswap.pictures.page import page
 
 if TYPE_CHECKING:
+    from ghostswap.advise.advice import Advice
     from ghostswap.cli.reports.compare_report import Comparison
     from ghostswap.cli.reports.result import Result
     from ghostswap.cli.reports.touches.curve import CurveReport
@@ -37,7 +38,7 @@ def check(context: click.Context) -> None:
 
 def write(
     context: click.Context,
-    report: Result | CurveReport | Comparison,
+    report: Result | CurveReport | Comparison | Advice,
     question: str,
     print_report: Callable[[], None],
 ) -> None:

@@ -73,6 +73,13 @@ class Worth:
     behind: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+class Path(click.ParamType):  # type: ignore[type-arg]
+    """A path as it stands, completed with files and directories."""
+
+    name = "file"
+    worth = Worth(paths=True)
+
+
 class Words(click.ParamType):  # type: ignore[type-arg]
     """Any text, with words that are worth completing."""
 

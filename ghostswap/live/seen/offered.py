@@ -2,7 +2,7 @@
 """What a host's kernel could do if it were told to: compressors, zram, ghost swap.
 
 Read: /proc/crypto, /lib/modules/RELEASE/modules.builtin and modules.dep, comp_algorithm of zram
-devices, and whether there is /dev/ghostswap.
+devices, /sys/power/image_size, and whether there is /dev/ghostswap.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ class Offered:
         tells.
     :ivar has_zram: zram is built in, loaded or a module that is installed.
     :ivar has_ghost: there is a device of the dynamic ghost (posted, not merged).
+    :ivar image_size: bytes of a hibernation image that it aims at; ``None`` where it makes none.
     """
 
     zswap: frozenset[str] | None
     zram: frozenset[str] | None
     has_zram: bool
     has_ghost: bool
+    image_size: int | None
 
 
 def read(tree: Tree, release: str, loaded: frozenset[str]) -> Offered:
@@ -56,4 +58,5 @@ def read(tree: Tree, release: str, loaded: frozenset[str]) -> Offered:
         or tree.exists("/sys/class/zram-control")
         or any(name == "zram" for _, name in found),
         has_ghost=tree.exists("/dev/ghostswap"),
+        image_size=tree.number("/sys/power/image_size"),
     )

@@ -48,6 +48,7 @@ class ZramDevice:
     :ivar known: all that this kernel's zram has.
     :ivar counters: of mm_stat, io_stat and bd_stat, by name.
     :ivar backing_dev: where writeback goes; ``""`` for nowhere.
+    :ivar recompressors: ``recomp_algorithm``, those in brackets.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ZramDevice:
     known: tuple[str, ...]
     counters: Mapping[str, int]
     backing_dev: str
+    recompressors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def devices(tree: Tree) -> tuple[ZramDevice, ...]:
                 tuple(one.strip("[]") for one in known),
                 counters,
                 "" if backing == "none" else backing,
+                tuple(re.findall(r"\[([\w-]+)\]", tree.word(f"{place}/recomp_algorithm"))),
             )
         )
     return tuple(found)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection
 
-from ghostswap.kernels.rules import SWAPFILE_CLUSTER, SwapRules
+from ghostswap.kernels.rules import CLUSTER_SHIFT, SWAPFILE_CLUSTER, SwapRules
 from ghostswap.mm.columns import zeros
 from ghostswap.mm.swap.slot_map import (
-    CLUSTER_SHIFT,
     NO_SLOT,
     PMD_ORDER,
     SlotMap,

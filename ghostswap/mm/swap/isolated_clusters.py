@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ghostswap.kernels.rules import SWAPFILE_CLUSTER, SwapRules
+from ghostswap.kernels.rules import CLUSTER_SHIFT, SWAPFILE_CLUSTER, SwapRules
 from ghostswap.mm.swap.clusters import ORDERS, ClusterList, Clusters
-from ghostswap.mm.swap.slot_map import CLUSTER_SHIFT, NO_SLOT, PMD_ORDER
+from ghostswap.mm.swap.slot_map import NO_SLOT, PMD_ORDER
 
 
 class IsolatedClusters(Clusters):

@@ -12,9 +12,8 @@ import random
 from collections import deque
 from collections.abc import Collection
 
-from ghostswap.kernels.rules import SWAPFILE_CLUSTER, SwapRules
+from ghostswap.kernels.rules import CLUSTER_SHIFT, SWAPFILE_CLUSTER, SwapRules
 from ghostswap.mm.swap.slot_map import (
-    CLUSTER_SHIFT,
     PMD_ORDER,
     SlotMap,
 )

@@ -1,5 +1,7 @@
 cimport cython
 
+cdef int CLUSTER_SHIFT
+
 
 cdef class SlotMap:
     cdef public Py_ssize_t pages, max, inuse_pages

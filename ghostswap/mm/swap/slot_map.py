@@ -7,10 +7,9 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ghostswap.kernels.rules import SWAPFILE_CLUSTER
+from ghostswap.kernels.rules import CLUSTER_SHIFT, SWAPFILE_CLUSTER
 from ghostswap.mm.columns import zeros
 
-CLUSTER_SHIFT = 9
 #: Where there is none: page 0 is an area's header.
 NO_SLOT = 0
 #: The largest order of a folio that is swapped in one piece, a cluster's.

@@ -1,4 +1,14 @@
+cimport cython
 from ghostswap.mm.vmscan.lruvec cimport Lruvec
+
+
+@cython.final
+cdef class Subtrees:
+    cdef list _below, _positions
+    cpdef tuple below(self, Lruvec target)
+    @cython.locals(below=tuple, position=Py_ssize_t)
+    cpdef tuple left(self, Lruvec target)
+    cpdef visit(self, Lruvec target)
 
 
 cdef class Chooser:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
 from ghostswap.mm.vmscan.lruvec import Lruvec
@@ -22,22 +22,25 @@ class Subtrees:
     :param below: by index of an lruvec, all that are below it, itself included.
     """
 
-    def __init__(self, below: Sequence[Sequence[Lruvec]]) -> None:
+    def __init__(self, below: list[tuple[Lruvec, ...]]) -> None:
         self._below = below
         self._positions = [0] * len(below)  # struct mem_cgroup_reclaim_iter
 
-    def below(self, target: Lruvec) -> Sequence[Lruvec]:
+    def below(self, target: Lruvec) -> tuple[Lruvec, ...]:
         """All below *target*."""
         return self._below[target.index]
 
-    def walk(self, target: Lruvec, *, full_walk: bool) -> Iterator[Lruvec]:
-        """All below *target*, or those that are left of the last walk."""
-        subtree = self._below[target.index]
-        start = 0 if full_walk else self._positions[target.index]
-        for position in range(start, len(subtree)):
-            if not full_walk:
-                self._positions[target.index] = (position + 1) % len(subtree)
-            yield subtree[position]
+    def left(self, target: Lruvec) -> tuple[Lruvec, ...]:
+        """Those below *target* that are left of the last walk, all where it came to its end."""
+        below = self._below[target.index]
+        position = self._positions[target.index]
+        return below[position:] if position else below
+
+    def visit(self, target: Lruvec) -> None:
+        """Note that a walk below *target* has come by one more."""
+        self._positions[target.index] += 1
+        if self._positions[target.index] == len(self._below[target.index]):
+            self._positions[target.index] = 0
 
 
 class Chooser:

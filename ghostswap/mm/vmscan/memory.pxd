@@ -4,7 +4,7 @@ from ghostswap.mm.vmscan.lruvec cimport Events, Lruvec, Pages
 from ghostswap.mm.vmscan.pageout cimport Backing, Mapper
 from ghostswap.mm.vmscan.chooser cimport Chooser
 
-cdef int ACCESSED, DIRTY, EVICTED, MAX_RECLAIM_RETRIES, PAGE_SIZE, PRESENT, UNMAPPED
+cdef int ACCESSED, DIRTY, EVICTED, MAX_RECLAIM_RETRIES, PAGE_SIZE, PRESENT, PTRS_PER_PTE, UNMAPPED
 cdef int WRITES
 cdef Py_ssize_t _ENOUGH
 

@@ -34,11 +34,10 @@ from ghostswap.mm.vmscan.lruvec import (
 from ghostswap.mm.vmscan.mglru import Mglru
 from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing, Mapper, Origin
 from ghostswap.mm.vmscan.two_lists import TwoLists
-from ghostswap.page import PAGE_SIZE
+from ghostswap.page import PAGE_SIZE, PTRS_PER_PTE
 
 MAX_RECLAIM_RETRIES = 16
 MEM_CGROUP_ID_MAX = 0xFFFF
-PTRS_PER_PTE = 512
 
 _CHUNK = 1 << 16
 #: More pages than there are.

@@ -11,8 +11,8 @@ from ghostswap.mm.vmscan.generations import MAX_NR_GENS, MIN_LRU_BATCH, OFF, Fol
 from ghostswap.mm.vmscan.lruvec import ACCESSED, DIRTY, PRESENT, Lruvec, Pages
 from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.pageout import Mapper
+from ghostswap.page import PTRS_PER_PTE
 
-PTRS_PER_PTE = 512
 #: ``cache_line_size() / sizeof(pte_t)``
 _PTES_PER_LINE = 8
 _NOTHING = 0xFFFFFFFF

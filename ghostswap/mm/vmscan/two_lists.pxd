@@ -2,7 +2,7 @@ cimport cython
 from ghostswap.mm.columns cimport Ring
 from ghostswap.mm.vmscan.lruvec cimport Events, Lruvec, Pages, State
 from ghostswap.mm.vmscan.pageout cimport Backing, Mapper
-from ghostswap.mm.vmscan.chooser cimport Chooser
+from ghostswap.mm.vmscan.chooser cimport Chooser, Subtrees
 
 cdef int ACCESSED, DIRTY, EVICTED, FREED, PRESENT, REFERENCED, UNMAPPED, WORKINGSET, WRITING
 cdef int DEF_PRIORITY, SWAP_CLUSTER_MAX
@@ -19,7 +19,7 @@ cdef class TwoLists(Chooser):
     cdef bint _charges_slots, _waits_for_writes, _has_shrinker, _one_cpu
     cdef unsigned int[::1] _pagevec
     cdef list _pagevec_lists, _is_fresh
-    cdef object _subtrees
+    cdef Subtrees _subtrees
     cdef Py_ssize_t _in_pagevec
     @cython.locals(state=bytearray, page="unsigned int", number=Py_ssize_t)
     cpdef touch(self, Lruvec lruvec, unsigned int[::1] pages, const unsigned char[::1] writes, Mapper mapper)

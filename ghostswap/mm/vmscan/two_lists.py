@@ -229,7 +229,10 @@ class TwoLists(Chooser):
         )
         nr_reclaimed = 0
         skipped_deactivate = False
-        for lruvec in self._subtrees.walk(target, full_walk=full_walk):
+        subtrees = self._subtrees
+        for lruvec in subtrees.below(target) if full_walk else subtrees.left(target):
+            if not full_walk:
+                subtrees.visit(target)
             freed, skipped = self._shrink_lruvec(lruvec, target, priority, may_deactivate)
             nr_reclaimed += freed
             skipped_deactivate |= skipped

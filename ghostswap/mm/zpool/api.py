@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from ghostswap.page import PAGE_SIZE
+
+#: What zbud and z3fold count a page's room in.
+CHUNK_SIZE = PAGE_SIZE // 64
+
 
 class TooLarge(ValueError):
     """The allocator takes no object of this length: ``zpool_malloc()`` returns ``-ENOSPC``."""

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
+
+from ghostswap.mm.columns import grown, zeros
 
 
 class Lru:
@@ -16,17 +17,19 @@ class Lru:
     def __init__(self, lists: int) -> None:
         # As list_head: rings. The lists' heads come first, then the pages.
         self._heads = lists
-        self._next = array("I", range(lists))
-        self._prev = array("I", range(lists))
+        self._next = zeros("I", lists)
+        self._prev = zeros("I", lists)
+        for number in range(lists):
+            self._next[number] = self._prev[number] = number
         self.count = [0] * lists
 
-    def coldest(self, number: int) -> int | None:
-        """The first page on list *number*, if there is one."""
-        return self._next[number] - self._heads if self.count[number] else None
+    def coldest(self, number: int) -> int:
+        """The first page on list *number*; below 0 where there is none."""
+        return self._next[number] - self._heads if self.count[number] else -1
 
-    def warmest(self, number: int) -> int | None:
-        """The last page on list *number*, if there is one."""
-        return self._prev[number] - self._heads if self.count[number] else None
+    def warmest(self, number: int) -> int:
+        """The last page on list *number*; below 0 where there is none."""
+        return self._prev[number] - self._heads if self.count[number] else -1
 
     def walk(self, number: int) -> Iterator[int]:
         """The pages on list *number*, coldest first."""
@@ -37,13 +40,10 @@ class Lru:
 
     def add(self, number: int, page: int) -> None:
         """Put *page* at the warm end of list *number*."""
-        nexts, prevs = self._next, self._prev
         node = page + self._heads
-        if node >= len(nexts):
-            missing = node + 1 - len(nexts) + len(nexts) // 8
-            links = bytes(missing * nexts.itemsize)
-            nexts.frombytes(links)
-            prevs.frombytes(links)
+        if node >= len(self._next):
+            self._next, self._prev = grown("I", self._next, node), grown("I", self._prev, node)
+        nexts, prevs = self._next, self._prev
         tail = prevs[number]
         nexts[tail] = prevs[number] = node
         prevs[node] = tail

@@ -12,9 +12,9 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 
-from ghostswap.mm.zpool.api import Evictable, TooLarge
+from ghostswap.mm.zpool.api import CHUNK_SIZE, Evictable, TooLarge
 from ghostswap.mm.zpool.list_head import Lru
-from ghostswap.mm.zpool.zbud import CHUNK_SIZE, Unbuddied
+from ghostswap.mm.zpool.zbud import Unbuddied
 from ghostswap.page import PAGE_SIZE
 
 TOTAL_CHUNKS = PAGE_SIZE // CHUNK_SIZE
@@ -224,7 +224,7 @@ class Pool(Evictable):
 
     def _find(self, chunks: int) -> int | None:
         """``__z3fold_alloc()``: a page waiting for the worker is unlisted and passed over."""
-        while (page := self._unbuddied.take(chunks)) is not None:
+        while (page := self._unbuddied.take(chunks)) >= 0:
             if page not in self._needs_compacting:
                 return page
         return None

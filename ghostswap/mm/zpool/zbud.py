@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-from array import array
-
-from ghostswap.mm.zpool.api import Evictable, TooLarge
+from ghostswap.mm.columns import grown, zeros
+from ghostswap.mm.zpool.api import CHUNK_SIZE, Evictable, TooLarge
 from ghostswap.mm.zpool.list_head import Lru
-from ghostswap.page import PAGE_SIZE
 
-CHUNK_SIZE = PAGE_SIZE // 64
 NCHUNKS = 63  # the page's first chunk holds struct zbud_header
 
 FIRST, LAST = range(2)
 
 _POOL = 0  # the one list of Pool._lru
-_NOWHERE = -1
 
 
 class Unbuddied:
@@ -24,40 +20,44 @@ class Unbuddied:
     def __init__(self, nchunks: int) -> None:
         self._lists = Lru(nchunks)  # a list's head, where the kernel adds and takes, is warmest
         self._occupied = 0  # a bit for each list that has a page
-        self._list_of = array("b")  # by page
+        self._list_of = zeros("B", 64)  # by page, the number of its list from 1 up
 
     def __contains__(self, page: int) -> bool:
-        return self._number(page) != _NOWHERE
+        return page < len(self._list_of) and self._list_of[page] > 0
 
     def add(self, page: int, free_chunks: int) -> None:
         """Put *page*, on no list so far, at the head of its list."""
-        while page >= len(self._list_of):
-            self._list_of.append(_NOWHERE)
-        self._list_of[page] = free_chunks
+        if page >= len(self._list_of):
+            self._list_of = grown("B", self._list_of, page)
+        self._list_of[page] = free_chunks + 1
         self._lists.add(free_chunks, page)
-        self._occupied |= 1 << free_chunks
+        bit = 1
+        bit <<= free_chunks
+        self._occupied |= bit
 
     def remove(self, page: int) -> None:
         """Take *page* off its list, if it is on one."""
-        number = self._number(page)
-        if number != _NOWHERE:
-            self._list_of[page] = _NOWHERE
-            self._lists.remove(number, page)
-            if not self._lists.count[number]:
-                self._occupied ^= 1 << number
+        number = self._list_of[page] - 1 if page < len(self._list_of) else -1
+        if number < 0:
+            return
+        self._list_of[page] = 0
+        self._lists.remove(number, page)
+        if not self._lists.count[number]:
+            bit = 1
+            bit <<= number
+            self._occupied ^= bit
 
-    def take(self, chunks: int) -> int | None:
-        """Take off the head of the first list that has one, from the exact fit upwards."""
+    def take(self, chunks: int) -> int:
+        """Take off the head of the first list that has one, from the exact fit upwards.
+
+        :return: the page; below 0 where no list has one.
+        """
         fit = self._occupied >> chunks
         if not fit:
-            return None
+            return -1
         page = self._lists.warmest(chunks + (fit & -fit).bit_length() - 1)
-        assert page is not None
         self.remove(page)
         return page
-
-    def _number(self, page: int) -> int:
-        return self._list_of[page] if page < len(self._list_of) else _NOWHERE
 
 
 class Pool(Evictable):
@@ -73,7 +73,7 @@ class Pool(Evictable):
         self._chunks = bytearray(2)  # by handle, 0 where there is no object
         self._unbuddied = Unbuddied(NCHUNKS)
         self._lru = Lru(1)  # of pages
-        self._unused = array("I")  # pages that were given back
+        self._unused: list[int] = []  # pages that were given back
 
     def malloc(self, length: int) -> int:
         """Place an object of *length* bytes: beside another where that fits, or in a new page.
@@ -87,7 +87,7 @@ class Pool(Evictable):
             raise TooLarge(f"an object of {length} bytes: zbud takes {self.max_length} at most")
         chunks = -(-(length + self._header_size) // CHUNK_SIZE)
         page = self._unbuddied.take(chunks)
-        if page is None:
+        if page < 0:
             page = self._new_page()
             self._lru.add(_POOL, page)
             self.pages += 1
@@ -107,7 +107,7 @@ class Pool(Evictable):
         if not 0 < handle < len(self._chunks) or not self._chunks[handle]:
             raise ValueError(f"no live object has the handle {handle}")
         self._chunks[handle] = 0
-        page, buddys_chunks = handle // 2, self._chunks[handle ^ 1]
+        page, buddys_chunks = handle >> 1, self._chunks[handle ^ 1]
         self._unbuddied.remove(page)
         if buddys_chunks:
             self._unbuddied.add(page, NCHUNKS - buddys_chunks)
@@ -120,12 +120,13 @@ class Pool(Evictable):
         :return: their handles, first before last; none where the pool is empty.
         """
         page = self._lru.coldest(_POOL)
-        if page is None:
+        if page < 0:
             return ()
-        both = (2 * page + FIRST, 2 * page + LAST)
-        evicted = tuple(handle for handle in both if self._chunks[handle])
-        for handle in evicted:
-            self._chunks[handle] = 0
+        evicted: tuple[int, ...] = ()
+        for handle in (2 * page + FIRST, 2 * page + LAST):
+            if self._chunks[handle]:
+                self._chunks[handle] = 0
+                evicted += (handle,)
         self._unbuddied.remove(page)
         self._release(page)
         return evicted
@@ -134,7 +135,7 @@ class Pool(Evictable):
         if self._unused:
             return self._unused.pop()
         self._chunks += bytes(2)
-        return len(self._chunks) // 2 - 1
+        return (len(self._chunks) >> 1) - 1
 
     def _release(self, page: int) -> None:
         self._lru.remove(_POOL, page)

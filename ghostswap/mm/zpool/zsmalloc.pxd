@@ -1,7 +1,7 @@
 cimport cython
 from ghostswap.mm.zpool.api cimport Allocator
 
-cdef unsigned int _NEXT, _PREV, _HEAD, _CLASS, _ROW, _CLASS_SHIFT, _INUSE, _FREE
+cdef unsigned int _NEXT, _PREV, _HEAD, _CLASS, _ROW, _ROW_SHIFT, _CLASS_SHIFT, _INUSE, _FREE
 cdef bytes _FULLEST
 
 

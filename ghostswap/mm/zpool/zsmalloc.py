@@ -62,7 +62,8 @@ class ClassStat:
 # A zspage is a row of words, and known by the place of its row as it is by its address in the
 # kernel. The heads of lists are rows, too. No row is at 0.
 _NEXT, _PREV, _HEAD, _CLASS = range(4)
-_ROW = 4
+_ROW_SHIFT = 2
+_ROW = 1 << _ROW_SHIFT
 #: The word of _CLASS: the number of the class above, objects in use below.
 _CLASS_SHIFT = 16
 _INUSE = 0xFFFF
@@ -188,7 +189,7 @@ class Pool(Allocator):
 
     def _head(self, number: int, group: int) -> int:
         """The head of the list of class *number* for zspages as full as *group*."""
-        return (number * self._groups + group + 1) * _ROW
+        return number * self._groups + group + 1 << _ROW_SHIFT
 
     def _new_zspage(self, number: int) -> int:
         """A zspage of class *number*, on no list."""
@@ -234,7 +235,7 @@ class Pool(Allocator):
 
     def _bit(self, head: int, number: int) -> int:
         """Of the list of *head* in :attr:`_usable`: none if its zspages are empty or full."""
-        group = (head - self._head(number, 0)) // _ROW
+        group = head - self._head(number, 0) >> _ROW_SHIFT
         return 1 << group if 0 < group < self._groups - 1 else 0
 
     def _stat(self, number: int) -> ClassStat:

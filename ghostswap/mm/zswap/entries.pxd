@@ -3,7 +3,8 @@ from ghostswap.mm.memcontrol cimport Cgroup
 from ghostswap.mm.zpool.api cimport Allocator
 
 cdef int PAGE_SIZE
-cdef unsigned int _LENGTH, _REFERENCED, _CGROUP_SHIFT
+cdef int _CGROUP_SHIFT, _HANDLE_SHIFT
+cdef size_t _CGROUP, _LENGTH, _REFERENCED
 
 
 @cython.final
@@ -24,13 +25,14 @@ cdef class Entries:
     cdef public bint is_put_off
     cdef object _filling
     cdef list _put_off
-    cdef unsigned int[::1] _word, _handle
+    cdef size_t[::1] _word
     cpdef int length(self, Py_ssize_t slot) except -2
     cpdef int cgroup_of(self, Py_ssize_t slot) except -1
     cpdef bint is_referenced(self, Py_ssize_t slot) except -1
     cpdef clear_referenced(self, Py_ssize_t slot)
     cpdef Py_ssize_t handle(self, Py_ssize_t slot) except -1
     @cython.locals(counters=Counters, is_whole=bint, memcg=Cgroup)
-    cpdef make(self, Py_ssize_t slot, unsigned int length, Py_ssize_t handle, unsigned int cgroup)
-    @cython.locals(counters=Counters, length=int, is_whole=int, memcg=Cgroup)
+    cpdef make(self, Py_ssize_t slot, size_t length, size_t handle, size_t cgroup)
+    @cython.locals(counters=Counters, length=int, cgroup=int, handle=Py_ssize_t, is_whole=int,
+                   memcg=Cgroup)
     cpdef free(self, Py_ssize_t slot, bint is_evicted=*)

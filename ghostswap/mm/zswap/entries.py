@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What zswap holds: ``struct zswap_entry`` of every slot, and the pool with their objects.
 
-The entries are columns by slot, some 16 bytes each, where an object would take ten times that.
+An entry is a word, where an object would take ten times that.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ ABSENT = -1
 #: Pages that need none: of the zeromap, and those that are kept as a word.
 _NO_OBJECT = (ZEROS, SAME)
 
-# A slot's word: its length and one more, so that 0 is no entry; a flag; its cgroup's number.
+# A slot's word: its length and one more, so that 0 is no entry; a flag; its cgroup's number; its
+# object's handle.
 _LENGTH = 0x3FFF
 _REFERENCED = 0x4000
 _CGROUP_SHIFT = 16
+_CGROUP = 0xFFFF
+_HANDLE_SHIFT = 32
 
 
 @dataclass
@@ -90,8 +93,7 @@ class Entries:
         self.is_put_off = zpool == "zsmalloc"
         self._filling = zpools.Fillings(kernel, seed)
         self._put_off: list[_Run] = []
-        self._word = zeros("I", 64)
-        self._handle = zeros("I", 64)
+        self._word = zeros("Q", 64)
 
     # While they are put off
 
@@ -155,7 +157,7 @@ class Entries:
 
     def cgroup_of(self, slot: int) -> int:
         """The number of the cgroup that *slot*'s entry is charged to."""
-        return self._word[slot] >> _CGROUP_SHIFT
+        return self._word[slot] >> _CGROUP_SHIFT & _CGROUP
 
     def is_referenced(self, slot: int) -> bool:
         """Whether *slot*'s entry has its second chance."""
@@ -167,7 +169,7 @@ class Entries:
 
     def handle(self, slot: int) -> int:
         """Where in the pool *slot*'s object is."""
-        return self._handle[slot]
+        return self._word[slot] >> _HANDLE_SHIFT
 
     def make(self, slot: int, length: int, handle: int, cgroup: int) -> None:
         """Make *slot*'s entry, referenced as every new one is.
@@ -175,10 +177,10 @@ class Entries:
         :param length: 0 for a page that is kept as a word, and has no object.
         """
         if slot >= len(self._word):
-            self._word = grown("I", self._word, slot)
-            self._handle = grown("I", self._handle, slot)
-        self._word[slot] = length + 1 | _REFERENCED | cgroup << _CGROUP_SHIFT
-        self._handle[slot] = handle
+            self._word = grown("Q", self._word, slot)
+        self._word[slot] = (
+            length + 1 | _REFERENCED | cgroup << _CGROUP_SHIFT | handle << _HANDLE_SHIFT
+        )
         self.highest = max(self.highest, slot)
         counters = self.counters
         counters.stored_pages += 1
@@ -194,7 +196,7 @@ class Entries:
 
         :param is_evicted: the pool has let go of the object itself.
         """
-        length, cgroup = self.length(slot), self.cgroup_of(slot)
+        length, cgroup, handle = self.length(slot), self.cgroup_of(slot), self.handle(slot)
         self._word[slot] = 0
         counters = self.counters
         counters.stored_pages -= 1
@@ -202,7 +204,7 @@ class Entries:
         counters.same_filled_pages -= not length
         counters.stored_incompressible_pages -= is_whole
         if length and not is_evicted:
-            self.pool.free(self._handle[slot])
+            self.pool.free(handle)
         self.pool_pages = self.pool.pages
         memcg = self.cgroups[cgroup]
         memcg.charge_zswap(-1, -length, -is_whole)

@@ -12,7 +12,7 @@ import fcntl
 import os
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from ghostswap.page import PAGE_SIZE
 
@@ -139,6 +139,7 @@ def read_entries(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Ru
     return runs, start
 
 
+_PRESENT, _FRAME = 1 << 63, (1 << 55) - 1
 #: By bits 48 to 55 of an entry: was it written since somebody cleared bit 55, soft-dirty?
 _SOFT_DIRTY = bytes(flags >> 7 for flags in range(256))
 
@@ -162,6 +163,16 @@ def written(fd: int, start: int, end: int) -> tuple[list[Run], list[Run]]:
         dirty += _runs(both.to_bytes(len(marks)), start)
         start += len(marks) * PAGE_SIZE
     return present, dirty
+
+
+def frames(fd: int, runs: Iterable[Run]) -> Iterator[tuple[int, int]]:
+    """Address and frame of each page of *runs* that is in memory; none without CAP_SYS_ADMIN."""
+    for start, end in runs:
+        entries = os.pread(fd, (end - start) // PAGE_SIZE * 8, start // PAGE_SIZE * 8)
+        words = memoryview(entries).cast("Q")
+        for address, entry in zip(range(start, end, PAGE_SIZE), words, strict=False):
+            if entry & _PRESENT and (frame := entry & _FRAME):
+                yield address, frame
 
 
 def _runs(marks: bytes, start: int) -> list[Run]:

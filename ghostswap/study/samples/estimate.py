@@ -18,6 +18,7 @@ from random import Random
 from statistics import stdev
 
 from ghostswap.designs import metadata, table
+from ghostswap.executor.processes import each
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.zpool.size_class import size_classes
 from ghostswap.page import PAGE_SIZE
@@ -39,7 +40,6 @@ from ghostswap.study.samples.scaled import (
     whole,
 )
 from ghostswap.study.samples.totals import totals
-from ghostswap.workers import each
 
 #: Times that a sample is drawn anew, and two-sided 95 % of Student's t of one less.
 _REDRAWS = 20
@@ -94,16 +94,7 @@ def estimate(
     :param measured: all that was, stratum after stratum.
     """
     pages = count([(stratum, stratum.kept) for stratum in strata])
-    parts = []
-    first = 0
-    for stratum in strata:
-        own = measured[first : first + stratum.kept]
-        first += stratum.kept
-        outcome = fill(host, own, areas, stratum.kept / pages.value)
-        parts.append(Part(stratum, own, outcome))
-    is_simple = not any(_has_limits(host, part.outcome) for part in parts)
-    if not is_simple and len(parts) > 1:
-        parts = [_pooled(host, areas, parts, pages.value)]
+    parts, is_simple = _parts(host, areas, strata, measured, pages.value)
     found = _whole(host, areas, round(pages.value), parts)
     if is_simple:
         estimates = _by_pages(host, parts, found)
@@ -113,12 +104,45 @@ def estimate(
         estimates["pages"] = pages
     return replace(
         found,
-        drawn=sum(stratum.drawn for stratum in strata),
+        drawn=_drawn(strata),
         intervals={
             name: (round(one.low if name == _MAY_BE_LESS else max(one.low, 0)), round(one.high))
             for name, one in estimates.items()
         },
     )
+
+
+def middle(
+    host: Host, areas: Sequence[SwapArea], strata: Sequence[Stratum], measured: array[int]
+) -> Outcome:
+    """The totals of :func:`estimate`, without their intervals."""
+    pages = count([(stratum, stratum.kept) for stratum in strata]).value
+    parts, _ = _parts(host, areas, strata, measured, pages)
+    return replace(_whole(host, areas, round(pages), parts), drawn=_drawn(strata))
+
+
+def _drawn(strata: Sequence[Stratum]) -> int:
+    return sum(stratum.drawn for stratum in strata)
+
+
+def _parts(
+    host: Host,
+    areas: Sequence[SwapArea],
+    strata: Sequence[Stratum],
+    measured: array[int],
+    pages: float,
+) -> tuple[list[Part], bool]:
+    """What each stratum came to, and whether no limit decided; where one did, all are one part."""
+    parts = []
+    first = 0
+    for stratum in strata:
+        own = measured[first : first + stratum.kept]
+        first += stratum.kept
+        parts.append(Part(stratum, own, fill(host, own, areas, stratum.kept / pages)))
+    is_simple = not any(_has_limits(host, part.outcome) for part in parts)
+    if not is_simple and len(parts) > 1:
+        parts = [_pooled(host, areas, parts, pages)]
+    return parts, is_simple
 
 
 def _whole(host: Host, areas: Sequence[SwapArea], pages: int, parts: Sequence[Part]) -> Outcome:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,28 @@ def test_json_has_the_keys_of_the_manual(run: Run) -> None:
         assert {row["name"] for row in found["defaults"]} >= {"Fedora 34", "Ubuntu"}
     every |= {"path", "why"}  # of what is not seen, which here may be nothing
     assert every == documented(ROOT / "man/ghostswap-json-host.5", "JSON of advise")
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
+def test_a_page_has_the_answer_the_picture_and_the_command(run: Run, tmp_path: Path) -> None:
+    done = run("advise", *SOURCE, "--plot", "it.svg", "--html", "it.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    page, picture = ((tmp_path / name).read_text() for name in ("it.html", "it.svg"))
+    for text in (page, picture):
+        assert "memory freed, net" in text
+        assert "declared size of the area" in text
+        assert "all pages were measured" in text
+    assert "<script" not in page
+    assert done.stdout.splitlines()[0] in page
+    assert "ghostswap advise --pages synthetic:2000:text --plot it.svg --html it.html" in page
+
+
+def test_a_picture_that_cannot_be_is_refused_before_the_work(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "diary.svg").write_text("dear diary")
+    done = run("advise", *SOURCE, "--plot", "diary.svg")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (tmp_path / "diary.svg").read_text() == "dear diary"
+    assert run("advise", *SOURCE, "--plot", "it.gif").returncode == 2
 
 
 @needs_root

@@ -238,6 +238,7 @@ AREAS: dict[str, tuple[bytes, tuple[str, ...], str]] = {
 }
 
 
+@needs_root  # an area of an ordinary user's is to be given to root
 @pytest.mark.parametrize("name", AREAS)
 def test_the_cure_cures_in_a_shell(judge: Judge, name: str) -> None:
     data, args, what = AREAS[name]

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ghostswap import kernels
 from ghostswap.advise.goal import GOALS, Goal
+from ghostswap.cli.options.pictures import html_option, plot_option
 from ghostswap.cli.terminal.args import Command, Option, refuse_others
 from ghostswap.cli.terminal.options import Integer, jobs_option, json_option, ram_option
 
@@ -79,20 +82,23 @@ from ghostswap.cli.terminal.options import Integer, jobs_option, json_option, ra
     help="Compare what --emit predicted in this directory with what there is now.",
 )
 @jobs_option
+@plot_option
+@html_option
 @json_option
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     source: str | None,
     exact: bool,
     seed: int,
     ram: int | None,
     kernel: str | None,
     goal: Goal | None,
-    emit: str | None,
     check: str | None,
     jobs: int | None,
     as_json: bool,
+    **_: Any,
 ) -> int:
     """Say what to set on this host, with figures from the memory that is in use.
 
@@ -109,4 +115,4 @@ def command(
     from ghostswap.cli.runs.host import advise
 
     asked = advise.Asked(source, ram, kernel, goal or "balanced", exact, seed, jobs)
-    return advise.run(asked, as_json=as_json, emit=emit)
+    return advise.run(context, asked)

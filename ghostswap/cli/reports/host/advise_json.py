@@ -63,6 +63,16 @@ def as_json(found: Advice, source: Source) -> dict[str, Any]:
             for one in found.others
         ],
         "defaults": [_default(one) for one in found.defaults],
+        "hibernation": {
+            "image_bytes": found.hibernation.image,
+            "slots_bytes": found.hibernation.slots,
+            "need_bytes": found.hibernation.need,
+            "disk_bytes": found.hibernation.disk,
+            "fits": found.hibernation.fits,
+            "lacks": found.hibernation.lacks or None,
+            "because": found.hibernation.because,
+            "otherwise": found.hibernation.otherwise,
+        },
         "commands": list(commands(found)),
         "unseen": [{"path": path, "why": why} for path, why in found.place.seen.unseen.items()],
     }

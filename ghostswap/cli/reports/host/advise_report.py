@@ -12,10 +12,11 @@ from ghostswap.advise.options import Option, at_limit
 from ghostswap.advise.sizes import OtherSize, Setting
 from ghostswap.cli.terminal import show
 from ghostswap.pages.source import Source
+from ghostswap.study.outcome import Outcome
 from ghostswap.units import format_size
 
 #: What a design is called here.
-_NAMES = {
+NAMES = {
     "classic": "zswap over disk",
     "zram": "zram",
     "ghost": "zswap over a ghost swapfile",
@@ -32,6 +33,7 @@ def print_all(found: Advice, source: Source) -> None:
         show.paragraph(line)
     _print_options(found)
     _print_settings(found)
+    _print_hibernation(found)
     show.heading("a size that somebody chooses, or none: of what may leave, in bytes")
     show.table(
         ("area", "refused", "memory for slots"),
@@ -53,7 +55,7 @@ def _answer(found: Advice, source: Source) -> Iterator[str]:
     between = f" ({format_size(low)} to {format_size(high)})" if low != high else ""
     size = format_size(choice.size)
     area = f"a disksize of {size}" if choice.design == "zram" else f"{size} of swap"
-    name = _NAMES[choice.design]
+    name = NAMES[choice.design]
     if choice.lacks:
         name = f"Nothing that can be had here ({choice.lacks}); else {name}"
     yield (
@@ -137,10 +139,24 @@ def _text(setting: Setting, value: int | str) -> str:
     return str(value)
 
 
+def _print_hibernation(found: Advice) -> None:
+    one = found.hibernation
+    there = format_size(one.disk) if one.disk else "none"
+    verdict = one.lacks or ("it can" if one.fits else "it cannot")
+    show.heading("to hibernate, when all of this has left")
+    show.facts(
+        [
+            ("area", f"{format_size(one.need)} on a disk, and {there} with this advice: {verdict}"),
+            ("  why", one.because),
+            ("  changed by", one.otherwise),
+        ]
+    )
+
+
 def _other(one: OtherSize) -> tuple[str, ...]:
     size = "no size to choose" if one.size is None else format_size(one.size)
     refused = format_size(one.refused) if one.refused else "nothing"
-    return f"{_NAMES[one.design]}, {size}", refused, format_size(one.metadata)
+    return f"{NAMES[one.design]}, {size}", refused, format_size(one.metadata)
 
 
 def _print_defaults(found: Advice) -> None:
@@ -163,10 +179,24 @@ def _print_defaults(found: Advice) -> None:
     )
 
 
+def source_of(found: Advice) -> str:
+    """Where the figures come from, for a picture."""
+    outcome = found.choice.outcome
+    measured = "all pages were measured" if outcome.drawn is None else _sample(outcome)
+    return (
+        f"By the lengths of zswap and zram in Linux {found.place.kernel.name}: {measured}."
+        " Memory of slots and entries by the size of their structures."
+    )
+
+
+def _sample(outcome: Outcome) -> str:
+    return f"{outcome.drawn:,} of {outcome.pages:,} pages; ranges hold in 95 of 100"
+
+
 def _facts(found: Advice, source: Source) -> Iterator[tuple[str, str]]:
     outcome = found.choice.outcome
     if outcome.drawn is not None:
-        yield "sample", f"{outcome.drawn:,} of {outcome.pages:,} pages; ranges hold in 95 of 100"
+        yield "sample", _sample(outcome)
     yield "freed", _freed(found.choice)
     weights = ", ".join(f"{name} {value:g}" for name, value in asdict(found.weights).items())
     yield "weights", weights

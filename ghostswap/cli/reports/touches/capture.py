@@ -31,7 +31,7 @@ class CaptureReport:
     def emit_json(self) -> None:
         found: dict[str, Any] = self.captured.to_json()
         for interval in found["intervals"]:
-            del interval["written"]  # as long as there are pages; the file has it
+            del interval["written"], interval["touched"]  # as long as there are pages; in the file
         emit_json(found)
 
     def print(self, size: Callable[[int], str], *, verbose: bool) -> None:
@@ -92,7 +92,7 @@ class CaptureReport:
                 ("shown", "how many pages of a process were read or written, by accessed bits"),
                 ("not shown", f"which they were, so replay cannot use it; {_MISSED}"),
             ]
-        else:
+        elif captured.intervals[0].touched is None:
             facts = [
                 (
                     "shown",
@@ -100,16 +100,22 @@ class CaptureReport:
                 ),
                 ("not shown", f"which were only read, and the order of an interval; {_MISSED}"),
             ]
+        else:
+            writes = "" if captured.intervals[0].written is None else ", and which were written"
+            facts = [
+                ("shown", f"which of {captured.pages} pages were touched{writes}"),
+                ("not shown", f"the order of an interval; {_MISSED}"),
+            ]
         facts += ((way.name, way.words) for way in captured.ways if not way.works)
         looks = len(captured.intervals)
-        share = captured.look_seconds / captured.seconds if captured.seconds else 0.0
         facts.append(
             (
                 "overhead",
-                f"looking took {1e3 * captured.look_seconds / looks:.1f} ms each time,"
-                f" {1e3 * captured.longest_look_seconds:.1f} ms at most, {100 * share:.1f} % of the"
-                " time; meanwhile the process waits where it maps memory, and after it each first"
-                " touch of a page is slower",
+                f"the process lost {100 * captured.slowed:.1f} % of the time at most: looking took"
+                f" {1e3 * captured.look_seconds / looks:.1f} ms each time,"
+                f" {1e3 * captured.longest_look_seconds:.1f} ms at most, in which it waits where it"
+                " maps memory; then the first touch of each page takes"
+                f" {1e9 * captured.first_touch_seconds:.0f} ns longer, as tried here",
             )
         )
         return facts

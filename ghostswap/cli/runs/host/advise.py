@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+import click
+
 from ghostswap import codecs, kernels
 from ghostswap.advise import advice, files, options
 from ghostswap.advise.advice import Advice
@@ -14,6 +16,7 @@ from ghostswap.advise.goal import Goal
 from ghostswap.advise.options import Option, Place
 from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.reports.host import advise_json, advise_report
+from ghostswap.cli.runs import pictures
 from ghostswap.cli.runs.host.check import predicted
 from ghostswap.cli.runs.host.emit import write_all
 from ghostswap.cli.terminal.progress import progress_bar
@@ -57,12 +60,14 @@ class Asked:
     jobs: int | None
 
 
-def run(asked: Asked, *, as_json: bool, emit: str | None = None) -> int:
-    """Advise, and print it.
+def run(context: click.Context, asked: Asked) -> int:
+    """Advise, print it, and write what *context* asks for: files that do it, pictures.
 
-    :param emit: a directory to make, with files that do it.
     :raises GhostswapError: where there is nothing that could be had here.
     """
+    values = context.params
+    emit = values["emit"]
+    pictures.check(context)
     found, source = advise(asked, Tree())
     if emit is not None:
         if found.choice.lacks:
@@ -75,10 +80,15 @@ def run(asked: Asked, *, as_json: bool, emit: str | None = None) -> int:
         made = files.files(found, files.installed(tree))
         write_all(emit, {**made, prediction.NAME: kept})
         note(f"{printable(emit)}: apply.sh sets it, undo.sh takes it back; nothing is set yet")
-    if as_json:
+
+    def print_report() -> None:
+        advise_report.print_all(found, source)
+
+    if values["as_json"]:
         emit_json(advise_json.as_json(found, source))
     else:
-        advise_report.print_all(found, source)
+        print_report()
+    pictures.write(context, found, "What should be set for swap, with this memory?", print_report)
     return 0
 
 
@@ -99,7 +109,7 @@ def advise(asked: Asked, tree: Tree) -> tuple[Advice, Source]:
         for compressor, of in measured.items()
         for design in options.designs(place)
     ]
-    return advice.make(place, found, asked.goal), source
+    return advice.make(place, source.name, found, asked.goal), source
 
 
 def _compressors(seen: Status, kernel: Kernel) -> list[str]:

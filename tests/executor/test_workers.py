@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-from ghostswap.workers import each
+from ghostswap.executor.processes import each
 
 SLEEPER = """
 import os, time
-from ghostswap.workers import each
+from ghostswap.executor.processes import each
 
 def work(number):
     os.write(1, b"%d\\n" % os.getpid())  # in one piece
@@ -90,7 +91,7 @@ def test_ctrl_c_and_a_violent_end_leave_no_process(deadly: signal.Signals) -> No
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
     ) as parent:
         assert parent.stdout is not None
         workers = [int(parent.stdout.readline()) for _ in range(2)]
@@ -133,7 +134,7 @@ def test_ctrl_c_as_the_processes_start_leaves_no_pool_that_is_still_going_down()
             [sys.executable, "-c", EARLY],
             capture_output=True,
             text=True,
-            cwd=Path(__file__).parent.parent,
+            cwd=ROOT,
             check=False,
             timeout=60,
         )

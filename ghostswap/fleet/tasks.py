@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is run for a host, wherever that is: plain bytes and words go in, plain bytes come out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+from ghostswap import __version__, codecs
+from ghostswap.designs import table
+from ghostswap.errors import GhostswapError
+from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.profiles.source import ProfileSource
+from ghostswap.study.host import Group
+from ghostswap.study.host import Host as Machine
+from ghostswap.study.memory import profiled
+from ghostswap.study.run import middle
+
+#: A task as it travels: name of the host, its profile, texts of :class:`Asked`, and the
+#: :func:`identity` of who asks.
+Sent = tuple[str, bytes, Sequence[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a host's memory is stored in, all of it, as ``ghostswap simulate`` would.
+
+    :ivar kernel: name of a row of :data:`ghostswap.kernels.KERNELS`.
+    :ivar ram: bytes of the machine's memory.
+    :ivar max_pool_percent: of it, what zswap's pool may take.
+    :ivar size: of the area in bytes, or of zram's disksize; ``None`` for as large as need be.
+    """
+
+    design: str
+    compressor: str
+    kernel: str
+    ram: int
+    max_pool_percent: int
+    size: int | None = None
+
+    def text(self) -> str:
+        """The same as JSON, alike wherever it is made."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def key(self, digest: bytes) -> bytes:
+        """What the result is kept under for the profile with that SHA-256.
+
+        Another :func:`identity` may come to another result.
+        """
+        return sha256(digest + f"{identity(self)} {self.text()}".encode()).digest()
+
+    @property
+    def machine(self) -> Machine:
+        """The machine, whose one group has the memory."""
+        return Machine(
+            ram=self.ram,
+            kernel=self.kernel,
+            design=self.design,
+            compressor=self.compressor,
+            max_pool_percent=self.max_pool_percent,
+            size=self.size,
+            groups=(Group("process", source=""),),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What that came to.
+
+    :ivar pages: of the memory; *refused_pages* could not leave it.
+    :ivar freed_bytes: memory gained, less than nothing where the slots take more.
+    :ivar wasted_bytes: memory of slots that no page is in.
+    :ivar wasted_disk_bytes: disk that is reserved and was never written.
+    :ivar error: how far lengths may be from the kernel's, ``""`` where they are equal.
+    :ivar drawn: pages that were drawn where this is an estimate, else ``None``.
+    """
+
+    pages: int
+    refused_pages: int
+    freed_bytes: int
+    pool_bytes: int
+    wasted_bytes: int
+    wasted_disk_bytes: int
+    error: str
+    drawn: int | None
+
+    @property
+    def left_bytes(self) -> int:
+        """Of the memory, what left."""
+        return (self.pages - self.refused_pages) * PAGE_SIZE
+
+    def blob(self) -> bytes:
+        """The same as JSON, alike wherever it is made."""
+        return json.dumps(asdict(self), sort_keys=True).encode()
+
+    @classmethod
+    def of(cls, blob: bytes) -> Stored:
+        """What :meth:`blob` made."""
+        return cls(**json.loads(blob))
+
+
+def store(name: str, data: bytes, asked: Asked) -> Stored:
+    """Store the memory of the profile *data*; *name* is for errors.
+
+    :raises GhostswapError: where it is no profile, or lacks the compressor.
+    """
+    machine = asked.machine
+    measured = profiled(machine, ProfileSource(name, data))
+    outcome = middle(machine, measured)
+    slots = sum(area.pages or 0 for area in outcome.areas)
+    used = sum(area.inuse_pages for area in outcome.areas)
+    static = outcome.metadata.static_bytes
+    return Stored(
+        outcome.pages,
+        outcome.kept_pages,
+        outcome.freed_bytes,
+        outcome.pool_bytes,
+        static * max(slots - used, 0) // slots if slots else 0,
+        outcome.never_written_bytes,
+        measured.error,
+        outcome.drawn,
+    )
+
+
+def store_all(sent: Sent) -> list[bytes]:
+    """Store a profile once for each of the texts of :class:`Asked`.
+
+    :raises GhostswapError: as :func:`store`, and where this ghostswap is another than the asking.
+    """
+    name, data, texts, asking = sent
+    all_asked = [Asked(**json.loads(text)) for text in texts]
+    own = identity(all_asked[0])
+    if own != asking:
+        raise GhostswapError(
+            f"{name}: a worker has {own}; here is {asking}",
+            "install on all workers what is here",
+        )
+    return [store(name, data, asked).blob() for asked in all_asked]
+
+
+def identity(asked: Asked) -> str:
+    """All that may make another number of what is *asked*: the version, and that of the codec.
+
+    :raises GhostswapError: as :func:`ghostswap.codecs.get`.
+    """
+    kind = "zram" if table.get(asked.design).is_zram else "zswap"
+    codec = codecs.get(asked.compressor, asked.kernel, kind)
+    return f"ghostswap {__version__}, {codec.key}{codec.error and f' ({codec.error})'}"
