@@ -54,7 +54,6 @@ KERNEL = replace(
             _6_12.vmscan.mglru,
             promotes_at_once=False,
             least_scan=0,
-            moves_on_written=True,
             workingset_tier=3,
             gains=(2, 3),
         ),

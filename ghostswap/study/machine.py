@@ -52,7 +52,7 @@ class Machine:
         self._areas = areas
         self._witness = witness
         self._cgroups = cgroups(host)
-        taken = memory.kernel_pages(self.kernel, host.policy)
+        taken = self.kernel.vmscan.kernel_pages
         self._kernel_pages = taken if host.kernel_pages is None else host.kernel_pages
         self.members: list[memory.Group] = []
         self.redraws: list[Callable[[int], int] | None] = []

@@ -110,8 +110,11 @@ class Batches:
     def _drain_activated(self) -> None:
         marks = self._folios.marks
         for page in self._to_activate:
+            marks[page] &= ~BATCHED
+            if self._folios.gen[page] == OFF:  # isolated meanwhile
+                continue
             index = self._owner[page]
-            marks[page] = marks[page] & ~BATCHED | ACTIVE
+            marks[page] |= ACTIVE
             self._generations[index].remove(page)
             self.put(page)
             self._lruvecs[index].events.pgactivate += 1
@@ -120,8 +123,9 @@ class Batches:
     def _drain_rotated(self) -> None:
         for page in self._to_rotate:
             self._folios.marks[page] &= ~BATCHED
-            self._generations[self._owner[page]].remove(page)
-            self.put(page, rotated=True)
+            if self._folios.gen[page] != OFF:
+                self._generations[self._owner[page]].remove(page)
+                self.put(page, rotated=True)
         self._to_rotate.clear()
 
     # Writes

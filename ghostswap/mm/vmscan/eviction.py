@@ -123,7 +123,6 @@ class Eviction:
         tier_idx = generations.get_tier_idx()
         states_that_matter, marks_that_matter = self._may_go_on
         isolated: list[int] = []
-        skipped: list[int] = []
         scanned = 0
         while pages and scanned < budget:
             page = pages.popitem(last=False)[0]
@@ -135,10 +134,6 @@ class Eviction:
             ) and self._sort(page, generations, tier_idx):
                 lruvec.events.pgrefill += 1
                 generations.put(page)
-            elif marks[page] & BATCHED:
-                skipped.append(page)
-                if len(skipped) == MIN_LRU_BATCH:
-                    break
             else:
                 gen[page] = OFF
                 if not state[page] & REFERENCED:
@@ -149,8 +144,6 @@ class Eviction:
                 if len(isolated) == MIN_LRU_BATCH:
                     break
         generations.nr_pages[oldest] -= len(isolated)
-        for page in skipped:
-            pages[page] = None
         return scanned, isolated
 
     def _sort(self, page: int, generations: Generations, tier_idx: int) -> bool:
@@ -160,8 +153,7 @@ class Eviction:
             return True
         if not self._at_once:
             tier = generations.tier(page)
-            # The workingset being lazily promoted is not counted.
-            is_lazy = folios.state[page] & _USED == _USED and folios.marks[page] & REFS == REFS
+            is_lazy = generations.is_lazy(page)
             if tier > tier_idx or is_lazy:
                 generations.protected[tier] += not is_lazy
                 generations.promote(page)
@@ -194,6 +186,13 @@ class Eviction:
             elif (not state[page] & ACCESSED and not self._at_once) or not self._is_referenced(
                 page, generations, tables, is_walking=is_walking
             ):
+                if marks[page] & BATCHED:
+                    # The batch holds a reference: it is unmapped, but neither written nor freed.
+                    # That it would get a slot, if it has none, is left for the next time.
+                    tables.unmap(page)
+                    state[page] |= UNMAPPED
+                    kept.append(page)
+                    continue
                 out = swap_out(page, group, state[page] & DIRTY != 0)
                 if out == FREED:
                     generations.evicted[generations.tier(page)] += 1

@@ -24,7 +24,7 @@ LRU_REFS_WIDTH = 2  # as with NODES_SHIFT 10
 ACTIVE = 1  # PG_active, off the lists only
 RECLAIM = 2  # PG_reclaim
 WRITEBACK = 4  # PG_writeback
-BATCHED = 8  # on its list, but waiting to be activated: PG_lru is clear
+BATCHED = 8  # waiting to be activated, or to be rotated
 REFS_SHIFT = 4
 REFS = 3 << REFS_SHIFT  # LRU_REFS_MASK
 
@@ -192,9 +192,9 @@ class Generations:
         gens = self._folios.gen
         pages, self.lists[oldest] = self.lists[oldest], OrderedDict()
         for page in pages:
+            if not self._at_once and not self.is_lazy(page):
+                self.protected[self.tier(page)] += 1  # one that a walk has promoted counts too
             if gens[page] == oldest:
-                if not self._at_once:
-                    self.protected[self.tier(page)] += 1
                 self.promote(page)
             self.put(page, to_old_end=True)
         self._reset_ctrl_pos()
@@ -222,6 +222,11 @@ class Generations:
         if state & WORKINGSET:
             return self._rules.workingset_tier
         return _TIERS[(self._folios.marks[page] & REFS) >> REFS_SHIFT]
+
+    def is_lazy(self, page: int) -> bool:
+        """Whether *page* is of the workingset and was used so often since that it goes on."""
+        state, marks = self._folios.state[page], self._folios.marks[page]
+        return state & _USED == _USED and marks & REFS == REFS
 
     def get_tier_idx(self) -> int:
         """``get_tier_idx()``: the last tier whose pages may be evicted."""

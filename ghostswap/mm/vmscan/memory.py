@@ -31,7 +31,7 @@ from ghostswap.mm.vmscan.lruvec import (
     Lruvec,
     Pages,
 )
-from ghostswap.mm.vmscan.mglru import OWN_PAGES, Mglru
+from ghostswap.mm.vmscan.mglru import Mglru
 from ghostswap.mm.vmscan.pageout import ZRAM, ZSWAP, Backing, Mapper, Origin
 from ghostswap.mm.vmscan.two_lists import TwoLists
 from ghostswap.page import PAGE_SIZE, PTRS_PER_PTE
@@ -51,12 +51,6 @@ class Group:
     cgroup: Cgroup
     first: int
     pages: int
-
-
-def kernel_pages(kernel: Kernel, policy: Policy) -> int:
-    """Pages of a process that are neither its memory nor page tables of that, and never leave."""
-    own = OWN_PAGES if policy == "mglru" else 0
-    return kernel.vmscan.kernel_pages + own
 
 
 class _Limit:
@@ -133,7 +127,7 @@ class Memory(Mapper):
         self.killed = [False] * len(self.groups)
         policy = setup.policy
         taken = setup.kernel_pages
-        self._kernel_pages = kernel_pages(kernel, policy) if taken is None else taken
+        self._kernel_pages = rules.kernel_pages if taken is None else taken
         self._leaves_no_copy = bytearray(len(Origin) + 1)  # by Origin
         self._leaves_no_copy[ZRAM] = 1
         self._leaves_no_copy[ZSWAP] = kernel.zswap.exclusive_loads

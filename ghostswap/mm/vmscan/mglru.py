@@ -31,7 +31,6 @@ from ghostswap.mm.vmscan.lruvec import (
     ACCESSED,
     EVICTED,
     PRESENT,
-    REFERENCED,
     UNMAPPED,
     WORKINGSET,
     Lruvec,
@@ -40,9 +39,6 @@ from ghostswap.mm.vmscan.lruvec import (
 from ghostswap.mm.vmscan.marks import Marks
 from ghostswap.mm.vmscan.page_tables import PageTables
 from ghostswap.mm.vmscan.pageout import Backing, Mapper
-
-#: Pages of a process beside its memory that it touches all the time: its stack, its data.
-OWN_PAGES = 7
 
 #: What it takes to come to a list, and to look at so many page table entries, in the time that a
 #: page takes to be unmapped.
@@ -137,7 +133,7 @@ class Mglru(Chooser):
         if self._mglru.fault_activates or state[page] & WORKINGSET:
             self._folios.marks[page] |= ACTIVE
         else:
-            state[page] |= REFERENCED
+            self._folios.mark(page)
         state[page] |= PRESENT | ACCESSED
         self._batches.add(page)
 
