@@ -187,10 +187,8 @@ class Eviction:
                 page, generations, tables, is_walking=is_walking
             ):
                 if marks[page] & BATCHED:
-                    # The batch holds a reference: it is unmapped, but neither written nor freed.
-                    # That it would get a slot, if it has none, is left for the next time.
-                    tables.unmap(page)
-                    state[page] |= UNMAPPED
+                    # The batch holds a reference, so it is neither written nor freed. That it gets
+                    # a slot and is unmapped is left out: a touch is a minor fault, no more.
                     kept.append(page)
                     continue
                 out = swap_out(page, group, state[page] & DIRTY != 0)
