@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.corpora import text
 
+from ghostswap.executor.processes import each
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.pages.sampled import SampledSource, Wanted, sample
 from ghostswap.pages.source import Account
@@ -21,7 +22,6 @@ from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import Measured, measure_host
 from ghostswap.study.samples.estimate import totals
 from ghostswap.study.samples.estimators import Stratum
-from ghostswap.workers import each
 
 DRAWS = 400
 #: Pages of a draw.
