@@ -173,7 +173,8 @@ def whole(
             info.seeks,
             info.blkdev,
             info.tier_mask,
-            inuse_pages=total(lambda one: one.areas[number].inuse_pages),
+            # A small area that is full stands for a little more than there is.
+            inuse_pages=min(total(lambda one: one.areas[number].inuse_pages), slots or pages),
             writes=writes,
             written_pages=writes,  # in a fill a page is written once
         )
