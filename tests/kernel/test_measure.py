@@ -115,7 +115,10 @@ def test_memory_of_a_process_through_zswap(tmp_path: Path) -> None:
     """This machine's memory: the pages of this very process."""
     with alone():
         needs_exact(needs_zswap(tmp_path), "zswap")
-    found = against(tmp_path, "--pages", f"pid:{os.getpid()}")
+    for _ in range(3):  # zswap's counters are the machine's, and others may have pages go, too
+        found = against(tmp_path, "--pages", f"pid:{os.getpid()}")
+        if not different(found):
+            break
     assert found["lengths"] == "exact"
     assert found["source"]["pages"] > 1000
     assert different(found) == []
