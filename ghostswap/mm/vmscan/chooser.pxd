@@ -7,8 +7,8 @@ cdef class Subtrees:
     cdef list _below, _positions
     cpdef tuple below(self, Lruvec target)
     @cython.locals(below=tuple, position=Py_ssize_t)
-    cpdef tuple left(self, Lruvec target)
-    cpdef visit(self, Lruvec target)
+    cpdef tuple to_visit(self, Lruvec target, bint full_walk)
+    cpdef visit(self, Lruvec target, bint full_walk)
 
 
 cdef class Chooser:

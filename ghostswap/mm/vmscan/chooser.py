@@ -30,14 +30,16 @@ class Subtrees:
         """All below *target*."""
         return self._below[target.index]
 
-    def left(self, target: Lruvec) -> tuple[Lruvec, ...]:
-        """Those below *target* that are left of the last walk, all where it came to its end."""
+    def to_visit(self, target: Lruvec, full_walk: bool) -> tuple[Lruvec, ...]:
+        """All below *target* on a full walk, else those that are left of the last other one."""
         below = self._below[target.index]
-        position = self._positions[target.index]
+        position = 0 if full_walk else self._positions[target.index]
         return below[position:] if position else below
 
-    def visit(self, target: Lruvec) -> None:
-        """Note that a walk below *target* has come by one more."""
+    def visit(self, target: Lruvec, full_walk: bool) -> None:
+        """Note that a walk below *target* has come by one more; full ones leave no trace."""
+        if full_walk:
+            return
         self._positions[target.index] += 1
         if self._positions[target.index] == len(self._below[target.index]):
             self._positions[target.index] = 0

@@ -209,9 +209,8 @@ class Mglru(Chooser):
     def _shrink_node(self, target: Lruvec, turn: _Turn, full_walk: bool) -> None:
         before = turn.nr_reclaimed
         subtrees = self._subtrees
-        for lruvec in subtrees.below(target) if full_walk else subtrees.left(target):
-            if not full_walk:
-                subtrees.visit(target)
+        for lruvec in subtrees.to_visit(target, full_walk):
+            subtrees.visit(target, full_walk)
             self._shrink_lruvec(lruvec, turn)
             if self._has_shrinker:
                 self._backing.shrink_slab(lruvec.group, turn.priority)

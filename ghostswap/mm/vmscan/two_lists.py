@@ -230,9 +230,8 @@ class TwoLists(Chooser):
         nr_reclaimed = 0
         skipped_deactivate = False
         subtrees = self._subtrees
-        for lruvec in subtrees.below(target) if full_walk else subtrees.left(target):
-            if not full_walk:
-                subtrees.visit(target)
+        for lruvec in subtrees.to_visit(target, full_walk):
+            subtrees.visit(target, full_walk)
             freed, skipped = self._shrink_lruvec(lruvec, target, priority, may_deactivate)
             nr_reclaimed += freed
             skipped_deactivate |= skipped
