@@ -295,19 +295,19 @@ class Slotted(Backend):
 
         :return: the others, by number; ``None`` where nothing is sure and nothing was stored.
         """
-        memcg = self._cgroups[cgroup]
-        if self._has_witness or memcg.is_swap_limited:
+        if self._zswap is not None:
+            is_sure = self._zswap.is_far_from_limits(count, cgroup)
+        else:
+            is_sure = self._zram is not None and not self._zram.is_limited
+            is_sure = is_sure and len(self._swap.areas) == 1
+        if not is_sure or self._has_witness or self._cgroups[cgroup].is_swap_limited:
             return None
         views = array("H", bytes(self._views[first : first + count]))
         counts = Counter(views)
         refused: list[int] = []
         if self._zswap is not None:
-            if not self._zswap.is_far_from_limits(count, cgroup):
-                return None
             hard = (view for view in (PAGE_SIZE, INCOMPRESSIBLE) if view in counts)
             refused = [view for view in hard if not self._zswap.takes(view, cgroup)]
-        elif self._zram is None or self._zram.is_limited or len(self._swap.areas) > 1:
-            return None
         # The others must find the slots that they would have found between these.
         taken = count - sum(map(counts.pop, refused))
         slot = self._swap.alloc_run(taken, count)
