@@ -22,7 +22,7 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.captured import Captured, Interval, Runs
 from ghostswap.pages.processes.cgroup import members
 from ghostswap.pages.processes.memory import GONE, Memory
-from ghostswap.pages.processes.pagemap import Run, frames, written
+from ghostswap.pages.processes.pagemap import Run, frames, size_of, written
 
 
 @dataclass(slots=True)
@@ -258,7 +258,7 @@ def union(runs: list[Run]) -> list[Run]:
 
 
 def _pages(runs: dict[int, list[Run]]) -> int:
-    return sum(end - start for some in runs.values() for start, end in some) // PAGE_SIZE
+    return sum(map(size_of, runs.values())) // PAGE_SIZE
 
 
 class Numbers:

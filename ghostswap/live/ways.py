@@ -98,7 +98,7 @@ def probe() -> Ways:
             clean = not pagemap.written(own.pagemap, *span)[1]
             touch(everything[1::2])
             dirty = pagemap.written(own.pagemap, *span)[1]
-            marks = clean and _pages(dirty) == _PROBED // 2
+            marks = clean and pagemap.size_of(dirty) == len(pages) // 2
             longer = max(seconds(cold=True) - seconds(cold=False), 0.0)
         except TargetError as error:
             raise GhostswapError(
@@ -146,7 +146,3 @@ def probe() -> Ways:
         ),
         longer / _PROBED,
     )
-
-
-def _pages(runs: Iterable[pagemap.Run]) -> int:
-    return sum(end - start for start, end in runs) // PAGE_SIZE

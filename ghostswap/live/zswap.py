@@ -15,6 +15,7 @@ from ghostswap.area.header.header import NATIVE, Header
 from ghostswap.errors import GhostswapError, TargetError
 from ghostswap.live.seen.zswap import PARAMETERS
 from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.processes.pagemap import PRESENT
 
 _DEBUGFS = "/sys/kernel/debug"
 _VMSTAT = ("zswpout", "zswpwb", "pswpout", "swpout_zero")
@@ -23,7 +24,6 @@ MADV_PAGEOUT = getattr(mmap, "MADV_PAGEOUT", 21)
 _SWAP_FLAG_HIGHEST = 0x8000 | 0x7FFF  # SWAP_FLAG_PREFER, the highest priority
 #: Slots beyond the pages: allocation goes by clusters, one in use for each CPU.
 _SPARE_SLOTS = 1024
-_PRESENT = 1 << 63  # a bit of /proc/PID/pagemap
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -195,7 +195,7 @@ def _resident(chunk: mmap.mmap) -> int:
     with open("/proc/self/pagemap", "rb", buffering=0) as file:
         file.seek(address // PAGE_SIZE * 8)
         with memoryview(file.read(count * 8)).cast("Q") as entries:
-            return sum(entry & _PRESENT != 0 for entry in entries)
+            return sum(entry & PRESENT != 0 for entry in entries)
 
 
 def _error() -> OSError:

@@ -22,8 +22,6 @@ _WINDOW = 1 << 13
 #: A span below this is looked through without asking first where its pages are.
 _SMALL = 1 << 20
 
-#: Of a page in memory its frame, of one in swap type and offset.
-_NUMBER = (1 << 55) - 1
 _SLOT_TYPE = (1 << 5) - 1
 _SLOT_SHIFT = 5
 #: Least MAX_SWAPFILES (include/linux/swap.h) of any kernel; what is above is markers and migration.
@@ -139,4 +137,4 @@ def _marked(kinds: bytearray, table: bytes, entries: bytes) -> tuple[list[int], 
     """The places of the kinds that *table* marks, and what their entries say."""
     marks = kinds.translate(table)
     numbers = compress(memoryview(entries).cast("Q"), marks)
-    return list(compress(range(len(kinds)), marks)), [number & _NUMBER for number in numbers]
+    return list(compress(range(len(kinds)), marks)), [number & pagemap.NUMBER for number in numbers]

@@ -33,7 +33,6 @@ _GAP = 1 << 25
 _MAPPING = re.compile(r"^(\w+)-(\w+) ...(.) \S+ \S+ \d+ *(.*)$", re.MULTILINE)
 #: What is mapped privately and is no memory, or the kernel's.
 _NO_MEMORY = re.compile(r"\[v|/dev/(?!shm/|zero)|/sys/|/proc/|(?!/|\[|$)")
-_PFN = (1 << 55) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ class OnceSource:
         passed = 0
         while passed < pages and (reader := self._reader()):
             runs = pagemap.take(reader[1], (pages - passed) * PAGE_SIZE)
-            passed += sum(end - start for start, end in runs) // PAGE_SIZE
+            passed += pagemap.size_of(runs) // PAGE_SIZE
         self._skipped += passed
         return passed
 
@@ -185,7 +184,7 @@ class OnceSource:
 
     def _read(self, reader: _Reader, rest: list[Run], room: memoryview) -> int:
         runs = pagemap.take(rest, len(room))
-        size = sum(end - start for start, end in runs)
+        size = pagemap.size_of(runs)
         got = reader.read(runs, room[:size], self.account)
         self.account.read += got // PAGE_SIZE
         return got
@@ -232,7 +231,7 @@ def _see_frames(name: str) -> None:
                 (entry,) = struct.unpack("=Q", entries.read(8))
         except OSError:
             entry = 0
-    if not entry & _PFN:
+    if not entry & pagemap.NUMBER:
         raise TargetError(
             name,
             "only root (CAP_SYS_ADMIN) sees in pagemap which pages are the same",

@@ -18,6 +18,12 @@ from ghostswap.page import PAGE_SIZE
 
 #: Addresses from and to.
 Run = tuple[int, int]
+
+#: Of an entry: the page is in memory.
+PRESENT = 1 << 63
+#: Of an entry: of a page in memory its frame, 0 without CAP_SYS_ADMIN; in swap, type and offset.
+NUMBER = (1 << 55) - 1
+
 #: Look through addresses from *start* to *end* (of /proc/PID/pagemap opened as *fd*) for at most
 #: *max_pages* anonymous pages in memory; return runs of them, and where the walk ended.
 #: Of a process that has ended nothing is found.
@@ -139,7 +145,6 @@ def read_entries(fd: int, start: int, end: int, max_pages: int) -> tuple[list[Ru
     return runs, start
 
 
-_PRESENT, _FRAME = 1 << 63, (1 << 55) - 1
 #: By bits 48 to 55 of an entry: was it written since somebody cleared bit 55, soft-dirty?
 _SOFT_DIRTY = bytes(flags >> 7 for flags in range(256))
 
@@ -171,7 +176,7 @@ def frames(fd: int, runs: Iterable[Run]) -> Iterator[tuple[int, int]]:
         entries = os.pread(fd, (end - start) // PAGE_SIZE * 8, start // PAGE_SIZE * 8)
         words = memoryview(entries).cast("Q")
         for address, entry in zip(range(start, end, PAGE_SIZE), words, strict=False):
-            if entry & _PRESENT and (frame := entry & _FRAME):
+            if entry & PRESENT and (frame := entry & NUMBER):
                 yield address, frame
 
 
@@ -184,6 +189,11 @@ def _runs(marks: bytes, start: int) -> list[Run]:
         last = len(marks) if end < 0 else end
         found.append((start + first * PAGE_SIZE, start + last * PAGE_SIZE))
     return found
+
+
+def size_of(runs: Iterable[Run]) -> int:
+    """Bytes that *runs* have together."""
+    return sum(end - start for start, end in runs)
 
 
 def take(rest: list[Run], size: int) -> list[Run]:
