@@ -29,12 +29,7 @@ _PYTHONS = ("PYTHON", "LC_", "LANG", "LD_", "GHOSTSWAP_")
 
 
 class Zygote:
-    """The process to fork from.
-
-    >>> with Zygote() as zygote:
-    ...     zygote.run(["--version"], "/", {}).stdout.split()[0]
-    'ghostswap'
-    """
+    """The process to fork from."""
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
