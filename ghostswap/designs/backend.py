@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -32,7 +32,7 @@ from ghostswap.mm.vmscan.pageout import (
 )
 from ghostswap.mm.vmscan.shrinker import Shrinker
 from ghostswap.mm.zswap.zswap import Zswap
-from ghostswap.page import PAGE_SIZE, SAME
+from ghostswap.page import PAGE_SIZE, SAME, ZEROS
 
 #: By number, with a stand-in for none: a look-up where a call would cost as much as all the rest.
 ORIGINS: tuple[Origin, ...] = (ZERO, *Origin)
@@ -41,6 +41,9 @@ ORIGINS: tuple[Origin, ...] = (ZERO, *Origin)
 _COPY = 7
 _KEPT = 8  # it could not go when it last was to
 _CHANGED = 16  # its process has written to it since it last left
+
+#: Pages that are looked at together: the more the faster, and the sooner limits are near.
+_LONGEST_RUN, _SHORTEST_RUN = 1 << 16, 1 << 6
 
 _ORIGINS = len(ORIGINS)
 _COPIES = bytes(state & _COPY for state in range(256))
@@ -242,8 +245,37 @@ class Backend(Backing):
         return self._views[page]
 
     def store(self, first: int, count: int, cgroup: int = 0) -> None:
-        """Let *count* pages go from *first* on, in order, none of which went before."""
-        for page in range(first, first + count):
+        """Let *count* pages go from *first* on, in order, none of which went before.
+
+        Those go at once that can meet no limit.
+        """
+        end, longest = first + count, _LONGEST_RUN
+        while first < end:
+            run = min(longest, end - first)
+            others = self._store_run(first, run, cgroup)
+            if others is None and run > _SHORTEST_RUN:
+                longest = run // 2
+                continue
+            self._store_each(range(first, first + run) if others is None else others, cgroup)
+            first += run
+
+    def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int] | None:
+        """Store at once those of the pages that are taken for sure.
+
+        :return: the others, by number; ``None`` where nothing is sure and nothing was stored.
+        """
+        raise NotImplementedError
+
+    def _count_run(self, counts: Counter[int], cgroup: int) -> None:
+        """Count pages that left at once, by view."""
+        self._swap_outs[cgroup] += counts.total()
+        self.vmstat.swpout_zero += counts.pop(ZEROS, 0)
+        for view, pages in counts.items():
+            if view != SAME:
+                self.stored[min(view, PAGE_SIZE)] += pages
+
+    def _store_each(self, pages: Iterable[int], cgroup: int) -> None:
+        for page in pages:
             out, view = self.swap_out(page, cgroup, True), self._views[page]
             if out == FREED and view != SAME and self.copy_of(page) in (ZSWAP, ZRAM):
                 self.stored[min(view, PAGE_SIZE)] += 1

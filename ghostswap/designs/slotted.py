@@ -32,10 +32,7 @@ from ghostswap.mm.vmscan.pageout import (
 )
 from ghostswap.mm.zram import Zram
 from ghostswap.mm.zswap.zswap import Zswap
-from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
-
-#: Pages that are looked at together: the more the faster, and the sooner limits are near.
-_LONG_RUN, _RUN = 1 << 16, 1 << 10
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, ZEROS
 
 
 class Slotted(Backend):
@@ -277,33 +274,23 @@ class Slotted(Backend):
 
     # Many pages at once
 
-    def store(self, first: int, count: int, cgroup: int = 0) -> None:
-        """See :class:`~ghostswap.designs.backend.Backend`; at once what can meet no limit."""
-        end, longest = first + count, _LONG_RUN
-        while first < end:
-            run = min(longest, end - first)
-            others = self._store_run(first, run, cgroup)
-            if others is None and run > _RUN:
-                longest = _RUN
-                continue
-            for page in range(first, first + run) if others is None else others:
-                super().store(page, 1, cgroup)
-            first += run
-
     def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int] | None:
-        """Store at once those of the pages that are taken for sure.
-
-        :return: the others, by number; ``None`` where nothing is sure and nothing was stored.
-        """
-        if self._zswap is not None:
-            is_sure = self._zswap.is_far_from_limits(count, cgroup)
-        else:
-            is_sure = self._zram is not None and not self._zram.is_limited
-            is_sure = is_sure and len(self._swap.areas) == 1
-        if not is_sure or self._has_witness or self._cgroups[cgroup].is_swap_limited:
+        """See :class:`~ghostswap.designs.backend.Backend`."""
+        if self._has_witness or self._cgroups[cgroup].is_swap_limited:
+            return None
+        if not self._swap.has_room(count):
+            return None
+        if self._zswap is not None and not self._zswap.takes_runs:
             return None
         views = array("H", bytes(self._views[first : first + count]))
         counts = Counter(views)
+        if self._zswap is not None:
+            is_sure = self._zswap.is_far_from_limits(counts, cgroup)
+        else:
+            is_sure = self._zram is not None and not self._zram.is_limited
+            is_sure = is_sure and len(self._swap.areas) == 1
+        if not is_sure:
+            return None
         refused: list[int] = []
         if self._zswap is not None:
             hard = (view for view in (PAGE_SIZE, INCOMPRESSIBLE) if view in counts)
@@ -321,6 +308,8 @@ class Slotted(Backend):
             self.vmstat.pswpout += taken - counts[ZEROS]
             self.vmstat.nrswpout += taken - counts[ZEROS]
         self._note_run(slot, first, views, refused, cgroup)
+        self._cgroups[cgroup].charge_swap(taken)
+        self.slots_at_swap_out += taken
         self._count_run(counts, cgroup)
         return [first + at for at, view in enumerate(views) if view in refused] if refused else ()
 
@@ -342,17 +331,6 @@ class Slotted(Backend):
             self._cgroup_of[page] = cgroup
             self._set_copy(page, place if view != ZEROS else ZERO)
             slot += 1
-
-    def _count_run(self, counts: Counter[int], cgroup: int) -> None:
-        """Count pages that left, by view."""
-        count = counts.total()
-        self._cgroups[cgroup].charge_swap(count)
-        self.vmstat.swpout_zero += counts.pop(ZEROS, 0)
-        self.slots_at_swap_out += count
-        self._swap_outs[cgroup] += count
-        for view, pages in counts.items():
-            if view != SAME:
-                self.stored[min(view, PAGE_SIZE)] += pages
 
     def store_folios(self, first: int, count: int, order: int, zero_length: int) -> Folios:
         """Let pages go as folios of 2 to the *order* pages each, in one piece where that can be.

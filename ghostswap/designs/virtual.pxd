@@ -31,3 +31,5 @@ cdef class VirtualSwap(Backend):
     cpdef bint has_room(self, Py_ssize_t slots=*) except -1
     cpdef drop_slot(self, Py_ssize_t page)
     cdef _write(self, Py_ssize_t slot)
+    @cython.locals(number=Py_ssize_t, page=Py_ssize_t)
+    cdef _note_run(self, Py_ssize_t first, unsigned short[::1] views, int cgroup)

@@ -9,6 +9,7 @@ and only that is charged to ``memory.swap.max``.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 
 from ghostswap.designs.backend import ORIGINS, Backend, Contents, View
@@ -18,7 +19,10 @@ from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.space import SwapSpace
 from ghostswap.mm.vmscan.pageout import ACTIVATE, DISK, FREED, WRITING, ZERO, ZSWAP, Origin, Out
 from ghostswap.mm.zswap.zswap import Zswap
-from ghostswap.page import ZEROS
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, ZEROS
+
+#: Views of pages that zswap may refuse however much room there is.
+_HARD = (PAGE_SIZE, INCOMPRESSIBLE)
 
 
 class VirtualPlaces:
@@ -170,6 +174,33 @@ class VirtualSwap(Backend):
     def can_write_back(self, page: int) -> bool:  # noqa: ARG002  # all are alike
         """See :class:`~ghostswap.designs.backend.Backend`: wherever a disk is or comes to be."""
         return True
+
+    def _stuck(self, is_mapped: bytearray, compressed: int) -> int:  # noqa: ARG002
+        return 0
+
+    def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int] | None:
+        """See :class:`~ghostswap.designs.backend.Backend`."""
+        zswap = self._virtual_zswap
+        if self._has_witness or not zswap.takes_runs:
+            return None
+        views = array("H", bytes(self._views[first : first + count]))
+        counts = Counter(views)
+        if not zswap.is_far_from_limits(counts, cgroup):
+            return None
+        if not all(zswap.takes(view, cgroup) for view in _HARD if view in counts):
+            return None
+        zswap.store_run(first, views, counts, cgroup)
+        self._note_run(first, views, cgroup)
+        self._count_run(counts, cgroup)
+        return ()
+
+    def _note_run(self, first: int, views: array[int], cgroup: int) -> None:
+        """Note that pages from *first* on, which look like *views*, are with zswap, or zeros."""
+        for number in range(len(views)):
+            page = first + number
+            self._has_slot[page] = 1
+            self._places.cgroup_of[page] = cgroup
+            self._set_copy(page, ZERO if views[number] == ZEROS else ZSWAP)
 
     def _written_back(self, slot: int) -> None:
         self.slots_at_writeback += 1

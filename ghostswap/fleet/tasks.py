@@ -101,13 +101,13 @@ class Stored:
         return cls(**json.loads(blob))
 
 
-def store(name: str, data: bytes, asked: Asked) -> Stored:
-    """Store the memory of the profile *data*; *name* is for errors.
+def store(source: ProfileSource, asked: Asked) -> Stored:
+    """Store the memory of a profile.
 
-    :raises GhostswapError: where it is no profile, or lacks the compressor.
+    :raises GhostswapError: where it lacks the compressor.
     """
     machine = asked.machine
-    measured = profiled(machine, ProfileSource(name, data))
+    measured = profiled(machine, source)
     outcome = middle(machine, measured)
     slots = sum(area.pages or 0 for area in outcome.areas)
     used = sum(area.inuse_pages for area in outcome.areas)
@@ -127,7 +127,8 @@ def store(name: str, data: bytes, asked: Asked) -> Stored:
 def store_all(sent: Sent) -> list[bytes]:
     """Store a profile once for each of the texts of :class:`Asked`.
 
-    :raises GhostswapError: as :func:`store`, and where this ghostswap is another than the asking.
+    :raises GhostswapError: where it is no profile, as :func:`store`, and where this ghostswap is
+        another than the asking.
     """
     name, data, texts, asking = sent
     all_asked = [Asked(**json.loads(text)) for text in texts]
@@ -137,7 +138,8 @@ def store_all(sent: Sent) -> list[bytes]:
             f"{name}: a worker has {own}; here is {asking}",
             "install on all workers what is here",
         )
-    return [store(name, data, asked).blob() for asked in all_asked]
+    source = ProfileSource(name, data)
+    return [store(source, asked).blob() for asked in all_asked]
 
 
 def identity(asked: Asked) -> str:

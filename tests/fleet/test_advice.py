@@ -21,6 +21,7 @@ from ghostswap.fleet.kinds import RATIOS, kind_of
 from ghostswap.fleet.store import Store
 from ghostswap.fleet.tasks import Asked, Stored, identity, store, store_all
 from ghostswap.page import PAGE_SIZE
+from ghostswap.pages.profiles.source import ProfileSource
 
 QUESTION = Question("ghost", "vswap", "lz4", "6.18", 20, 95)
 
@@ -92,7 +93,7 @@ def test_the_numbers_of_a_host_are_those_that_simulate_prints_of_its_profile(
     args += [] if size is None else ["--size", str(size)]
     assert run(["simulate", *args, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    found = store("host", data, Asked(design, "lz4", "6.18", ram, 20, size))
+    found = store(ProfileSource("host", data), Asked(design, "lz4", "6.18", ram, 20, size))
     assert found.pages == said["source"]["pages"]
     assert found.freed_bytes == said["freed_bytes"]
     assert found.refused_pages == said["kept_pages"]
@@ -108,10 +109,11 @@ def test_a_fleets_numbers_are_sums_and_percentiles_of_its_hosts(filled: Store) -
     assert (found.hosts, found.failed) == (len(hosts), ())
     needs, own = [], {}
     for number, host in enumerate(hosts):
-        data, asked = filled.profile(host), QUESTION.asked(host)
-        needs.append(store(host.name, data, asked).left_bytes)
+        source = ProfileSource(host.name, filled.profile(host))
+        asked = QUESTION.asked(host)
+        needs.append(store(source, asked).left_bytes)
         size = size_for(needs[-1])
-        own[number] = store(host.name, data, Asked(**{**json.loads(asked.text()), "size": size}))
+        own[number] = store(source, Asked(**{**json.loads(asked.text()), "size": size}))
     assert found.one_size.size == size_for(max(needs)), "95 % of six hosts are all of them"
     freed = sorted(one.freed_bytes for one in own.values())
     assert (found.own.freed.total, found.own.freed.least) == (sum(freed), freed[0])
@@ -207,6 +209,7 @@ def test_kinds_are_of_fixed_grids() -> None:
 
 
 def test_a_result_is_the_same_bytes_after_it_was_kept() -> None:
-    found = store("host", profile(3, 100), Asked("ghost", "lz4", "6.18", GIB, 20))
+    source = ProfileSource("host", profile(3, 100))
+    found = store(source, Asked("ghost", "lz4", "6.18", GIB, 20))
     assert Stored.of(found.blob()) == found
     assert Stored.of(found.blob()).blob() == found.blob()

@@ -86,7 +86,7 @@ class Fillings:
 
     def __init__(self, kernel: Kernel, seed: int) -> None:
         classes = size_classes(rules=kernel.zsmalloc)
-        self.largest_zspage = max(c.pages_per_zspage for c in classes)
+        self._largest_zspage = max(c.pages_per_zspage for c in classes)
         self._fillings = [Filling(classes) for _ in range(kernel.zswap.nr_zpools)]
         self._lots = _Lots(kernel.zswap.nr_zpools, seed)
 
@@ -94,6 +94,12 @@ class Fillings:
     def pages(self) -> int:
         """Pages that they hold together."""
         return sum(filling.pages for filling in self._fillings)
+
+    def pages_after(self, counts: Mapping[int, int]) -> int:
+        """Most pages that they could hold after so many more objects, by length."""
+        if len(self._fillings) == 1:
+            return self._fillings[0].pages_after(counts)
+        return self.pages + sum(counts.values()) * self._largest_zspage
 
     def store(self, counts: Mapping[int, int], in_order: Iterable[int]) -> None:
         """Store objects.

@@ -7,8 +7,7 @@ A *size class* holds objects up to its ``size``, packed over page borders into *
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -139,7 +138,7 @@ class Filling:
     :ivar pages: as a :class:`~ghostswap.mm.zpool.zsmalloc.Pool`'s after as many ``malloc``.
     """
 
-    def __init__(self, classes: Sequence[SizeClass]) -> None:
+    def __init__(self, classes: tuple[SizeClass, ...]) -> None:
         self.pages = 0
         self._classes = classes
         self._class_by_length = class_by_length(classes)
@@ -154,26 +153,32 @@ class Filling:
             raise refusal(length, self._classes[-1].size)
         self._store(self._class_by_length[length], count)
 
-    def store_all(self, lengths: Iterable[int]) -> None:
-        """Store an object of each length, all from 1 to the page size."""
-        positions = map(self._class_by_length.__getitem__, lengths)
-        for position, count in Counter(positions).items():
-            self._store(position, count)
+    def pages_after(self, counts: Mapping[int, int]) -> int:
+        """What :attr:`pages` would be after so many more objects, by length."""
+        more = [0] * len(self._classes)
+        for length, count in counts.items():
+            more[self._class_by_length[length]] += count
+        return self.pages + sum(map(self._pages_for, range(len(more)), more))
 
     def _store(self, position: int, count: int) -> None:
+        self.pages += self._pages_for(position, count)
+        self._objects[position] += count
+
+    def _pages_for(self, position: int, count: int) -> int:
+        """Pages that *count* more objects of a class take."""
         c, before = self._classes[position], self._objects[position]
-        self._objects[position] = after = before + count
-        zspages = -(-after // c.objs_per_zspage) + -before // c.objs_per_zspage
-        self.pages += zspages * c.pages_per_zspage
+        zspages = -(-(before + count) // c.objs_per_zspage) + -before // c.objs_per_zspage
+        return zspages * c.pages_per_zspage
 
 
-def class_by_length(classes: Sequence[SizeClass]) -> list[int]:
+@lru_cache(maxsize=32)
+def class_by_length(classes: tuple[SizeClass, ...]) -> tuple[int, ...]:
     """Tabulate ``get_size_class_index()``: position in *classes* by length, 0 to the page size."""
     by_size: list[int] = []
     for position, c in enumerate(classes):
         by_size += [position] * (c.size + 1 - len(by_size))
     # What would not fit a page with its handle is huge: the handle is kept elsewhere.
-    return by_size[ZS_HANDLE_SIZE:] + by_size[-1:] * ZS_HANDLE_SIZE
+    return (*by_size[ZS_HANDLE_SIZE:], *by_size[-1:] * ZS_HANDLE_SIZE)
 
 
 def refusal(length: int, page_size: int) -> ValueError:

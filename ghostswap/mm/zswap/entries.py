@@ -7,7 +7,6 @@ An entry is a word, where an object would take ten times that.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -105,16 +104,12 @@ class Entries:
         :param lengths: zswap's views of the pages; those of ``ZEROS`` are passed over.
         :param views: how many pages have each of them.
         """
-        counts = Counter(views)
-        del counts[ZEROS]
-        same_filled = counts.pop(SAME, 0)
-        as_is = counts.pop(INCOMPRESSIBLE, 0) + counts.pop(PAGE_SIZE, 0)
-        if as_is:
-            counts[PAGE_SIZE] = as_is
+        counts, same_filled = _objects(views), views.get(SAME, 0)
+        as_is = counts.get(PAGE_SIZE, 0)
         objects = (min(length, PAGE_SIZE) for length in lengths if length not in _NO_OBJECT)
         self._filling.store(counts, objects)
         self.pool_pages = self._filling.pages
-        stored = counts.total() + same_filled
+        stored = sum(counts.values()) + same_filled
         total_bytes = sum(length * count for length, count in counts.items())
         self.cgroups[cgroup].charge_zswap(stored, total_bytes, as_is)
         self.counters.stored_pages += stored
@@ -128,9 +123,9 @@ class Entries:
             self._put_off.append(_Run(slot, cgroup, lengths[:]))
         self.highest = slot + len(lengths) - 1
 
-    def pages_after(self, count: int) -> int:
-        """Most pages that the pool could take after *count* more stores."""
-        return self.pool_pages + count * self._filling.largest_zspage
+    def pages_after(self, views: Mapping[int, int]) -> int:
+        """Most pages that the pool could take after so many more stores, by zswap's views."""
+        return self._filling.pages_after(_objects(views))
 
     def take_put_off(self) -> Iterator[tuple[int, int, int]]:
         """Slot, length and cgroup of each entry to be made, in the order of their stores."""
@@ -208,3 +203,12 @@ class Entries:
         self.pool_pages = self.pool.pages
         memcg = self.cgroups[cgroup]
         memcg.charge_zswap(-1, -length, -is_whole)
+
+
+def _objects(views: Mapping[int, int]) -> dict[int, int]:
+    """The objects of so many pages, by zswap's views: how many of each length."""
+    counts = dict(views)
+    for view in _NO_OBJECT:
+        counts.pop(view, None)
+    as_is = counts.pop(INCOMPRESSIBLE, 0) + counts.pop(PAGE_SIZE, 0)
+    return counts | {PAGE_SIZE: as_is} if as_is else counts

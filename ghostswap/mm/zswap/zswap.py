@@ -279,12 +279,16 @@ class Zswap:
 
     # Many stores at once
 
-    def is_far_from_limits(self, count: int, cgroup: int = 0) -> bool:
-        """Whether the next *count* stores cannot meet a limit, whatever their lengths."""
-        if not self._entries.is_put_off or self._full:
-            return False
-        most = self._entries.pages_after(count)
-        return most < self.max_pages and self.cgroups[cgroup].may_zswap(count)
+    @property
+    def takes_runs(self) -> bool:
+        """Whether many stores at once are no other than one by one, as long as limits are far."""
+        return self._entries.is_put_off and not self._full
+
+    def is_far_from_limits(self, views: Mapping[int, int], cgroup: int = 0) -> bool:
+        """Whether so many stores, by zswap's views, cannot meet a limit, in any order."""
+        # A pool that is only stored to never shrinks: what it is in the end is the most.
+        most = self._entries.pages_after(views)
+        return most < self.max_pages and self.cgroups[cgroup].may_zswap(sum(views.values()))
 
     def takes(self, length: int, cgroup: int = 0) -> bool:
         """Whether a page that compresses to *length* is stored while the limits are far."""

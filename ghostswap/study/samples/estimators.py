@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
 
@@ -120,14 +121,15 @@ def count(parts: Sequence[tuple[Stratum, int]]) -> Estimate:
     return Estimate(value, max(float(least), low), min(float(most), high))
 
 
-def objects_share(classes: Sequence[SizeClass]) -> list[float]:
+@lru_cache(maxsize=32)
+def objects_share(classes: tuple[SizeClass, ...]) -> tuple[float, ...]:
     """By length, the bytes of a zsmalloc pool that an object takes of a full zspage."""
     shares = [size.pages_per_zspage * PAGE_SIZE / size.objs_per_zspage for size in classes]
-    return [shares[position] for position in class_by_length(classes)]
+    return tuple(shares[position] for position in class_by_length(classes))
 
 
 def open_zspages(
-    classes: Sequence[SizeClass], objects: Mapping[int, float], pools: int = 1
+    classes: tuple[SizeClass, ...], objects: Mapping[int, float], pools: int = 1
 ) -> float:
     """Bytes of a zsmalloc pool that are free: in each class that is used, half of a zspage.
 

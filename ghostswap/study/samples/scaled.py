@@ -6,7 +6,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import accumulate
 from math import ceil
@@ -19,6 +19,7 @@ from ghostswap.designs.transfer import Held
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.swap.swap_info import SwapArea, SwapInfo, TierUse
 from ghostswap.mm.zpool.size_class import Filling, size_classes
+from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import PAGE_SIZE, SAME, ZEROS
 from ghostswap.study.fill import Fill
 from ghostswap.study.host import Host
@@ -97,21 +98,41 @@ def _less_ram(host: Host, measured: array[int], areas: Sequence[SwapArea], part:
     zswap = Fill(host, [array("H", [ZEROS])], areas).parts.zswap
     if zswap is not None and host.max_pool_percent and is_zsmalloc(host):
         classes = size_classes(rules=kernel_of(host).zsmalloc)
-        lengths = [
-            min(length, PAGE_SIZE)
-            for length in for_zswap(kernel_of(host), measured)
-            if length not in (ZEROS, SAME) and (length < PAGE_SIZE or zswap.takes(length))
-        ]
-        whole = {length: number / part for length, number in Counter(lengths).items()}
+        measures = Counter(measured)
+        length_of = _object_lengths(host, zswap, measures)
+        objects = _objects(length_of, measures)
+        whole = {length: number / part for length, number in objects.items()}
         room = open_zspages(classes, whole, pools_of(host))
         budget = part * max(0, zswap.max_pages * PAGE_SIZE - room)
-        taken = list(accumulate(map(objects_share(classes).__getitem__, lengths)))
-        filling = Filling(classes)
-        filling.store_all(lengths[: bisect_right(taken, budget)])
+        share = objects_share(classes)
         # Nor is a limit met here that the whole one is far from.
-        spare = len(classes) * len(lengths) if taken and taken[-1] <= budget else 0
-        pages = (filling.pages + spare + 1) * 100 / host.max_pool_percent
+        spare = len(classes) * objects.total()
+        if sum(share[length] * number for length, number in objects.items()) > budget:
+            of_page = {measure: share[length] for measure, length in length_of.items()}
+            taken = list(accumulate(of_page.get(measure, 0.0) for measure in measured))
+            objects = _objects(length_of, Counter(measured[: bisect_right(taken, budget)]))
+            spare = 0
+        filling = Filling(classes)
+        pages = (filling.pages_after(objects) + spare + 1) * 100 / host.max_pool_percent
     return ceil(pages) * PAGE_SIZE
+
+
+def _object_lengths(host: Host, zswap: Zswap, measures: Iterable[int]) -> dict[int, int]:
+    """By measure, the length of a page's object; none for what has none in *zswap*."""
+    views = for_zswap(kernel_of(host), array("H", measures))
+    return {
+        measure: min(length, PAGE_SIZE)
+        for measure, length in zip(measures, views, strict=True)
+        if length not in (ZEROS, SAME) and (length < PAGE_SIZE or zswap.takes(length))
+    }
+
+
+def _objects(length_of: Mapping[int, int], measures: Mapping[int, int]) -> Counter[int]:
+    """How many objects of each length are of so many pages by measure."""
+    objects: Counter[int] = Counter()
+    for measure in length_of.keys() & measures:
+        objects[length_of[measure]] += measures[measure]
+    return objects
 
 
 def is_zsmalloc(host: Host) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from support.machine import filling, host_of, in_order
 from support.recorded import fills, has_writeback, key
 
 from ghostswap import kernels
+from ghostswap.designs import table
+from ghostswap.designs.backend import NoWitness
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.slots_cache import SlotsReturn
@@ -174,6 +177,26 @@ def test_the_short_cut_ends_where_one_by_one_does(
     assert found.histogram == expected.histogram
     assert found.held == expected.held
     assert many.classes() == single.classes()
+
+
+@pytest.mark.parametrize("ram_pages", [1000, 3000, 1 << 20])
+@pytest.mark.parametrize("size", [None, 1200 * 4096])
+@pytest.mark.parametrize("design", table.RUN)
+def test_memory_that_meets_its_limits_half_way_ends_as_if_each_page_were_watched(
+    design: str, size: int | None, ram_pages: int
+) -> None:
+    """A witness is told of each page, so that none takes the short cut."""
+    rng = Random(7)
+    pages = [rng.choice((ZEROS, SAME + 30, 900, 1500, 3000, INCOMPRESSIBLE)) for _ in range(2500)]
+    host = host_of("6.18", (), design=design, ram=ram_pages * 4096, size=size)
+    found = []
+    for witness in (None, NoWitness()):
+        one = Fill(host, [array("H", pages)], (), witness=witness)
+        one.run()
+        outcome = one.outcome()
+        found.append((one.classes(), outcome.groups, outcome.counters(), outcome.histogram))
+        found[-1] += (outcome.held, outcome.metadata, outcome.slots_at_swap_out, one.worker_wrote)
+    assert found[0] == found[1]
 
 
 def test_a_load_takes_the_entry_with_it_since_6_12() -> None:
