@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ghostswap import kernels
+from ghostswap import __version__, kernels
 from ghostswap.codecs.algorithms import (
     COMPILED,
     Codec,
@@ -23,7 +23,7 @@ from ghostswap.compiled import CODECS, obstacle
 from ghostswap.errors import GhostswapError, UsageError
 from ghostswap.units import printable
 
-__all__ = ["Codec", "get", "names"]
+__all__ = ["Codec", "check_identity", "get", "identity", "names"]
 
 _NAMES = ("lz4", "lz4hc", "lzo", "lzo-rle", "zstd", "deflate")
 _DESIGNS = ("zswap", "zram")
@@ -60,6 +60,26 @@ def get(name: str, kernel: str = "6.12", design: str = "zswap") -> Codec:
         case "lz4":
             return Lz4Frame(name)
     raise GhostswapError(f"{name} is had by ghostswap's compiled module only", obstacle(CODECS))
+
+
+def identity(name: str, kernel: str, design: str) -> str:
+    """All that may make another number of a page's: the version here, and the compressor's.
+
+    :raises GhostswapError: as :func:`get`.
+    """
+    codec = get(name, kernel, design)
+    return f"ghostswap {__version__}, {codec.key}{codec.error and f' ({codec.error})'}"
+
+
+def check_identity(task: str, own: str, asking: str) -> None:
+    """Refuse *task* where this :func:`identity` is not that of who asks.
+
+    :raises GhostswapError: what to do about it.
+    """
+    if own != asking:
+        raise GhostswapError(
+            f"{task}: a worker has {own}; here is {asking}", "install on all workers what is here"
+        )
 
 
 def _listed(known: Iterable[str]) -> str:

@@ -17,6 +17,10 @@ R = TypeVar("R")
 ALLOWED_FAILURES = 3
 
 
+class Lost(GhostswapError):
+    """Who worked on a task ended, or was late: a sentence that lacks its subject, the task."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a task came to nothing.
@@ -31,9 +35,20 @@ class Failure:
         """The sentence."""
         return self.error.message
 
+    def of(self, task: str) -> GhostswapError:
+        """The error as one to raise, which names the *task* where only that can be named."""
+        if isinstance(self.error, Lost):
+            return Lost(f"{task} {self.why}", self.error.hint)
+        return self.error
+
 
 class Engine(Protocol):
-    """Does tasks; a context manager, after which nothing of it runs any more."""
+    """Does tasks; a context manager, after which nothing of it runs any more.
+
+    :ivar shares_files: who works has the files of this machine, in this directory.
+    """
+
+    shares_files: bool
 
     def map(
         self, function: Callable[[T], R], items: Iterable[tuple[K, T]]
@@ -55,6 +70,8 @@ class Engine(Protocol):
 class Here:
     """This process, one task after the other."""
 
+    shares_files = True
+
     def map(
         self, function: Callable[[T], R], items: Iterable[tuple[K, T]]
     ) -> Iterator[tuple[K, R | Failure]]:
@@ -66,6 +83,24 @@ class Here:
         return self
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+def in_order(results: Iterable[tuple[int, R | Failure]], name: Callable[[int], str]) -> Iterator[R]:
+    """Results of tasks that are numbered from 0 on, each as soon as those before it are there.
+
+    :param name: of a task, for what is raised of one that failed.
+    :raises GhostswapError: why the first that failed did.
+    """
+    early: dict[int, R | Failure] = {}
+    wanted = 0
+    for number, found in results:
+        early[number] = found
+        while wanted in early:
+            one = early.pop(wanted)
+            if isinstance(one, Failure):
+                raise one.of(name(wanted))
+            yield one
+            wanted += 1
 
 
 def attempt(function: Callable[[T], R], item: T) -> R | Failure:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Workers of Dask, here or on other machines: https://distributed.dask.org.
 
-What travels is the name of a function and plain bytes, words and numbers; workers have a ghostswap
-of their own, of the same version. Dask gives a task whose worker died to another one, and gives it
+What travels is pickled: the name of a function and its item, which only a worker with the same
+version of ghostswap unpickles. Who reaches a scheduler can run what they like on its workers, with
+or without that. Dask gives a task whose worker died to another one, and gives it
 up where it ends one after the other, for which workers need nannies.
 """
 
 from __future__ import annotations
 
 import logging
+import pickle
 import re
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -20,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from ghostswap import __version__
 from ghostswap.errors import GhostswapError, UsageError
-from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, R, T, attempt
+from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, Lost, R, T, attempt
 from ghostswap.workers import deaf
 
 if TYPE_CHECKING:
@@ -49,7 +52,10 @@ class Dask:
     :param deadline: seconds after which a task that is worked on is given up, and its worker
         started anew.
     :raises UsageError: where Dask is not installed, or for what is no address.
+    :raises GhostswapError: where nobody is there.
     """
+
+    shares_files = False
 
     def __init__(self, address: str, jobs: int, deadline: float) -> None:
         try:
@@ -64,6 +70,8 @@ class Dask:
                 f"not the address of a scheduler: {address!r}",
                 f"write tcp://HOST:PORT, or {LOCAL} for one that is started here",
             )
+        if address != LOCAL:
+            self._knock(address)
         self._address = address
         self._jobs = jobs
         self._deadline = deadline
@@ -72,7 +80,7 @@ class Dask:
     def __enter__(self) -> Dask:
         """Go there.
 
-        :raises GhostswapError: where nobody is there, or workers have another version.
+        :raises GhostswapError: where there is no scheduler, or workers have another version.
         """
         from distributed import Client
 
@@ -87,15 +95,20 @@ class Dask:
                 try:
                     self._client: Client = Client(address, timeout=PATIENCE, name="ghostswap")
                 except OSError as error:
-                    raise GhostswapError(
-                        f"{self._address}: no scheduler of Dask is there",
-                        "start one with 'dask scheduler', and workers with"
-                        " 'dask worker tcp://HOST:8786', or leave out --scheduler",
-                    ) from error
+                    raise _nobody(self._address) from error
                 self._stack.callback(self._close)
             self._check()
             self._stack = self._stack.pop_all()
         return self
+
+    @staticmethod
+    def _knock(address: str) -> None:
+        """See whether somebody is there: before all work, which may take long."""
+        host, _, port = address.partition("://")[2].rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+        except (OSError, OverflowError) as error:
+            raise _nobody(address) from error
 
     def _started(self) -> Any:
         """A cluster of processes on this machine.
@@ -222,7 +235,8 @@ class Dask:
         self, function: Callable[[T], R], item: T, done: SimpleQueue[Future[Any]]
     ) -> Future[Any]:
         """Have *item* worked on; it is put into *done* then."""
-        future = self._client.submit(attempt, function, item, pure=False)
+        packed = pickle.dumps((function, item))
+        future = self._client.submit(_work, __version__, packed, pure=False)
         future.add_done_callback(done.put)
         return future
 
@@ -240,12 +254,20 @@ class Dask:
             if isinstance(error, KilledWorker):
                 times = error.allowed_failures + 1
                 why = f"ends the worker that works on it, {times} times"
-                yield future, _Suspect(GhostswapError(why))
+                yield future, _Suspect(Lost(why))
             elif isinstance(error, ModuleNotFoundError):
                 why = f"came to a worker that lacks a module: {error.name}"
-                yield future, Failure(GhostswapError(why))
+                yield future, Failure(Lost(why))
             else:
                 raise error
+
+
+def _nobody(address: str) -> GhostswapError:
+    return GhostswapError(
+        f"{address}: no scheduler of Dask is there",
+        "start one with 'dask scheduler', and workers with"
+        " 'dask worker tcp://HOST:8786', or leave out --scheduler",
+    )
 
 
 class _Suspect(Failure):
@@ -287,8 +309,17 @@ class _Watch:
                 self._client.cancel(late)
                 self._client.restart_workers({at[one.key] for one in late}, timeout=PATIENCE)
         for one in late:
-            yield one, _Suspect(GhostswapError(f"was not done in {self._deadline:g} s"))
+            yield one, _Suspect(Lost(f"was not done in {self._deadline:g} s"))
 
 
 def _version() -> str:
     return __version__
+
+
+def _work(version: str, packed: bytes) -> object:
+    """What a worker does; one that has come since may be of another *version*."""
+    if version != __version__:
+        said = f"came to a worker that has ghostswap {__version__}, and here is {version}"
+        return Failure(Lost(said, "install on all workers what is here"))
+    function, item = pickle.loads(packed)
+    return attempt(function, item)

@@ -12,8 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
-from ghostswap.errors import GhostswapError
-from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, R, T, attempt
+from ghostswap.executor.engine import ALLOWED_FAILURES, Failure, K, Lost, R, T, attempt, in_order
 from ghostswap.workers import deaf, die_with
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ class Processes:
 
     :param deadline: seconds after which a task is given up, and its process killed.
     """
+
+    shares_files = True
 
     def __init__(self, jobs: int, deadline: float | None = None) -> None:
         self._jobs = jobs
@@ -134,12 +135,12 @@ class _Worker(Generic[K, T, R]):
         is_late = deadline is not None and time.monotonic() - self.since >= deadline
         how = self.kill()
         if is_late:
-            return task, (Failure(GhostswapError(f"was not done in {deadline:g} s")),)
+            return task, (Failure(Lost(f"was not done in {deadline:g} s")),)
         task.ended += 1
         if task.ended < ALLOWED_FAILURES:
             return task, None
         said = f"ends the process that works on it, {task.ended} times ({how})"
-        return task, (Failure(GhostswapError(said)),)
+        return task, (Failure(Lost(said)),)
 
     def kill(self) -> str:
         """End it; how it ended, in words."""
@@ -194,14 +195,7 @@ def each(function: Callable[[Any], R], items: Sequence[Any], jobs: int) -> Itera
     if jobs == 1 or len(items) < 2:
         yield from map(function, items)
         return
-    early: dict[int, R] = {}
-    wanted = 0
     numbers = ((number, number) for number in range(len(items)))
     with Processes(min(jobs, len(items))) as engine:
-        for number, found in engine.map(lambda number: function(items[number]), numbers):
-            if isinstance(found, Failure):
-                raise found.error
-            early[number] = found
-            while wanted in early:
-                yield early.pop(wanted)
-                wanted += 1
+        results = engine.map(lambda number: function(items[number]), numbers)
+        yield from in_order(results, lambda number: f"run {number + 1} of {len(items)}")

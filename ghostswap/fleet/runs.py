@@ -17,6 +17,8 @@ from ghostswap.fleet.tasks import Asked, Sent, Stored, identity, store_all
 
 #: Seconds of results that go to the disk together.
 _TOGETHER = 0.2
+#: Seconds that one task may take: more than a host of 64 GiB does, each page of which is known.
+DEADLINE = 600.0
 #: What of each host is asked, by its number.
 Wanted = Mapping[int, Sequence[Asked]]
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from ghostswap import __version__, codecs
+from ghostswap import codecs
 from ghostswap.designs import table
-from ghostswap.errors import GhostswapError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.study.host import Group
@@ -132,12 +131,7 @@ def store_all(sent: Sent) -> list[bytes]:
     """
     name, data, texts, asking = sent
     all_asked = [Asked(**json.loads(text)) for text in texts]
-    own = identity(all_asked[0])
-    if own != asking:
-        raise GhostswapError(
-            f"{name}: a worker has {own}; here is {asking}",
-            "install on all workers what is here",
-        )
+    codecs.check_identity(name, identity(all_asked[0]), asking)
     source = ProfileSource(name, data)
     return [store(source, asked).blob() for asked in all_asked]
 
@@ -148,5 +142,4 @@ def identity(asked: Asked) -> str:
     :raises GhostswapError: as :func:`ghostswap.codecs.get`.
     """
     kind = "zram" if table.get(asked.design).is_zram else "zswap"
-    codec = codecs.get(asked.compressor, asked.kernel, kind)
-    return f"ghostswap {__version__}, {codec.key}{codec.error and f' ({codec.error})'}"
+    return codecs.identity(asked.compressor, asked.kernel, kind)

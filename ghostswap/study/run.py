@@ -20,7 +20,6 @@ from ghostswap.pages.touches import Touches, Trace
 from ghostswap.pages.trace import interleave, open_trace, split_spec
 from ghostswap.study import band, comparison, fill
 from ghostswap.study.band import Timing
-from ghostswap.study.comparison import Contender, inversion
 from ghostswap.study.curve import curve
 from ghostswap.study.curve.curve import Curve
 from ghostswap.study.fill import Fill
@@ -29,11 +28,8 @@ from ghostswap.study.memory import (
     At,
     Measured,
     Progress,
-    Sample,
-    measure_hosts,
     nowhere,
     quiet,
-    whole,
 )
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
@@ -82,17 +78,20 @@ def replay(
     timing: Timing | None = None,
     progress: Progress = quiet,
     at: At = nowhere,
+    traces: Recorded | None = None,
 ) -> Replay:
     """Replay *host*'s traces through its design.
 
     A group that the kernel kills by chance is given a second one, as users would.
+
+    :param traces: their touches, where they were read before.
     """
-    traces = Traces(host, measured, at)
+    work = traces or Traces(host, measured, at)
     timing = timing or band.of_replay(host)[0]
     for tried in (timing, timing.made_fresh()):
         done = Replay(host, measured.of(table.get(host.design)), areas, tried)
-        with progress(f"{host.design}: touches", traces.touches) as advance:
-            for count in done.run(traces.chunks(), traces.touches):
+        with progress(f"{host.design}: touches", work.touches) as advance:
+            for count in done.run(work.chunks(), work.touches):
                 advance(count)
         if not done.is_killed_by_chance:
             break
@@ -159,82 +158,31 @@ def replay_each(
     return found
 
 
-def contend(
-    host: Host, measured: Measured, areas: Sequence[SwapArea], last: array[int] | None
-) -> Contender:
-    """*host*'s design among others.
-
-    :param last: of :func:`last_touches`; ``None`` for memory that is stored once.
-    """
-    if last is None:
-        if measured.is_sample:
-            return Contender(estimate(host, measured, areas, jobs=1), None)
-        _, outcome = store(host, measured, areas)
-        return Contender(outcome, None)
-    done = replay(host, measured, areas)
-    return Contender(done.outcome(), inversion(last, done.disk_pages()))
-
-
 @dataclass(frozen=True, slots=True)
-class Contest:
-    """A table of hosts: its rows differ in one value, its columns in their design or kernel.
+class Recorded:
+    """The touches of :class:`Traces`, all of them.
 
-    :ivar measured: the memory of those of the first row.
-    :ivar touches: how many the traces have, whoever came through them; ``None`` where memory was
-        stored once.
-    :ivar rows: what became of them.
+    :ivar touches: how many there are, where that is known before they are read.
     """
 
-    measured: tuple[Measured, ...]
     touches: int | None
-    rows: tuple[tuple[Contender, ...], ...]
+    read: tuple[Touches, ...]
 
-
-def compare(
-    rows: Sequence[Sequence[Host]],
-    areas: Sequence[SwapArea],
-    *,
-    with_work: bool,
-    jobs: int | None = None,
-    progress: Progress = quiet,
-    at: At = nowhere,
-    sample: Sample = whole,
-) -> Contest:
-    """Try each host of a table, *rows* of equal length, whose memory is the same.
-
-    :param with_work: replay their traces under their limits; else memory is stored once.
-    :raises UsageError: where a trace comes through a pipe, which one design could read only.
-    """
-    hosts = [host for row in rows for host in row]
-    jobs = jobs or len(os.sched_getaffinity(0))
-    if with_work:
-        refuse_pipes(hosts[0], "of the columns")
-    designs = dict.fromkeys(host.design for host in hosts)
-    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample)
-    last = last_touches(hosts[0], measured[0], at) if with_work else None
-
-    def run(number: int) -> Contender:
-        return contend(hosts[number], measured[number], areas, last)
-
-    found: list[Contender] = []
-    with progress("columns", len(hosts)) as advance:
-        for contender in each(run, range(len(hosts)), jobs):
-            found.append(contender)
-            advance(1)
-    step = len(rows[0])
-    contenders = (tuple(found[first : first + step]) for first in range(0, len(found), step))
-    touches = None if last is None else max(last) + 1  # counted from 0
-    return Contest(tuple(measured[:step]), touches, tuple(contenders))
+    def chunks(self) -> Iterator[Touches]:
+        """All of them, from the first on."""
+        return iter(self.read)
 
 
 class Traces:
     """The traces of all groups of *host*, opened.
 
     :ivar touches: how many there are, where that is known.
+    :ivar in_files: whether some are not made up.
     """
 
     def __init__(self, host: Host, measured: Measured, at: At = nowhere) -> None:
         self._traces: list[Trace] = []
+        self.in_files = any(split_spec(group.touches or "")[0] for group in host.working)
         for number, group in enumerate(host.working):
             if group.touches is None:
                 continue
@@ -273,11 +221,11 @@ class _Placed:
             yield from self._trace.chunks(pages)
 
 
-def last_touches(host: Host, measured: Measured, at: At = nowhere) -> array[int]:
+def last_touches(measured: Measured, work: Traces | Recorded) -> array[int]:
     """By page of all groups, when it was touched last; see :mod:`ghostswap.study.comparison`."""
     counts = [len(own) for own in measured.zswap]
     firsts = [0, *accumulate(counts)]
-    return comparison.last_touches(sum(counts), firsts, Traces(host, measured, at).chunks())
+    return comparison.last_touches(sum(counts), firsts, work.chunks())
 
 
 def refuse_pipes(host: Host, readers: str) -> None:

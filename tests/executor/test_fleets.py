@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from support.fleets import fleet, profile
+from support.dask_workers import scheduler, workers
+from support.fleets import GIB, fleet, profile
 
 HOSTS = 12
 
@@ -87,6 +88,37 @@ def test_ctrl_c_leaves_no_process_and_what_was_run_is_kept(
         assert (process.returncode, said.strip()) == (130, "ghostswap: interrupted")
         assert session(process.pid) == set()
     assert kept(filled)
+
+
+def test_advice_is_the_same_bytes_where_a_worker_is_killed_at_work(
+    run: Run, filled: Path, tmp_path: Path
+) -> None:
+    """The last host takes long; who works on it is killed, and its nanny starts another one."""
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    from distributed import Client
+
+    (tmp_path / "zlast.gsp").write_bytes(profile(77, 10_000, memory=64 * GIB, times=100))
+    assert run("fleet", "add", "zlast.gsp").returncode == 0
+    alone = advise(run, filled, "alone", "--jobs", "1")
+    with (
+        scheduler(tmp_path) as (address, _),
+        workers(address, tmp_path, 2),
+        Client(address, timeout=60, set_as_default=False) as client,
+    ):
+        processes = client.run(os.getpid)
+        with started(tmp_path, "--scheduler", address, "--json") as process:
+            until = time.monotonic() + 60
+            while not (
+                kept(filled) and (busy := [at for at, of in client.processing().items() if of])
+            ):
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < until
+            os.kill(processes[busy[0]], signal.SIGKILL)
+            found, said = process.communicate(timeout=120)
+        client.wait_for_workers(2, timeout=60)
+        assert set(client.run(os.getpid).values()) != set(processes.values())
+    assert (process.returncode, said) == (0, "")
+    assert found == alone
 
 
 def kept(store: Path) -> int:

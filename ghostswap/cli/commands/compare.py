@@ -12,7 +12,12 @@ from ghostswap.cli.options.keys import Value, key_options
 from ghostswap.cli.options.pictures import html_option, plot_option
 from ghostswap.cli.options.sampling import sample_option
 from ghostswap.cli.terminal.args import Command, Option
-from ghostswap.cli.terminal.options import bytes_option, jobs_option, json_option
+from ghostswap.cli.terminal.options import (
+    bytes_option,
+    jobs_option,
+    json_option,
+    scheduler_option,
+)
 from ghostswap.designs import table
 from ghostswap.scenario.key import BOTH
 from ghostswap.scenario.keys import KEYS
@@ -64,6 +69,7 @@ from ghostswap.scenario.keys import KEYS
     help="'ghostswap overhead' has it.",
 )
 @sample_option
+@scheduler_option
 @jobs_option
 @bytes_option
 @plot_option

@@ -23,9 +23,9 @@ from ghostswap.designs import table as designs
 from ghostswap.page import PAGE_SIZE
 from ghostswap.study import unit_costs
 from ghostswap.study.comparison import ROWS, Contender, Row, best
+from ghostswap.study.contest.contest import Contest
 from ghostswap.study.host import Group, Host
 from ghostswap.study.outcome import Outcome
-from ghostswap.study.run import Contest
 
 _BEST = "*"
 #: Between two columns of a table.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,15 +21,16 @@ from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
 from ghostswap.errors import UsageError
+from ghostswap.executor.choice import engine_for
 from ghostswap.kernels.rules import Kernel
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.given import PROCESS
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.keys import KEYS
 from ghostswap.scenario.reader import Use, read
+from ghostswap.study.contest.contest import DEADLINE, compare
 from ghostswap.study.host import Host
 from ghostswap.study.memory import whole
-from ghostswap.study.run import compare
 from ghostswap.units import format_size
 
 
@@ -60,11 +62,13 @@ def run(context: click.Context) -> int:
     if run is Run.REPLAY:
         refuse(context, "a workload touches all pages", "sample")
     pictures.check(context)
+    jobs = values["jobs"] or len(os.sched_getaffinity(0))
     found = compare(
         rows,
         areas,
         with_work=run is Run.REPLAY,
-        jobs=values["jobs"],
+        jobs=jobs,
+        engine=engine_for(jobs, len(rows) * len(rows[0]), DEADLINE, values["scheduler"]),
         progress=progress_bar,
         at=document.placing,
         sample=whole if run is Run.REPLAY else sample_of(rows[0][0], values["sample"]),

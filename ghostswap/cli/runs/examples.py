@@ -20,8 +20,9 @@ from ghostswap.designs import table
 from ghostswap.scenario.areas import open_areas
 from ghostswap.scenario.reader import load
 from ghostswap.study.comparison import Contender
+from ghostswap.study.contest.column import contend
 from ghostswap.study.memory import Measured, measure_host
-from ghostswap.study.run import contend, last_touches
+from ghostswap.study.run import Traces, last_touches
 from ghostswap.units import format_size
 
 _NOT_SHOWN = "by these figures; --show prints a file that shows it"
@@ -147,7 +148,8 @@ def _run(example: Example, path: str) -> _Result:
                 measured[changed.kernel] = measure_host(changed, designs, None)
             pages = measured[changed.kernel]
             areas = list(open_areas(changed.areas))
-            contenders.append(contend(changed, pages, areas, last_touches(changed, pages)))
+            last = last_touches(pages, Traces(changed, pages))
+            contenders.append(contend(changed, pages, areas, last))
             advance(1)
     figures = [{row.key: row.value(c) or 0 for row in example.rows} for c in contenders]
     error = measured[hosts[0].kernel].error

@@ -188,6 +188,18 @@ def jobs_option(function: F) -> F:
     )(function)
 
 
+def scheduler_option(function: F) -> F:
+    """``--scheduler ADDRESS``: workers of Dask share the work."""
+    return click.option(
+        "--scheduler",
+        cls=Option,
+        type=Words("tcp://", "local"),
+        metavar="ADDRESS",
+        help="Have workers of Dask do it: those of tcp://HOST:PORT, or 'local' for some started"
+        " here.",
+    )(function)
+
+
 def ram_option(function: F) -> F:
     """``--ram SIZE``: the memory of the machine in question."""
     return click.option(

@@ -8,7 +8,13 @@ import click
 from ghostswap import codecs, kernels
 from ghostswap.cli.options.fleet import store_option
 from ghostswap.cli.terminal.args import Command, Option
-from ghostswap.cli.terminal.options import Integer, Size, Words, jobs_option, json_option
+from ghostswap.cli.terminal.options import (
+    Integer,
+    Size,
+    jobs_option,
+    json_option,
+    scheduler_option,
+)
 from ghostswap.designs import table
 from ghostswap.scenario.keys import KEYS
 
@@ -82,13 +88,7 @@ from ghostswap.scenario.keys import KEYS
     show_default="the running one",
     help="Linux whose rules are taken.",
 )
-@click.option(
-    "--scheduler",
-    cls=Option,
-    type=Words("tcp://", "local"),
-    metavar="ADDRESS",
-    help="Have workers of Dask do it: those of tcp://HOST:PORT, or 'local' for some started here.",
-)
+@scheduler_option
 @jobs_option
 @json_option
 def command(

@@ -10,12 +10,13 @@ from hashlib import sha256
 
 from ghostswap.cli.reports.fleet import add_report
 from ghostswap.cli.reports.fleet.add_report import Added
-from ghostswap.cli.runs.fleet.engines import engine_for
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json
 from ghostswap.errors import GhostswapError, TargetError
+from ghostswap.executor.choice import engine_for
 from ghostswap.executor.engine import Failure
 from ghostswap.fleet.figures import Column, Host, read
+from ghostswap.fleet.runs import DEADLINE
 from ghostswap.fleet.store import Store
 from ghostswap.pages.profiles import MAGIC
 
@@ -101,7 +102,10 @@ def _add(store: Store, files: list[Named], failed: dict[str, str], jobs: int | N
         added += len(ready)
         ready.clear()
 
-    with progress_bar("profiles", len(files)) as advance, engine_for(jobs, len(files)) as engine:
+    with (
+        progress_bar("profiles", len(files)) as advance,
+        engine_for(jobs, len(files), DEADLINE, None) as engine,
+    ):
         for path, of in engine.map(_describe, new()):
             data = waiting.pop(path)
             if isinstance(of, Failure):

@@ -6,11 +6,12 @@ from __future__ import annotations
 from ghostswap import kernels
 from ghostswap.cli.options.running import running_kernel
 from ghostswap.cli.reports.fleet import advise_json, advise_report
-from ghostswap.cli.runs.fleet.engines import engine_for
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.designs import table
+from ghostswap.executor.choice import engine_for
 from ghostswap.fleet.advice import Question, advise
+from ghostswap.fleet.runs import DEADLINE
 from ghostswap.fleet.store import Store
 
 #: What is set beside sizes unless another one is named.
@@ -41,7 +42,7 @@ def run(
     with Store(store) as opened:
         if not opened.may_write:
             note(f"{store} cannot be written: what is run is not kept")
-        with engine_for(jobs, opened.count(), scheduler) as engine:
+        with engine_for(jobs, opened.count(), DEADLINE, scheduler) as engine:
             found = advise(opened, question, engine, progress_bar)
     if as_json:
         emit_json(advise_json.as_json(found))

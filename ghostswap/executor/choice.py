@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which engine does the work of a fleet, by what the command line says."""
+"""Which engine does the work, by what the command line says."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ import os
 from ghostswap.executor.engine import Engine, Here
 from ghostswap.executor.processes import Processes
 
-#: Seconds that one task may take: more than a host of 64 GiB does, each page of which is known.
-DEADLINE = 600.0
 
-
-def engine_for(jobs: int | None, tasks: int, scheduler: str | None = None) -> Engine:
+def engine_for(jobs: int | None, tasks: int, deadline: float, scheduler: str | None) -> Engine:
     """Who works on *tasks*.
 
     :param jobs: processes on this machine; one for each core where ``None``.
+    :param deadline: seconds that one task may take.
     :param scheduler: of Dask, in place of them.
-    :raises GhostswapError: where Dask is not installed.
+    :raises GhostswapError: where Dask is not installed, or no scheduler is there.
     """
     jobs = jobs or len(os.sched_getaffinity(0))
     if scheduler is not None:
         from ghostswap.executor.on_dask import Dask
 
-        return Dask(scheduler, jobs, DEADLINE)
+        return Dask(scheduler, jobs, deadline)
     if jobs == 1 or tasks < 2:
         return Here()
-    return Processes(min(jobs, tasks), DEADLINE)
+    return Processes(min(jobs, tasks), deadline)
