@@ -34,6 +34,7 @@ LOCAL = "local"
 #: Seconds to wait for a scheduler, and where there are no workers, for one.
 PATIENCE = 5.0
 WORKERS_PATIENCE = 30.0
+_LONGEST_GREETING = 1 << 20
 #: Tasks on their way for each thread: while one is worked on, others travel.
 _AHEAD = 4
 #: Statuses of a task that has come to something.
@@ -103,10 +104,20 @@ class Dask:
 
     @staticmethod
     def _knock(address: str) -> None:
-        """See whether somebody is there: before all work, which may take long."""
-        host, _, port = address.partition("://")[2].rpartition(":")
+        """See whether a scheduler is there: before all work, which may take long.
+
+        It speaks first: the length of its greeting in 8 bytes, low byte first (distributed 2026.8,
+        comm/core.py and tcp.py). Dask itself waits for ever where something else is there.
+        """
+        kind, _, place = address.partition("://")
+        host, _, port = place.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+            found = socket.create_connection((host.strip("[]"), int(port)), PATIENCE)
+            with found, found.makefile("rb") as said:
+                if kind == "tcp":
+                    length = said.read(8)
+                    if len(length) < 8 or int.from_bytes(length, "little") > _LONGEST_GREETING:
+                        raise ConnectionError("no greeting")
         except (OSError, OverflowError) as error:
             raise _nobody(address) from error
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -150,17 +150,17 @@ def advise(store: Store, question: Question, engine: Engine, progress: Progress)
     return _advice(question, hosts, kinds, runs, judged, dynamic)
 
 
-def _left(numbers: Iterable[int], runs: Runs) -> list[int]:
+def _left(numbers: Collection[int], runs: Runs) -> list[int]:
     """Those of the hosts *numbers* that did not fail.
 
     :raises GhostswapError: where there is none.
     """
     left = [number for number in numbers if number not in runs.failed]
     if not left:
-        first = next(iter(runs.failed.values()))
+        first = next((runs.failed[number] for number in numbers), None)
         raise GhostswapError(
-            f"no host can be judged; {first.why}",
-            "'ghostswap fleet list' shows which compressors there are",
+            f"no host can be judged; {(first or next(iter(runs.failed.values()))).why}",
+            "'ghostswap fleet list' shows what is known of each",
         )
     return left
 

@@ -19,8 +19,8 @@ from ghostswap.pages.profiles.format import Group
 from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.study.samples.estimators import objects_share
 
-#: More than any host has, and what SQLite keeps.
-_MOST = 1 << 62
+#: Bytes that no host has: x86-64 has 52 bits of physical addresses.
+_MOST = 1 << 52
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def read(path: str, name: str, data: bytes) -> tuple[Host, tuple[Column, ...]]:
     if not groups:
         raise TargetError(path, "has no pages", "make another one, of memory that is in use")
     pages = round(sum(group.population / group.drawn * group.kept for group in groups))
-    if max(pages, profile.mem_total) >= _MOST:
+    if max(pages * PAGE_SIZE, profile.mem_total) >= _MOST:
         raise TargetError(path, "tells of more memory than any host has", "make another one")
     host = Host(
         sha256(data).digest(),
@@ -152,8 +152,6 @@ def _count(groups: Iterable[Group], number: int) -> Figures:
         if measure in (ZEROS, INCOMPRESSIBLE):
             continue
         length = measure % SAME
-        if length >= len(position_of):
-            length = PAGE_SIZE  # no codec measures so, but a file may say it
         same += pages if measure > SAME else 0
         compressed += length * pages
         classes[position_of[length]] += pages

@@ -97,7 +97,7 @@ class Store:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._make()
                 kind, version, _ = self._look()
-            elif kind == 0 and tables == 0 and not self._size():
+            elif kind == 0 and tables == 0:
                 raise TargetError(self.path, "is empty", _MADE)
         if kind != APPLICATION_ID:
             raise TargetError(self.path, "is no store of a fleet", "give another --store")
@@ -115,9 +115,6 @@ class Store:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         return kind, version, tables
-
-    def _size(self) -> int:
-        return os.stat(self.path).st_size
 
     def _make(self) -> None:
         with self.writing():

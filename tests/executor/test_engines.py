@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +21,8 @@ from support.dask_workers import scheduler, workers
 
 from ghostswap import __version__
 from ghostswap.errors import GhostswapError, TargetError, UsageError
-from ghostswap.executor.engine import Engine, Failure, Here
-from ghostswap.executor.on_dask import Dask
+from ghostswap.executor.engine import Engine, Failure, Here, Lost, in_order
+from ghostswap.executor.on_dask import Dask, _work
 from ghostswap.executor.processes import Processes
 
 # Dask's own, of its threads.
@@ -139,6 +141,42 @@ def test_what_is_no_address_or_where_nobody_is_is_one_sentence() -> None:
         Dask("tcp://127.0.0.1:1", 1, 1),
     ):
         pass
+
+
+@pytest.mark.parametrize("banner", [b"", b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", b"\0\1"])
+def test_what_is_no_scheduler_is_one_sentence(banner: bytes) -> None:
+    """Another service, which speaks first or waits, or goes away."""
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            other, _ = server.accept()
+            with other:
+                other.sendall(banner)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(GhostswapError, match="no scheduler of Dask is there"):
+            Dask(f"tcp://127.0.0.1:{server.getsockname()[1]}", 1, 1)
+        thread.join()
+
+
+def test_a_worker_of_another_version_that_came_later_does_not_unpickle_what_it_is_sent() -> None:
+    found = _work("0.0.7", b"no pickle")
+    assert isinstance(found, Failure)
+    assert found.why == f"came to a worker that has ghostswap {__version__}, and here is 0.0.7"
+    assert _work(__version__, pickle.dumps((tasks.square, 7))) == 49
+
+
+def test_results_are_in_order_and_what_failed_is_named_when_its_turn_comes() -> None:
+    lost, refused = Failure(Lost("was not done in 2 s")), Failure(TargetError("host1", "is odd"))
+    assert list(in_order([(2, "c"), (0, "a"), (1, "b")], str)) == ["a", "b", "c"]
+    results = in_order([(2, refused), (1, lost), (0, "a")], "task {}".format)
+    assert next(results) == "a"
+    with pytest.raises(GhostswapError, match=r"^task 1 was not done in 2 s$"):
+        next(results)
+    with pytest.raises(TargetError, match=r"^host1: is odd$"):
+        list(in_order([(0, refused)], str))
 
 
 def test_a_scheduler_that_goes_away_is_one_sentence(tmp_path: Path) -> None:

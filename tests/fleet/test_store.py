@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from support.strace import _usable
 from ghostswap.errors import TargetError
 from ghostswap.fleet.figures import Figures, read
 from ghostswap.fleet.store import Store
+from ghostswap.page import PAGE_SIZE, SAME
+from ghostswap.pages.profiles.format import Column, Group, Profile, build
 
 
 def add(store: Store, *files: Path) -> None:
@@ -95,6 +98,43 @@ def test_what_is_no_store_is_left_as_it_is(tmp_path: Path) -> None:
                 Store(str(tmp_path / name), create=create)
         if name != "none":
             assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_store_that_was_not_made_to_the_end_is_empty_and_is_made_by_the_next(
+    tmp_path: Path,
+) -> None:
+    """As a full disk leaves it: a database with a log, and without tables."""
+    path = str(tmp_path / "fleet")
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.close()
+    with pytest.raises(TargetError, match="is empty"):
+        Store(path)
+    (file,) = fleet(tmp_path / "hosts", 1)
+    with Store(path, create=True) as store:
+        add(store, file)
+    with Store(path) as store:
+        assert store.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"memory": 1 << 52}, "more memory than any host has"),
+        ({"pages": 1 << 41, "drawn": 100}, "more memory than any host has"),
+        ({"measure": PAGE_SIZE + 1}, "no profile that makes sense"),
+        ({"measure": SAME}, "no profile that makes sense"),
+    ],
+)
+def test_a_profile_of_no_host_there_is_is_refused(change: dict[str, int], said: str) -> None:
+    measure = change.pop("measure", None)
+    if measure is None:
+        data = profile(1, **{"pages": 100, **change})
+    else:
+        group = Group("", "made up", 2, 2, {}, [array("H", (1000, measure))])
+        data = build(Profile("6.18.1", "x86_64", 1 << 30, "0", (Column("lz4", ""),), [group]))
+    with pytest.raises(TargetError, match=said):
+        read("it", "it", data)
 
 
 def test_a_newer_store_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from construct import (
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.files import write_whole
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 from ghostswap.pages.profiles import MAGIC
 
 VERSION = 1
@@ -34,6 +35,9 @@ VERSION = 1
 MOST_COLUMNS = 5
 #: More than any address space has.
 _MOST_PAGES = 1 << 52
+_MEASURES = frozenset(
+    (ZEROS, *range(1, PAGE_SIZE + 1), *range(SAME + 1, SAME + PAGE_SIZE + 1), INCOMPRESSIBLE)
+)
 _CUT = "is cut short, or was changed"
 _AGAIN = "take it from the host once more"
 
@@ -198,6 +202,8 @@ def _parse(data: bytes) -> Profile:
                 raise ValueError("measures")
             measures.append(_little(part))
             at += len(part)
+            if not _MEASURES.issuperset(measures[-1]):
+                raise ValueError("what no page measures as")
         left = {one.why: one.pages for one in row.left}
         groups.append(Group(row.name, row.memory, row.population, row.drawn, left, measures))
     if at != len(data):
