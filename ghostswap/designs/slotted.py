@@ -276,20 +276,17 @@ class Slotted(Backend):
 
     def _store_run(self, first: int, count: int, cgroup: int) -> Sequence[int] | None:
         """See :class:`~ghostswap.designs.backend.Backend`."""
-        if self._has_witness or self._cgroups[cgroup].is_swap_limited:
-            return None
-        if not self._swap.has_room(count):
-            return None
-        if self._zswap is not None and not self._zswap.takes_runs:
+        if self._zswap is not None:
+            may = self._zswap.takes_runs
+        else:
+            may = self._zram is not None and not self._zram.is_limited
+            may = may and len(self._swap.areas) == 1
+        may = may and self._swap.has_room(count) and not self._has_witness
+        if not may or self._cgroups[cgroup].is_swap_limited:
             return None
         views = array("H", bytes(self._views[first : first + count]))
         counts = Counter(views)
-        if self._zswap is not None:
-            is_sure = self._zswap.is_far_from_limits(counts, cgroup)
-        else:
-            is_sure = self._zram is not None and not self._zram.is_limited
-            is_sure = is_sure and len(self._swap.areas) == 1
-        if not is_sure:
+        if self._zswap is not None and not self._zswap.is_far_from_limits(counts, cgroup):
             return None
         refused: list[int] = []
         if self._zswap is not None:
