@@ -77,6 +77,10 @@ class SizeClass:
     pages_per_zspage: int
     objs_per_zspage: int
 
+    def __hash__(self) -> int:
+        """No two of a pool are of a size; all of them are hashed wherever tables are looked up."""
+        return self.size
+
 
 @lru_cache(maxsize=32)
 def size_classes(
