@@ -2,7 +2,8 @@
 """Growth of ``fleet``: who works, what a task costs beside its work, and how hosts add up.
 
 Of 100 profiles and 60 scenarios each: the time of every engine, the first alone being 1. Of tasks
-that do nothing but carry a profile: what one takes. Of synthetic fleets up to 10,000 hosts: what a
+that do nothing but carry a profile: what one takes, and how much of that is work of who asks, which
+is what limits many workers. Of synthetic fleets up to 10,000 hosts: what a
 host takes to add and to judge, and the most memory that either command has.
 
 Give other numbers of hosts as arguments.
@@ -83,7 +84,7 @@ def compare_engines() -> None:
         for seed in range(PROFILES)
     ]
     print(f"{PROFILES} profiles, {len(texts)} scenarios each; {EMPTY} tasks that do nothing")
-    print("engine            time    start   a task, ms")
+    print("engine            time    start   a task, ms   CPU of who asks, ms")
     first, results = 0.0, b""
     for name, made in engines():
         start = time.perf_counter()
@@ -92,15 +93,18 @@ def compare_engines() -> None:
                 list(engine.map(len, [(0, b"")]))
                 up = time.perf_counter() - start
                 took, found = run(engine, sent)
-                start = time.perf_counter()
+                start, spent = time.perf_counter(), time.process_time()
                 list(engine.map(len, ((n, sent[n % PROFILES][1]) for n in range(EMPTY))))
-                empty = time.perf_counter() - start
+                empty, spent = time.perf_counter() - start, time.process_time() - spent
         except UsageError as error:
             print(f"{name:16}  {error.message}")
             continue
         first, results = first or took, results or found
         assert found == results, "not the same bytes"
-        print(f"{name:16} {took / first:5.2f} {up:7.1f} s {1000 * empty / EMPTY:12.2f}", flush=True)
+        each = (1000 * empty / EMPTY, 1000 * spent / EMPTY)
+        print(
+            f"{name:16} {took / first:5.2f} {up:7.1f} s {each[0]:12.2f} {each[1]:21.2f}", flush=True
+        )
 
 
 def measure(call: list[str], directory: str) -> tuple[float, float]:

@@ -15,11 +15,12 @@ import re
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from itertools import chain
+from dataclasses import dataclass
+from itertools import chain, islice, repeat
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from ghostswap import __version__
 from ghostswap.errors import GhostswapError, UsageError
@@ -35,8 +36,12 @@ LOCAL = "local"
 PATIENCE = 5.0
 WORKERS_PATIENCE = 30.0
 _LONGEST_GREETING = 1 << 20
-#: Tasks on their way for each thread: while one is worked on, others travel.
+#: Bundles on their way for each thread: while one is worked on, others travel.
 _AHEAD = 4
+#: Seconds that a bundle of tasks is to take, for one of Dask's costs some milliseconds of who asks;
+#: and the most that are in one.
+_BUNDLE = 0.5
+_MOST = 32
 #: Statuses of a task that has come to something.
 _ENDED = ("finished", "error")
 #: Seconds after which is seen to workers, where nothing is done.
@@ -194,22 +199,23 @@ class Dask:
 
         :param function: of a module, which workers have too.
         """
-        source = ((key, item, False) for key, item in items)
+        source = iter(items)
         # A worker takes others' tasks along that waited there, which are suspected too: once more,
         # alone.
-        suspects: deque[tuple[K, T, bool]] = deque()
-        open_: dict[Future[Any], tuple[K, T, bool]] = {}
+        suspects: deque[tuple[K, T]] = deque()
+        open_: dict[Future[Any], _Bundle[K, T]] = {}
+        many = 1
         done: SimpleQueue[Future[Any]] = SimpleQueue()
         lost: list[Future[Any]] = []
         watch = _Watch(self._client, self._deadline)
         room = self._room()
         try:
             while True:
-                while len(open_) < room and (task := next(source, None)) is not None:
-                    open_[self._submit(function, task[1], done)] = task
+                while len(open_) < room and (tasks := tuple(islice(source, many))):
+                    open_[self._submit(function, tasks, done)] = _Bundle(tasks)
                 if not open_ and suspects:
-                    task = suspects.popleft()
-                    open_[self._submit(function, task[1], done)] = task
+                    tasks = (suspects.popleft(),)
+                    open_[self._submit(function, tasks, done)] = _Bundle(tasks, is_alone=True)
                 if not open_:
                     return
                 found = _all_of(done)
@@ -222,11 +228,15 @@ class Dask:
                 if any(one.status == "cancelled" for one in lost):
                     raise self._gone()
                 for future, result in chain(self._results(ended), watch.late(open_)):
-                    key, item, is_alone = open_.pop(future)
-                    if isinstance(result, _Suspect) and not is_alone:
-                        suspects.append((key, item, True))
+                    bundle = open_.pop(future)
+                    if not isinstance(result, Failure):
+                        found_of_each, seconds = result
+                        many = _worth_a_bundle(seconds / len(bundle.tasks))
+                        yield from zip(bundle.keys, found_of_each, strict=True)
+                    elif isinstance(result, _Suspect) and not bundle.is_alone:
+                        suspects.extend(bundle.tasks)
                     else:
-                        yield key, result
+                        yield from zip(bundle.keys, repeat(result))
         except OSError as error:
             raise self._gone() from error
         finally:
@@ -234,7 +244,7 @@ class Dask:
                 self._client.cancel(list(open_))
 
     def _room(self) -> int:
-        """How many tasks may be on their way."""
+        """How many bundles may be on their way."""
         return max(1, _AHEAD * self._threads())
 
     def _gone(self) -> GhostswapError:
@@ -243,10 +253,13 @@ class Dask:
         )
 
     def _submit(
-        self, function: Callable[[T], R], item: T, done: SimpleQueue[Future[Any]]
+        self,
+        function: Callable[[T], R],
+        tasks: Sequence[tuple[K, T]],
+        done: SimpleQueue[Future[Any]],
     ) -> Future[Any]:
-        """Have *item* worked on; it is put into *done* then."""
-        packed = pickle.dumps((function, item))
+        """Have *tasks* worked on, one after the other; they are put into *done* then."""
+        packed = pickle.dumps((function, [item for _, item in tasks]))
         future = self._client.submit(_work, __version__, packed, pure=False)
         future.add_done_callback(done.put)
         return future
@@ -279,6 +292,26 @@ def _nobody(address: str) -> GhostswapError:
         "start one with 'dask scheduler', and workers with"
         " 'dask worker tcp://HOST:8786', or leave out --scheduler",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle(Generic[K, T]):
+    """Tasks that travel as one of Dask's.
+
+    :ivar is_alone: it is one that was suspected.
+    """
+
+    tasks: tuple[tuple[K, T], ...]
+    is_alone: bool = False
+
+    @property
+    def keys(self) -> tuple[K, ...]:
+        return tuple(key for key, _ in self.tasks)
+
+
+def _worth_a_bundle(seconds: float) -> int:
+    """How many tasks are to travel together, of which one takes so many *seconds*."""
+    return max(1, min(int(_BUNDLE / max(seconds, _BUNDLE / _MOST)), _MOST))
 
 
 class _Suspect(Failure):
@@ -328,9 +361,13 @@ def _version() -> str:
 
 
 def _work(version: str, packed: bytes) -> object:
-    """What a worker does; one that has come since may be of another *version*."""
+    """What a worker does: results of all tasks of a bundle, and seconds that they took.
+
+    One that has come since may be of another *version*, and is a failure.
+    """
     if version != __version__:
         said = f"came to a worker that has ghostswap {__version__}, and here is {version}"
         return Failure(Lost(said, "install on all workers what is here"))
-    function, item = pickle.loads(packed)
-    return attempt(function, item)
+    start = time.monotonic()
+    function, items = pickle.loads(packed)
+    return [attempt(function, item) for item in items], time.monotonic() - start

@@ -117,6 +117,15 @@ def test_a_task_that_ends_its_workers_is_named_and_the_others_are_done(apart: En
     assert re.search(r"ends the (process|worker) that works on it, [23] times", failure.why)
 
 
+def test_one_of_many_short_tasks_that_ends_its_workers_is_named_alone(apart: Engine) -> None:
+    """Short ones travel together, and are told apart where that ends who works on them."""
+    found = dict(apart.map(tasks.end_with_three, ((n, 3 if n == 150 else -n) for n in range(200))))
+    failure = found.pop(150)
+    assert found == {n: -n for n in range(200) if n != 150}
+    assert isinstance(failure, Failure)
+    assert re.search(r"ends the (process|worker) that works on it, [23] times", failure.why)
+
+
 @pytest.mark.parametrize("name", ["processes", "dask"])
 def test_a_task_that_takes_too_long_is_given_up_and_the_others_are_done(
     name: str, request: pytest.FixtureRequest
@@ -165,7 +174,8 @@ def test_a_worker_of_another_version_that_came_later_does_not_unpickle_what_it_i
     found = _work("0.0.7", b"no pickle")
     assert isinstance(found, Failure)
     assert found.why == f"came to a worker that has ghostswap {__version__}, and here is 0.0.7"
-    assert _work(__version__, pickle.dumps((tasks.square, 7))) == 49
+    results, _ = _work(__version__, pickle.dumps((tasks.square, [7, 8])))  # type: ignore[misc]
+    assert results == [49, 64]
 
 
 def test_results_are_in_order_and_what_failed_is_named_when_its_turn_comes() -> None:
