@@ -21,8 +21,8 @@ from ghostswap.fleet.store import Store
 from ghostswap.pages.profiles import MAGIC
 
 SUFFIX = ".gsp"
-#: Bytes of profiles that go to the disk together.
-_TOGETHER = 8 << 20
+#: Bytes of profiles, and hosts, that go to the disk together at most.
+_TOGETHER, _HOSTS = 8 << 20, 200
 #: A file, and what its host is called.
 Named = tuple[str, str]
 
@@ -112,7 +112,7 @@ def _add(store: Store, files: list[Named], failed: dict[str, str], jobs: int | N
                 failed[path] = _why(path, of.error)
             else:
                 ready.append((*of, data))
-                if sum(len(one[2]) for one in ready) >= _TOGETHER:
+                if len(ready) == _HOSTS or sum(len(one[2]) for one in ready) >= _TOGETHER:
                     flush()
             advance(1)
         flush()
