@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise import defaults, options, sizes
 from ghostswap.advise.defaults import DEFAULTS, DefaultOutcome
@@ -17,8 +17,7 @@ from ghostswap.advise.sizes import OtherSize, Setting
 from ghostswap.study.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What to do, and why.
 
     :ivar source: whose memory it is, and

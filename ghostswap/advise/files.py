@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import ZSWAP, limit_file, makes_device, replaced
@@ -33,8 +33,7 @@ _SYSCTL = "etc/sysctl.d/90-ghostswap.conf"
 _TMPFILES = "etc/tmpfiles.d/ghostswap-zswap.conf"
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(NamedTuple):
     """What could read such files on the host.
 
     :ivar version: of systemd, 0 where nobody tells.

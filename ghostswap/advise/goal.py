@@ -6,15 +6,13 @@ A score of 0.5 is as good as half of the memory freed for nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Goal = Literal["balanced", "memory", "latency", "disk"]
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """What each counts.
 
     :ivar memory: the share of the memory that is freed.

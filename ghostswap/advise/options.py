@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ghostswap.advise import now
 from ghostswap.advise.goal import Weights, score
@@ -25,8 +26,7 @@ STEP = 256 << 20
 MOST_POOL_PERCENT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What advice is for.
 
     :ivar seen: the host, of which much may be unseen.

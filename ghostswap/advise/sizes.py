@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from ghostswap.advise import now
 from ghostswap.advise.now import Value
@@ -30,8 +30,7 @@ NONE = "none"
 Now = Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value to set.
 
     :ivar name: the kernel's, or that of the tool's key.
@@ -247,8 +246,7 @@ def _reclaim(place: Place, option: Option, there: Now) -> Iterator[Setting]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OtherSize:
+class OtherSize(NamedTuple):
     """What another size would do, or none at all.
 
     :ivar size: in bytes; ``None`` for a design that has no size to choose.

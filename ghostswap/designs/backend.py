@@ -11,7 +11,7 @@ from enum import Enum
 from functools import partial
 from itertools import compress
 from operator import not_
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ghostswap.designs.transfer import Held
 from ghostswap.kernels.rules import Reclaim
@@ -100,8 +100,7 @@ class Vmstat:
     nrswpout: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """The pages that a design is for.
 
     :ivar measured: by page, in the alphabet of :mod:`ghostswap.page`.

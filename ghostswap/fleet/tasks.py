@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from ghostswap import __version__, codecs
 from ghostswap.designs import table
@@ -23,8 +23,7 @@ from ghostswap.study.run import middle
 Sent = tuple[str, bytes, Sequence[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a host's memory is stored in, all of it, as ``ghostswap simulate`` would.
 
     :ivar kernel: name of a row of :data:`ghostswap.kernels.KERNELS`.
@@ -42,7 +41,7 @@ class Asked:
 
     def text(self) -> str:
         """The same as JSON, alike wherever it is made."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self._asdict(), sort_keys=True)
 
     def key(self, digest: bytes) -> bytes:
         """What the result is kept under for the profile with that SHA-256.
@@ -65,8 +64,7 @@ class Asked:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What that came to.
 
     :ivar pages: of the memory; *refused_pages* could not leave it.
@@ -93,7 +91,7 @@ class Stored:
 
     def blob(self) -> bytes:
         """The same as JSON, alike wherever it is made."""
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        return json.dumps(self._asdict(), sort_keys=True).encode()
 
     @classmethod
     def of(cls, blob: bytes) -> Stored:

@@ -15,7 +15,7 @@ import mmap
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.errors import GhostswapError, TargetError
 from ghostswap.live.idle import Idle
@@ -29,8 +29,7 @@ _LRU_GEN = "/sys/kernel/debug/lru_gen"
 _PROBED, _TRIES = 1024, 5
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(NamedTuple):
     """All ways, tried.
 
     :ivar first_touch_seconds: what the first touch of a page after a clearing takes longer.

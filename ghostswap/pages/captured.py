@@ -13,10 +13,9 @@ import stat
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import compress, islice
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
@@ -35,8 +34,7 @@ _READ, _WRITTEN = 1, 2
 Runs = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """What was seen at the end of an interval.
 
     :ivar seconds: from the start to then.
@@ -55,8 +53,7 @@ class Interval:
     touched: Runs | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """A way to see touches.
 
     :ivar works: on the kernel where it was captured, as a try has shown.
@@ -68,8 +65,7 @@ class Way:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(NamedTuple):
     """Touches over time.
 
     :ivar target: whose, ``pid:1234``.
@@ -105,7 +101,7 @@ class Captured:
 
     def to_json(self) -> dict[str, Any]:
         """As :func:`read` takes it."""
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, **self._asdict()}
 
 
 def read(path: str) -> Captured:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Why(StrEnum):
@@ -60,8 +60,7 @@ MISSING = frozenset({Why.UNREADABLE, Why.TRUNCATED, Why.DAMAGED, Why.REFUSED, Wh
 IN_SWAP = frozenset({Why.SWAPPED, Why.ZSWAPPED})
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """Memory that a source names and did not hand out.
 
     :ivar pages: how many; 0 where nobody can know.

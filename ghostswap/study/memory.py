@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
@@ -48,8 +49,7 @@ def nowhere(group: Group, key: str) -> AbstractContextManager[object]:  # noqa: 
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
-class Codecs:
+class Codecs(NamedTuple):
     """What measures all that some designs want to know, in one go over the pages.
 
     :ivar of: one, or two where the kernel sets the compressor up otherwise for zram.
@@ -268,8 +268,7 @@ class _Uncompressed:
         return array("H", bytes(len(buffer) // PAGE_SIZE * 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(NamedTuple):
     """Several codecs, side by side over the same pages.
 
     :ivar doing: what a progress bar says.

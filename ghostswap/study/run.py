@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 from ghostswap import codecs
 from ghostswap.designs import table
@@ -175,8 +176,7 @@ def contend(
     return Contender(done.outcome(), inversion(last, done.disk_pages()))
 
 
-@dataclass(frozen=True, slots=True)
-class Contest:
+class Contest(NamedTuple):
     """A table of hosts: its rows differ in one value, its columns in their design or kernel.
 
     :ivar measured: the memory of those of the first row.

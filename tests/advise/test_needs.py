@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,8 +135,8 @@ def test_a_unit_is_limited_by_what_its_systemd_knows(
     version: int, name: str, line: str | None, tmp_path: Path
 ) -> None:
     found = of_desktop(str(tmp_path), GIB // 2)
-    group = replace(found.limits.groups[0], name=name, limit=4096)
-    found = replace(found, limits=GroupLimits((group,), ""))
+    group = found.limits.groups[0]._replace(name=name, limit=4096)
+    found = found._replace(limits=GroupLimits((group,), ""))
     here = Installed(systemd=True, zram_generator=False, zramswap=False, version=version)
     made = files(found, here)
     del made["etc/systemd/system/swapfile.swap"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.options import HEADROOM, Option, Place
 from ghostswap.advise.sizes import Setting
@@ -26,8 +26,7 @@ _MOUNT = "/sys/fs/cgroup"
 _UNIT = re.compile(r"[\w:.@\\-]+\.(service|slice)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLimit:
+class GroupLimit(NamedTuple):
     """One group; sizes in bytes.
 
     :ivar name: of its source, such as ``cgroup:/system.slice/db.service``; ``""`` where a profile
@@ -66,8 +65,7 @@ class GroupLimit:
         return last if _UNIT.fullmatch(last) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLimits:
+class GroupLimits(NamedTuple):
     """All groups.
 
     :ivar lacks: why no limit can be set; ``""`` where it can.

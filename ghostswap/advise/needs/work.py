@@ -7,7 +7,7 @@ are the pages that were not touched for longest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.options import Option
 from ghostswap.page import PAGE_SIZE
@@ -17,8 +17,7 @@ from ghostswap.study.curve.curve import Curve
 SHARES = (0.25, 0.5, 0.75)
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(NamedTuple):
     """What it takes an option to free some memory.
 
     :ivar freed: bytes to free.
@@ -34,8 +33,7 @@ class Waits:
     seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """The touches of the memory in question.
 
     :ivar name: as the user has it.

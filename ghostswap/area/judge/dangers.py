@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ghostswap.area.header import identity, suspend
 from ghostswap.area.header.header import PAGE_SIZES, SIGNATURES, SWAP_SPACE, Header, signature_of
@@ -27,8 +28,7 @@ _SIZE_WRAPS = 1 << 42
 _MEMORY_SHARE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Danger:
+class Danger(NamedTuple):
     """One thing to know before the area is used.
 
     :ivar name: for programs, such as ``bad-pages-underflow``.

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.cli.reports.answer import killed_because
 from ghostswap.cli.reports.outcome import (
@@ -43,8 +42,7 @@ _SWEPT = ("freed_bytes", "pgmajfault", "swap_ins_disk", "never_written_bytes", "
 _KILLED = "killed"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What several designs, or one on several kernels, came to.
 
     :ivar hosts: of the first row.

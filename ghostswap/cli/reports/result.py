@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ghostswap import kernels
 from ghostswap.cli.reports.classes import Classes
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from ghostswap.study.round_trip import Verified  # which reads headers, and so is slow to load
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """An outcome with what it belongs to.
 
     :ivar run: what was done.
@@ -76,8 +74,7 @@ class Result:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class InPool:
+class InPool(NamedTuple):
     """What one of them holds: ``zswap`` or ``zram``.
 
     :ivar pages: that are there, and out of memory.

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import commands
@@ -246,7 +245,7 @@ def _facts(found: Advice, source: Source) -> Iterator[tuple[str, str]]:
     if outcome.drawn is not None:
         yield "sample", _sample(outcome)
     yield "freed", _freed(found.choice)
-    weights = ", ".join(f"{name} {value:g}" for name, value in asdict(found.weights).items())
+    weights = ", ".join(f"{name} {value:g}" for name, value in found.weights._asdict().items())
     yield "weights", weights
     if found.work is not None:
         yield "touches", f"by {GUIDE}"

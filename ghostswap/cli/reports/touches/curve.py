@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.cli.reports.outcome import host_facts, percent, print_skipped
 from ghostswap.cli.reports.outcome_json import SCHEMA, host_json, sources_json
@@ -31,8 +30,7 @@ GUIDE = (
 _UNMARKED = "no size was replayed through a kernel's own reclaim; add one, as in --curve=40M"
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(NamedTuple):
     """A size at which the touches were replayed.
 
     :ivar memory_max: the limit in bytes; ``None`` where it was *limit_frames*.
@@ -79,8 +77,7 @@ class Marked:
         return f"--limit {size(self.memory_max)}"
 
 
-@dataclass(frozen=True, slots=True)
-class CurveReport:
+class CurveReport(NamedTuple):
     """A curve with what it belongs to.
 
     :ivar measured: only counted where nothing is *marked*.

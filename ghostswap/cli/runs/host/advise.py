@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import click
 
@@ -54,8 +55,7 @@ _TIMED = 256
 _COMPRESSORS = ("lzo-rle", "lz4", "zstd")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What the command line says; ``None`` for what it leaves out."""
 
     source: str | None
@@ -113,7 +113,7 @@ def advise(asked: Asked, tree: Tree) -> tuple[Advice, Source]:
     measured, kept = _measure(asked, place)
     ((spec, source),) = next(iter(measured.values())).sources.items()
     swapped = source.account.pages(IN_SWAP) * PAGE_SIZE
-    place = replace(place, swapped=swapped)
+    place = place._replace(swapped=swapped)
     found = [
         _option(place, design, compressor, of, kept, asked.jobs)
         for compressor, of in measured.items()
