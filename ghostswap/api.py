@@ -25,7 +25,7 @@ from ghostswap.codecs.measure import measure as _measure
 from ghostswap.here import mem_total
 from ghostswap.pages import open_source
 from ghostswap.scenario.areas import open_areas
-from ghostswap.study import run
+from ghostswap.study import fill, run
 from ghostswap.study.host import Area, Group, Host, default_policy
 from ghostswap.study.memory import measure_host
 from ghostswap.study.outcome import Outcome
@@ -89,7 +89,7 @@ def simulate(source: str, areas: Sequence[str] = (), **knobs: object) -> Outcome
     """
     host = _host(Group("process", source=source), areas, knobs)
     opened = list(open_areas(host.areas))
-    return run.store(host, measure_host(host, (host.design,), None), opened)[1]
+    return fill.store(host, measure_host(host, (host.design,), None), opened)[1]
 
 
 def replay(source: str, touches: str, memory_max: int, **knobs: object) -> Outcome:

@@ -13,10 +13,10 @@ from ghostswap.designs import table
 from ghostswap.errors import GhostswapError
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.profiles.source import ProfileSource
+from ghostswap.study.fill import middle
 from ghostswap.study.host import Group
 from ghostswap.study.host import Host as Machine
 from ghostswap.study.memory import profiled
-from ghostswap.study.run import middle
 
 #: A task as it travels: name of the host, its profile, texts of :class:`Asked`, and the
 #: :func:`identity` of who asks.

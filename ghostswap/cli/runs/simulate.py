@@ -23,9 +23,9 @@ from ghostswap.errors import UsageError
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.reader import Use, read
+from ghostswap.study.fill import estimate, store
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Sample, measure_host, whole
-from ghostswap.study.run import estimate, store
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:

@@ -40,10 +40,10 @@ from ghostswap.pages.source import IN_SWAP, Source
 from ghostswap.pages.touches import Trace
 from ghostswap.pages.trace import open_trace
 from ghostswap.study.curve import curve
+from ghostswap.study.fill import estimate, store
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import Measured, measure_hosts
 from ghostswap.study.outcome import Outcome
-from ghostswap.study.run import estimate, store
 from ghostswap.study.samples.estimate import estimate as estimate_pages
 from ghostswap.study.samples.estimators import Stratum
 from ghostswap.units import printable
