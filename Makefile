@@ -13,6 +13,8 @@ KERNEL ?=
 ARGS ?=
 .NOTPARALLEL:
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is compiled is kept: thousands of commands would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test fresh vmtest lint bench completions clean venv installed extras compiled
 
