@@ -35,7 +35,7 @@ from ghostswap.mm.zswap.zswap import Zswap
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 
 #: Pages that are looked at together: the more the faster, and the sooner limits are near.
-_LONG_RUN, _RUN = 1 << 16, 1 << 10
+_LONG_RUN, _RUN = 1 << 18, 1 << 10
 
 
 class Slotted(Backend):
@@ -284,7 +284,7 @@ class Slotted(Backend):
             run = min(longest, end - first)
             others = self._store_run(first, run, cgroup)
             if others is None and run > _RUN:
-                longest = _RUN
+                longest = max(longest >> 2, _RUN)
                 continue
             for page in range(first, first + run) if others is None else others:
                 super().store(page, 1, cgroup)
