@@ -39,6 +39,14 @@ from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
 
 
+def has_intervals(host: Host) -> bool:
+    """Whether a sample, stored once, says all; else it has to stand in for all memory.
+
+    Several groups, and what recompression makes of a pool, are not estimated from pages alone.
+    """
+    return len(host.working) == 1 and not host.zram_recompress
+
+
 def estimate(
     host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
 ) -> Outcome:
@@ -59,7 +67,8 @@ def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fi
     if host.folio_order:
         (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
     own = measured.of(table.get(host.design))
-    return fill.run(host, own, areas, zero_length, measured.seconds)
+    first, outcome = fill.run(host, own, areas, zero_length, measured.seconds)
+    return first, replace(outcome, drawn=measured.drawn)
 
 
 def middle(host: Host, measured: Measured) -> Outcome:
@@ -90,7 +99,8 @@ def replay(
     traces = Traces(host, measured, at)
     timing = timing or band.of_replay(host)[0]
     for tried in (timing, timing.made_fresh()):
-        done = Replay(host, measured.of(table.get(host.design)), areas, tried)
+        own = measured.of(table.get(host.design))
+        done = Replay(host, own, areas, tried, measured.drawn)
         with progress(f"{host.design}: touches", traces.touches) as advance:
             for count in done.run(traces.chunks(), traces.touches):
                 advance(count)
@@ -167,7 +177,7 @@ def contend(
     :param last: of :func:`last_touches`; ``None`` for memory that is stored once.
     """
     if last is None:
-        if measured.is_sample:
+        if measured.is_sample and not measured.stands_in:
             return Contender(estimate(host, measured, areas, jobs=1), None)
         _, outcome = store(host, measured, areas)
         return Contender(outcome, None)
@@ -210,7 +220,8 @@ def compare(
     if with_work:
         refuse_pipes(hosts[0], "of the columns")
     designs = dict.fromkeys(host.design for host in hosts)
-    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample)
+    stands_in = with_work or not has_intervals(hosts[0])
+    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample, stands_in=stands_in)
     last = last_touches(hosts[0], measured[0], at) if with_work else None
 
     def run(number: int) -> Contender:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ghostswap.cli.reports.outcome import host_facts, percent, print_skipped
 from ghostswap.cli.reports.outcome_json import SCHEMA, host_json, sources_json
-from ghostswap.cli.reports.result import timing
+from ghostswap.cli.reports.result import work_why
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.page import PAGE_SIZE
@@ -94,7 +94,7 @@ class CurveReport:
     def emit_json(self) -> None:
         curve = self.curve
         if self.marked:
-            about = host_json(self.host, self.measured, timing(self.host))
+            about = host_json(self.host, self.measured, work_why(self.host, self.measured))
         else:
             about = {"schema": SCHEMA, **sources_json(self.measured)}
         emit_json(
@@ -214,4 +214,4 @@ class CurveReport:
                     f" adjusted): shares are within {curve.error:g}, as a mean over all sizes",
                 )
             )
-        return facts + (host_facts(self.host, self.measured.error) if self.marked else [])
+        return facts + (host_facts(self.host, self.measured) if self.marked else [])
