@@ -71,6 +71,15 @@ def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fi
     return first, replace(outcome, drawn=measured.drawn)
 
 
+def store_all(
+    host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
+) -> Outcome:
+    """Store all memory of *host* once: :func:`store`, or :func:`estimate` where not all is here."""
+    if measured.is_sample and not measured.stands_in:
+        return estimate(host, measured, areas, jobs)
+    return store(host, measured, areas)[1]
+
+
 def middle(host: Host, measured: Measured) -> Outcome:
     """Store all memory of *host*'s one group in this process.
 
@@ -177,10 +186,7 @@ def contend(
     :param last: of :func:`last_touches`; ``None`` for memory that is stored once.
     """
     if last is None:
-        if measured.is_sample and not measured.stands_in:
-            return Contender(estimate(host, measured, areas, jobs=1), None)
-        _, outcome = store(host, measured, areas)
-        return Contender(outcome, None)
+        return Contender(store_all(host, measured, areas, jobs=1), None)
     done = replay(host, measured, areas)
     return Contender(done.outcome(), inversion(last, done.disk_pages()))
 

@@ -25,7 +25,7 @@ from ghostswap.scenario.key import Run
 from ghostswap.scenario.reader import Use, read
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Sample, measure_host, whole
-from ghostswap.study.run import estimate, has_intervals, store
+from ghostswap.study.run import has_intervals, store, store_all
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
@@ -63,15 +63,12 @@ def _store(context: click.Context, document: Document) -> int:
     measured = measure_host(
         host, (host.design,), jobs, progress_bar, sample=sample, stands_in=stands_in
     )
-    if measured.is_sample and values["classes"]:
+    if not values["classes"]:
+        outcome, classes = store_all(host, measured, areas, jobs), None
+    elif measured.is_sample:
         raise UsageError("--classes are those of a whole pool", "add --sample 100%")
-    if measured.is_sample and not stands_in:
-        estimated = estimate(host, measured, areas, jobs)
-        emit(context, Result(host, measured, estimated, Run.STORE))
-        return 0
-    fill, outcome = store(host, measured, areas)
-    classes = None
-    if values["classes"]:
+    else:
+        fill, outcome = store(host, measured, areas)
         classes = Classes(fill.classes(), kernels.get(outcome.kernel).zsmalloc)
     emit(context, Result(host, measured, outcome, Run.STORE, classes))
     return 0
