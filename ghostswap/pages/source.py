@@ -129,10 +129,16 @@ class Account:
         self.doubts[why] = round(self._exact[why])
 
     def leave_bytes(self, why: Why, start: int, end: int, pages: int, reason: str) -> None:
-        """Add the *pages* in bytes *start* to *end* of a file; ranges that meet become one."""
-        if self._ranges and self._ranges[-1][1:2] + self._ranges[-1][3:] == (start, why, reason):
-            start, _, before, *_ = self._ranges.pop()
-            pages += before
+        """Add the *pages* in bytes *start* to *end* of a file; ranges that meet become one.
+
+        So do those behind the end of a file, where nothing is between them either.
+        """
+        if self._ranges:
+            first, last, before, *what = self._ranges[-1]
+            if what == [why, reason] and (last == start or why is Why.TRUNCATED):
+                start = first
+                pages += before
+                self._ranges.pop()
         self._ranges.append((start, end, pages, why, reason))
 
     @property

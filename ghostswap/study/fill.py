@@ -143,6 +143,14 @@ class Fill:
         return self.parts.backend.worker_wrote
 
 
+def has_intervals(host: Host) -> bool:
+    """Whether a sample, stored once, says all; else it has to stand in for all memory.
+
+    Several groups, and what recompression makes of a pool, are not estimated from pages alone.
+    """
+    return len(host.working) == 1 and not host.zram_recompress
+
+
 def estimate(
     host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
 ) -> Outcome:
@@ -163,7 +171,17 @@ def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fi
     if host.folio_order:
         (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
     own = measured.of(table.get(host.design))
-    return run(host, own, areas, zero_length, measured.seconds)
+    first, outcome = run(host, own, areas, zero_length, measured.seconds)
+    return first, replace(outcome, drawn=measured.drawn)
+
+
+def store_all(
+    host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
+) -> Outcome:
+    """Store all memory of *host* once: :func:`store`, or :func:`estimate` where not all is here."""
+    if measured.is_sample and not measured.stands_in:
+        return estimate(host, measured, areas, jobs)
+    return store(host, measured, areas)[1]
 
 
 def middle(host: Host, measured: Measured) -> Outcome:

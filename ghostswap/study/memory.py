@@ -23,6 +23,7 @@ from ghostswap.pages.sampled import SampledSource
 from ghostswap.pages.source import MISSING, Source
 from ghostswap.study.host import Group, Host
 from ghostswap.study.samples.estimators import Stratum
+from ghostswap.study.samples.stand_ins import stand_in
 from ghostswap.units import printable
 
 #: Shows how far something has come: what it is, steps in all if that is known -> what to call with
@@ -89,6 +90,7 @@ class Measured:
     :ivar seconds: by algorithm that zram recompresses with, all groups' pages.
     :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
     :ivar strata: of each source, by its spec, what was drawn, one after the other.
+    :ivar stands_in: pages that were not drawn are here too, see :mod:`.samples.stand_ins`.
     """
 
     sources: Mapping[str, Source]
@@ -97,11 +99,24 @@ class Measured:
     error: str
     strata: Mapping[str, tuple[Stratum, ...]]
     seconds: list[array[int]] = field(default_factory=list)
+    stands_in: bool = False
 
     @property
     def is_sample(self) -> bool:
         """Whether there is memory that was not measured."""
         return any(not one.is_whole for strata in self.strata.values() for one in strata)
+
+    @property
+    def pages(self) -> int:
+        """The pages of all sources; of a sample, as many as it stands for."""
+        return sum(map(self.pages_of, self.strata))
+
+    @property
+    def drawn(self) -> int | None:
+        """How many pages of all sources were drawn; ``None`` where no page was left out."""
+        if not self.is_sample:
+            return None
+        return sum(one.drawn for strata in self.strata.values() for one in strata)
 
     def of(self, design: Design) -> list[array[int]]:
         """What *design* goes by."""
@@ -109,7 +124,7 @@ class Measured:
 
     def pages_of(self, spec: str) -> int:
         """The pages of a source; of a sample, as many as it stands for."""
-        return round(sum(one.weight * one.kept for one in self.strata[spec]))
+        return sum(one.pages for one in self.strata[spec])
 
 
 def measure_host(
@@ -119,13 +134,16 @@ def measure_host(
     progress: Progress = quiet,
     at: At = nowhere,
     sample: Sample = whole,
+    *,
+    stands_in: bool = False,
 ) -> Measured:
     """Compress the memory of all groups, each source once, as *designs* need it.
 
     :param sample: how much of each.
+    :param stands_in: what was drawn is to stand in for all of it.
     :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
-    return measure_hosts((host,), designs, jobs, progress, at, sample)[0]
+    return measure_hosts((host,), designs, jobs, progress, at, sample, stands_in=stands_in)[0]
 
 
 def measure_hosts(
@@ -135,6 +153,8 @@ def measure_hosts(
     progress: Progress = quiet,
     at: At = nowhere,
     sample: Sample = whole,
+    *,
+    stands_in: bool = False,
 ) -> list[Measured]:
     """The same for each of *hosts*, whose compressors and kernels differ, and not their memory.
 
@@ -151,7 +171,11 @@ def measure_hosts(
     ]
     by = (*(of.of for of in wanted), *seconds)
     number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
-    sources, found, strata = _read(host, Several(tuple(number)), jobs, progress, at, sample)
+    several = Several(tuple(number))
+    is_whole = sample is whole and not stands_in
+    sources, found, strata = _read(host, several, jobs, progress, at, sample, is_whole=is_whole)
+    if stands_in:
+        found = {spec: stand_in(strata[spec], found[spec], host.seed) for spec in found}
 
     def by_group(codec: Codec) -> list[array[int]]:
         return _by_group(host, found, number[codec])
@@ -163,7 +187,7 @@ def measure_hosts(
         errors = [error for source in sources.values() for error in _errors(source, used)]
         again = [array("H", chain.from_iterable(by_group(codec))) for codec in others]
         error = next(filter(None, errors), "")
-        measured.append(Measured(sources, zswap, zram, error, strata, again))
+        measured.append(Measured(sources, zswap, zram, error, strata, again, stands_in))
     return measured
 
 
@@ -183,12 +207,13 @@ def profiled(host: Host, source: ProfileSource) -> Measured:
     return Measured({spec: source}, [own], [own], error, {spec: strata})
 
 
-def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Measured:
+def count_host(host: Host, progress: Progress, at: At, sample: Sample) -> Measured:
     """The same, but only counted: what every page measures as is left at 0."""
     nothing = Several((_Uncompressed(),), "reading")
-    sources, found, strata = _read(host, nothing, 1, progress, at, whole)
-    pages = _by_group(host, found, 0)
-    return Measured(sources, pages, pages, "", strata)
+    sources, _, strata = _read(host, nothing, 1, progress, at, sample, is_whole=False)
+    counts = (sum(s.pages for spec in g.sources for s in strata[spec]) for g in host.working)
+    pages = [array("H", bytes(2 * count)) for count in counts]
+    return Measured(sources, pages, pages, "", strata, stands_in=True)
 
 
 def _by_group(
@@ -203,9 +228,19 @@ def _by_group(
 
 
 def _read(
-    host: Host, codecs: Several, jobs: int | None, progress: Progress, at: At, sample: Sample
+    host: Host,
+    codecs: Several,
+    jobs: int | None,
+    progress: Progress,
+    at: At,
+    sample: Sample,
+    *,
+    is_whole: bool,
 ) -> tuple[dict[str, Source], dict[str, list[array[int]]], dict[str, tuple[Stratum, ...]]]:
-    """The sources of all groups, closed again, what their pages measure as by each codec."""
+    """The sources of all groups, closed again, what their pages measure as by each codec.
+
+    :param is_whole: a profile that is a sample will not do.
+    """
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
     strata: dict[str, tuple[Stratum, ...]] = {}
@@ -216,7 +251,7 @@ def _read(
         with at(group, "source"), open_source(spec) as opened:
             sources[spec] = source = sample(opened)
             if isinstance(source, ProfileSource):
-                found[spec], strata[spec] = codecs.look_up(source, whole=sample is whole)
+                found[spec], strata[spec] = codecs.look_up(source, whole=is_whole)
             else:
                 found[spec] = codecs.measure_all(source, jobs, progress)
                 strata[spec] = (stratum_of(source, len(found[spec][0])),)
@@ -290,7 +325,7 @@ class Several(NamedTuple):
         if whole and not all(one.is_whole for one in strata):
             raise UsageError(
                 f"{printable(source.name)}: a sample, and all pages are wanted here",
-                "make a profile with --sample 100%, or simulate with one group",
+                "make a profile with --sample 100%",
             )
         parts = [array("H") for _ in self.of]
         for part, codec in zip(parts, self.of, strict=True):

@@ -22,7 +22,7 @@ from ghostswap.study.band import Timing
 from ghostswap.study.comparison import Contender, inversion
 from ghostswap.study.curve import curve
 from ghostswap.study.curve.curve import Curve
-from ghostswap.study.fill import estimate, store
+from ghostswap.study.fill import has_intervals, store_all
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import (
     At,
@@ -53,7 +53,8 @@ def replay(
     traces = Traces(host, measured, at)
     timing = timing or band.of_replay(host)[0]
     for tried in (timing, timing.made_fresh()):
-        done = Replay(host, measured.of(table.get(host.design)), areas, tried)
+        own = measured.of(table.get(host.design))
+        done = Replay(host, own, areas, tried, measured.drawn)
         with progress(f"{host.design}: touches", traces.touches) as advance:
             for count in done.run(traces.chunks(), traces.touches):
                 advance(count)
@@ -130,10 +131,7 @@ def contend(
     :param last: of :func:`last_touches`; ``None`` for memory that is stored once.
     """
     if last is None:
-        if measured.is_sample:
-            return Contender(estimate(host, measured, areas, jobs=1), None)
-        _, outcome = store(host, measured, areas)
-        return Contender(outcome, None)
+        return Contender(store_all(host, measured, areas, jobs=1), None)
     done = replay(host, measured, areas)
     return Contender(done.outcome(), inversion(last, done.disk_pages()))
 
@@ -172,7 +170,8 @@ def compare(
     if with_work:
         refuse_pipes(hosts[0], "of the columns")
     designs = dict.fromkeys(host.design for host in hosts)
-    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample)
+    stands_in = with_work or not has_intervals(hosts[0])
+    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample, stands_in=stands_in)
     last = last_touches(hosts[0], measured[0], at) if with_work else None
 
     def run(number: int) -> Contender:

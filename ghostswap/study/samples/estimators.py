@@ -54,6 +54,11 @@ class Stratum(NamedTuple):
         return self.population / self.drawn
 
     @property
+    def pages(self) -> int:
+        """How many pages all that were kept stand for."""
+        return round(self.weight * self.kept)
+
+    @property
     def is_whole(self) -> bool:
         """Whether all were drawn."""
         return self.drawn >= self.population

@@ -19,6 +19,7 @@ from ghostswap import kernels
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.errors import TargetError
 from ghostswap.live.seen.tree import Tree
+from ghostswap.pages.profiles.format import build, parse
 
 SOURCE = ("--pages", "synthetic:2000:text")
 pytestmark = pytest.mark.usefixtures("steady_kernel")
@@ -253,6 +254,17 @@ def test_half_a_profile_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> No
     done = run("advise", "--pages", "half.gsp")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[0] == "ghostswap: half.gsp: is cut short, or was changed"
+
+
+def test_a_profile_of_one_cgroup_is_one_group(run: Run, tmp_path: Path) -> None:
+    profile = parse("", (ROOT / "tests/cases/profiles/desktop.gsp").read_bytes())
+    del profile.groups[1:]
+    more = ("--ram", "512M", "--kernel", "6.18", "--goal", "memory", "--json")
+    for name, names in (("cgroup:/a/db.service", ["cgroup:/a/db.service"]), ("", [])):
+        profile.groups[0].name = name
+        (tmp_path / "one.gsp").write_bytes(build(profile))
+        found = json.loads(run("advise", "--pages", "one.gsp", *more).stdout)
+        assert [group["name"] for group in found["groups"]] == names
 
 
 def test_a_profile_will_do(run: Run) -> None:

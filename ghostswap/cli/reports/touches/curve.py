@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ghostswap.cli.reports.outcome import host_facts, percent, print_skipped
 from ghostswap.cli.reports.outcome_json import SCHEMA, host_json, sources_json
-from ghostswap.cli.reports.result import timing
+from ghostswap.cli.reports.result import work_why
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.page import PAGE_SIZE
@@ -91,7 +91,7 @@ class CurveReport(NamedTuple):
     def emit_json(self) -> None:
         curve = self.curve
         if self.marked:
-            about = host_json(self.host, self.measured, timing(self.host))
+            about = host_json(self.host, self.measured, work_why(self.host, self.measured))
         else:
             about = {"schema": SCHEMA, **sources_json(self.measured)}
         emit_json(
@@ -211,4 +211,4 @@ class CurveReport(NamedTuple):
                     f" adjusted): shares are within {curve.error:g}, as a mean over all sizes",
                 )
             )
-        return facts + (host_facts(self.host, self.measured.error) if self.marked else [])
+        return facts + (host_facts(self.host, self.measured) if self.marked else [])

@@ -132,10 +132,18 @@ def _groups(
     place: Place, choice: Option, source: Source, jobs: int | None
 ) -> list[tuple[str, Outcome]]:
     """The cgroups whose memory *source* is, each with what it comes to as *choice* has it."""
-    if source.name.startswith("cgroup:"):
-        return [(source.name, choice.outcome)]
-    if not isinstance(source, ProfileSource) or len(source.groups()) < 2:
-        return []
+    name = source.name
+    if isinstance(source, ProfileSource):
+        if len(source.groups()) > 1:
+            return _groups_of(place, choice, source, jobs)
+        name = source.groups()[0].name
+    return [(name, choice.outcome)] if name.startswith("cgroup:") else []
+
+
+def _groups_of(
+    place: Place, choice: Option, source: ProfileSource, jobs: int | None
+) -> list[tuple[str, Outcome]]:
+    """The groups of a profile, whatever they are."""
     kind = "zram" if table.get(choice.design).is_zram else "zswap"
     column = source.column(codecs.get(choice.compressor, place.kernel.name, kind).key)
     host = _roomy(place, source.name, choice.design, choice.compressor, choice.memory)
