@@ -29,7 +29,8 @@ def none(seen: Status) -> Iterator[Said]:
     on = seen.zswap is not None and seen.zswap.enabled
     yield Said(
         "no swap area is on" + (", so zswap, which is on, does nothing" if on else ""),
-        "what programs hold and never touch stays in memory for good; at its end the kernel kills",
+        "what programs hold and never touch stays in memory for good; once that is full, the"
+        " kernel kills processes",
         _new_file(seen, _FIRST),
     )
 
