@@ -42,7 +42,7 @@ def slots(seen: Status) -> Iterator[Said]:
     yield Said(
         f"{format_size(seen.used)} of {format_size(seen.size)} of swap slots are taken",
         "without a slot no page can leave memory, however little zswap would need for it, and the"
-        " kernel kills",
+        " kernel kills processes",
         _more_slots(seen),
     )
 
