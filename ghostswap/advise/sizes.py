@@ -209,12 +209,15 @@ def _recompression(option: Option, there: Now, same: Sequence[Option]) -> Settin
 def _compressor(option: Option, there: Now) -> Setting:
     time = option.time
     took = f", {time.round_trip_us:.1f} us a page" if time else ""
+    touches = ""
+    if option.wait_us is not None:
+        took, touches = f"{took}, {option.wait_us:.2g} us a touch", " touches,"
     return Setting(
         "compressor",
         option.compressor,
         there.get("compressor"),
         f"{option.ratio:.2f} to 1{took}: the best score of those that are here",
-        "other weights (--goal), memory or a kernel with other compressors",
+        f"other weights (--goal),{touches} memory or a kernel with other compressors",
     )
 
 

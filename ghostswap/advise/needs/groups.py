@@ -96,9 +96,12 @@ def limits(
     percent = next((one.value for one in settings if one.name == "max_pool_percent"), None)
     if table.get(option.design).is_zram or not isinstance(percent, int):
         return GroupLimits((), "zram charges what it holds to no group")
+    version = place.seen.cgroups.version
     lacks = ""
-    if place.offered is not None and place.seen.cgroups.version == 1:
+    if place.offered is not None and version != 2:
         lacks = "cgroups of version 1 have no memory.zswap.max"
+        if version is None:
+            lacks = "no cgroups with a limit of memory are seen here"
     pool = place.ram * percent // 100
     need = sum(round(one.compressed_bytes * HEADROOM) for _, one in found)
     pages = sum(one.pages for _, one in found)

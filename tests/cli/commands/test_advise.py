@@ -275,3 +275,41 @@ def test_a_profile_will_do(run: Run) -> None:
     for row in there["options"]:
         assert row["freed_bytes"] == known[row["design"], row["compressor"]]
     assert there["options"]
+
+
+def test_of_a_profile_all_compressors_that_it_has_are_options(run: Run) -> None:
+    given = ("--compressor", "deflate", "--compressor", "zstd", "--kernel", "6.1")
+    assert run("profile", *SOURCE, *given, "--output", "some.gsp").returncode == 0
+    here = json.loads(run("advise", "--pages", "some.gsp", "--kernel", "6.1", "--json").stdout)
+    assert {row["compressor"] for row in here["options"]} == {"deflate", "zstd"}
+    later = json.loads(run("advise", "--pages", "some.gsp", "--kernel", "7.1", "--json").stdout)
+    assert {row["compressor"] for row in later["options"]} == {"deflate"}, "zstd is another"
+
+
+def test_the_kernel_that_a_profile_is_said_to_be_for_will_do(run: Run) -> None:
+    old = ("--compressor", "zstd", "--kernel", "6.1")
+    assert run("profile", *SOURCE, *old, "--output", "old.gsp").returncode == 0
+    refused = run("advise", "--pages", "old.gsp", "--kernel", "7.1")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    hint = refused.stderr.splitlines()[-1].split()
+    assert hint[:-1] == ["choose", "--kernel"]
+    assert run("advise", "--pages", "old.gsp", "--kernel", hint[-1]).returncode == 0
+
+
+@pytest.mark.parametrize("compressor", ["deflate", "zstd"])
+def test_what_a_profile_is_said_to_have_or_to_be_made_with_will_do(
+    run: Run, compressor: str
+) -> None:
+    made = ("--compressor", compressor, "--kernel", "6.18", "--output", "one.gsp")
+    assert run("profile", *SOURCE, *made).returncode == 0
+    asked = ("simulate", "--kernel", "6.18", "--json", "--pages")
+    refused = run(*asked, "one.gsp", "--compressor", "lz4")
+    assert refused.returncode == 2
+    hint = refused.stderr.splitlines()[-1]
+    chosen, again = re.findall(r"--compressor (\S+?)\b", hint)
+    assert (chosen, again) == (compressor, "lz4")
+    assert run(*asked, "one.gsp", "--compressor", chosen).returncode == 0
+    other = re.search(r"ghostswap (profile --compressor lz4 -o) FILE$", hint)
+    assert other is not None
+    assert run(*other[1].split(), "two.gsp", *SOURCE).returncode == 0
+    assert run(*asked, "two.gsp", "--compressor", "lz4").returncode == 0

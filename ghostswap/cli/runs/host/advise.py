@@ -25,7 +25,7 @@ from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.codecs.timing import PageTime, time_codec
 from ghostswap.designs import table
-from ghostswap.errors import GhostswapError, TargetError
+from ghostswap.errors import GhostswapError, TargetError, UsageError
 from ghostswap.here import mem_total
 from ghostswap.kernels.rules import Kernel
 from ghostswap.live.seen import offered
@@ -219,7 +219,7 @@ def _measure_one(asked: Asked, place: Place, spec: str) -> tuple[dict[str, Measu
     if split_spec(spec)[1]:
         with open_source(spec) as opened:
             if isinstance(opened, ProfileSource):
-                compressors = _profiled(opened, compressors, place.kernel)
+                compressors = _profiled(opened, place.kernel)
     host = _host(place, spec, asked.seed)
     hosts = [replace(host, compressor=name) for name in compressors]
     found = measure_hosts(hosts, designs, asked.jobs, progress_bar, sample=keeping)
@@ -227,20 +227,28 @@ def _measure_one(asked: Asked, place: Place, spec: str) -> tuple[dict[str, Measu
     return dict(zip(compressors, found, strict=True)), pages
 
 
-def _profiled(source: ProfileSource, compressors: list[str], kernel: Kernel) -> list[str]:
-    """Those of *compressors* that a profile has, as zswap and as zram set them up.
+def _profiled(source: ProfileSource, kernel: Kernel) -> list[str]:
+    """Compressors that a profile has, as zswap and as zram of *kernel* set them up.
 
-    :raises UsageError: where it has none of them.
+    :raises UsageError: where it has none.
     """
     keys = {column.key for column in source.profile.columns}
-    found = [
-        name
-        for name in compressors
-        if {codecs.get(name, kernel.name, kind).key for kind in ("zswap", "zram")} <= keys
-    ]
-    if not found:
-        source.column(codecs.get(compressors[0], kernel.name).key)
-    return found
+
+    def known(kernel: str) -> list[str]:
+        return [
+            name
+            for name in codecs.names()
+            if {codecs.get(name, kernel, kind).key for kind in ("zswap", "zram")} <= keys
+        ]
+
+    if found := known(kernel.name):
+        return found
+    others = [name for name in reversed(kernels.RELEASES) if known(name)]
+    raise UsageError(
+        f"{printable(source.name)}: a profile of {', '.join(map(printable, sorted(keys)))},"
+        f" and of no compressor as Linux {kernel.name} has it",
+        f"choose --kernel {others[0]}" if others else "make a profile: ghostswap profile -o FILE",
+    )
 
 
 def _text() -> list[bytes]:
