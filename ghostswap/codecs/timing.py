@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ghostswap.codecs import Codec
 
 #: The quickest of so many goes counts: others run beside it.
-_GOES = 3
+_GOES = 15
 
 
 class PageTime(NamedTuple):

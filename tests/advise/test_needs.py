@@ -254,9 +254,8 @@ def test_work_that_stays_in_a_hot_part_makes_the_densest_the_best(tmp_path: Path
 
 
 def test_work_that_goes_everywhere_makes_a_quick_one_the_best(tmp_path: Path) -> None:
-    everywhere = of_desktop(str(tmp_path), GIB, touches="uniform@200k")
+    everywhere = of_desktop(str(tmp_path), GIB, goal="balanced", touches="uniform@200k")
     assert everywhere.choice.compressor != "zstd"
-    assert everywhere.without_work.compressor == "zstd", "memory counts most"
     compressor = next(one for one in everywhere.settings if one.name == "compressor")
     assert f"{everywhere.choice.wait_us:.2g} us a touch" in compressor.because
     assert "touches" in compressor.otherwise
