@@ -34,6 +34,8 @@ class Why(StrEnum):
     HUGETLB = "hugetlb"
     #: No memory, but a device's.
     DEVICE = "device"
+    #: They would still have come, and somebody did not wait.
+    INTERRUPTED = "interrupted"
     #: Copies of what is in a file, or of the kernel's own (vdso): dropped, not swapped.
     FILE = "file"
     #: Mapped once more, by fork(2) or KSM; the page was counted where it was met first.
@@ -55,7 +57,9 @@ class Why(StrEnum):
 
 
 #: Memory that should have been handed out.
-MISSING = frozenset({Why.UNREADABLE, Why.TRUNCATED, Why.DAMAGED, Why.REFUSED, Why.ENDED})
+MISSING = frozenset(
+    {Why.UNREADABLE, Why.TRUNCATED, Why.DAMAGED, Why.REFUSED, Why.ENDED, Why.INTERRUPTED}
+)
 #: Memory that is in swap already.
 IN_SWAP = frozenset({Why.SWAPPED, Why.ZSWAPPED})
 

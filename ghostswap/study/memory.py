@@ -20,7 +20,7 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.pages.sampled import SampledSource
-from ghostswap.pages.source import MISSING, Source
+from ghostswap.pages.source import MISSING, Source, Why
 from ghostswap.study.host import Group, Host
 from ghostswap.study.samples.estimators import Stratum
 from ghostswap.study.samples.stand_ins import stand_in
@@ -253,7 +253,7 @@ def _read(
             if isinstance(source, ProfileSource):
                 found[spec], strata[spec] = codecs.look_up(source, whole=is_whole)
             else:
-                found[spec] = codecs.measure_all(source, jobs, progress)
+                found[spec] = codecs.measure_what_comes(source, jobs, progress)
                 strata[spec] = (stratum_of(source, len(found[spec][0])),)
             check_pages(source, len(found[spec][0]))
     return sources, found, strata
@@ -344,6 +344,27 @@ class Several(NamedTuple):
     def measure_all(self, source: Source, jobs: int | None, progress: Progress) -> list[array[int]]:
         """All pages of *source*, by each codec."""
         parts = [array("H") for _ in self.of]
+        self._measure_into(parts, source, jobs, progress)
+        return parts
+
+    def measure_what_comes(
+        self, source: Source, jobs: int | None, progress: Progress
+    ) -> list[array[int]]:
+        """The same; of what may never end, the pages that came until Ctrl-C."""
+        parts = [array("H") for _ in self.of]
+        try:
+            self._measure_into(parts, source, jobs, progress)
+        except KeyboardInterrupt:
+            if source.pages is not None or not parts[-1]:
+                raise
+            source.account.leave(Why.INTERRUPTED, 0, "interrupted before the end came")
+        for part in parts:
+            del part[len(parts[-1]) :]  # which comes last
+        return parts
+
+    def _measure_into(
+        self, parts: list[array[int]], source: Source, jobs: int | None, progress: Progress
+    ) -> None:
         with (
             closing(measure(source, self, jobs)) as chunks,
             progress(self.doing, source.pages) as advance,
@@ -353,4 +374,3 @@ class Several(NamedTuple):
                 for number, part in enumerate(parts):
                     part += chunk[number * pages : (number + 1) * pages]
                 advance(pages)
-        return parts

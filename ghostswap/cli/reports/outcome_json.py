@@ -13,7 +13,7 @@ from ghostswap.cli.reports.result import Result
 from ghostswap.designs import table, transfer
 from ghostswap.kernels import DEBUGFS, VMSTAT
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.source import IN_SWAP, MISSING, Source
+from ghostswap.pages.source import IN_SWAP, MISSING, Source, Why
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Outcome, Recompression
@@ -55,6 +55,7 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
 
     :param why: reasons why the kernel would not show the same numbers.
     """
+    why = (*why, *_interrupted(measured))
     return {
         "schema": SCHEMA,
         "kernel": host.kernel,
@@ -67,6 +68,16 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
         "exact": not (why or measured.error),
         "why": list(why),
     }
+
+
+def _interrupted(measured: Measured) -> list[str]:
+    """The sources of which more would have come."""
+    return [
+        f"{source.name}: {left.reason}"
+        for source in measured.sources.values()
+        for left in source.account.left
+        if left.why is Why.INTERRUPTED
+    ]
 
 
 def sources_json(measured: Measured) -> dict[str, Any]:

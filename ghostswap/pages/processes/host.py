@@ -158,8 +158,7 @@ class OnceSource:
         """Pass over pages as :meth:`Source.skip` says."""
         passed = 0
         while passed < pages and (reader := self._reader()):
-            runs = pagemap.take(reader[1], (pages - passed) * PAGE_SIZE)
-            passed += pagemap.size_of(runs) // PAGE_SIZE
+            passed += pagemap.drop(reader[1], (pages - passed) * PAGE_SIZE) // PAGE_SIZE
         self._skipped += passed
         return passed
 
