@@ -196,7 +196,8 @@ def compare(first: dict[str, Answers], second: dict[str, Answers]) -> Iterator[A
         asked = f"memory.zswap.current of {name}"
         yield Answer(KERNEL, "filled", asked, most, current[name], exact=False)
     differs = [" ".join(words) for words in second["undone"].words.get("differs", [])]
-    yield Answer(KERNEL, "undone", "what differs from before", "", "; ".join(differs))
+    left = "; ".join(differs) or "nothing"
+    yield Answer(KERNEL, "undone", "what differs from before", "nothing", left)
 
 
 def _disk(directory: Path) -> Path:
