@@ -91,24 +91,18 @@ said() {{
         echo "@unit $name $(systemctl show $name.service --property MemoryZSwapMax --value)"
     done
 }}
-hold() {{
-    systemctl start hog light
-    until [ -e /run/hog/filled ] && [ -e /run/light/filled ]; do sleep 1; done
-}}
 
 cd /root
 echo "@release $(uname -r) $(systemctl --version | head -n 1)"
 if [ ! -e swap ]; then
-    hold
+    systemctl start hog light
+    until [ -e /run/hog/filled ] && [ -e /run/light/filled ]; do sleep 1; done
     state > before
     ghostswap profile --names -o groups.gsp --jobs 1 \\
         --pages cgroup:/system.slice/hog.service --pages cgroup:/system.slice/light.service
     ghostswap advise --pages groups.gsp --ram {ram}M --goal memory --jobs 1 \\
         --emit swap --json > found
     sed 's/^/@found /' found
-    find swap -name '*.conf' -o -name '*.swap' | while read -r file; do
-        sed "s,^,@file $file ," $file
-    done
     swap/apply.sh
     said applied
     for name in hog light; do
@@ -196,7 +190,8 @@ def compare(first: dict[str, Answers], second: dict[str, Answers]) -> Iterator[A
         asked = f"memory.zswap.current of {name}"
         yield Answer(KERNEL, "filled", asked, most, current[name], exact=False)
     differs = [" ".join(words) for words in second["undone"].words.get("differs", [])]
-    yield Answer(KERNEL, "undone", "what differs from before", "", "; ".join(differs))
+    left = "; ".join(differs) or "nothing"
+    yield Answer(KERNEL, "undone", "what differs from before", "nothing", left)
 
 
 def _disk(directory: Path) -> Path:

@@ -113,7 +113,7 @@ def _option(found: Advice, option: Option) -> dict[str, Any]:
         ],
         "break_even_bytes": option.break_even,
         "waits": [] if found.work is None else [one._asdict() for one in found.work.waits(option)],
-        "wait_us": option.wait_us,
+        "wait_us": None if option.wait_us is None else round(option.wait_us, 3),
         "size_bytes": option.size,
         "disk_bytes": option.disk,
         "compress_ns": None if time is None else time.compress_ns,
