@@ -13,6 +13,8 @@ KERNEL ?=
 ARGS ?=
 .NOTPARALLEL:
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is compiled is kept: thousands of commands would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test fresh vmtest lint bench completions clean venv installed extras compiled
 
@@ -21,7 +23,7 @@ demo: installed compiled
 	rm -rf $(SCRATCH) && mkdir -p $(SCRATCH)
 	$(BIN)/ghostswap mkswap --size $$(awk '/^MemTotal:/ { print $$2 "K" }' /proc/meminfo) $(SCRATCH)/swap.ghost
 	$(BIN)/ghostswap validate $(SCRATCH)/swap.ghost || test $$? = 1
-	@pages=$$($(BIN)/ghostswap simulate --json 2>/dev/null | sed -n '0,/"pages":/s/.*"pages": \([0-9]*\).*/\1/p'); \
+	@pages=$$($(BIN)/ghostswap simulate --sample 64 --json 2>/dev/null | sed -n '0,/"pages":/s/.*"pages": \([0-9]*\).*/\1/p'); \
 	if [ "$${pages:-0}" -lt 16384 ]; then \
 		mkfifo $(SCRATCH)/ready; \
 		$(BIN)/python -c "$$PROGRAM" $(SCRATCH)/ready & program=$$!; \
@@ -74,7 +76,7 @@ lint: extras
 
 installed: venv
 	rm -rf build  # setuptools would install what lies there of older trees
-	GHOSTSWAP_BUILD=plain $(BIN)/pip install --quiet .  # compiled would be for long replays
+	GHOSTSWAP_BUILD=plain $(BIN)/pip install --quiet --no-compile .  # compiled would be for long replays
 
 extras: venv
 	$(BIN)/pip install --quiet --editable '.[test]'

@@ -129,10 +129,13 @@ extensions = [
         optional=True,
     )
 ]
+requires = []
 if os.environ.get("GHOSTSWAP_BUILD") != "plain":
     extensions.append(Extension(HOT, hot.sources("ghostswap"), optional=True))
+    requires = ["cython>=3.1,<4"]  # here, for it takes as long to install as all the rest
 
 setup(
+    setup_requires=requires,  # build backends ask for these before they build
     ext_modules=extensions,
     cmdclass={"build_ext": BuildExt, "bdist_wheel": BdistWheel},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

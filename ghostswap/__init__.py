@@ -9,11 +9,10 @@ house's own and may change.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING
 
 from ghostswap.hot import Finder
 
+TYPE_CHECKING = False  # typing's own would cost `--version` as much as all the rest
 if TYPE_CHECKING:
     from ghostswap.api import Area, Group, Host, inspect, judge, measure, replay, simulate
 
@@ -28,4 +27,6 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Only then: start-up is felt.
+    from importlib import import_module
+
     return getattr(import_module("ghostswap.api"), name)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Sequence
+from functools import partial
 
 from ghostswap import kernels
 from ghostswap.area.header.explain import Inspection
@@ -24,8 +25,9 @@ from ghostswap.codecs import get as _codec
 from ghostswap.codecs.measure import measure as _measure
 from ghostswap.here import mem_total
 from ghostswap.pages import open_source
+from ghostswap.pages.sampled import ALL, sample
 from ghostswap.scenario.areas import open_areas
-from ghostswap.study import run
+from ghostswap.study import fill, run
 from ghostswap.study.host import Area, Group, Host, default_policy
 from ghostswap.study.memory import measure_host
 from ghostswap.study.outcome import Outcome
@@ -82,6 +84,8 @@ def measure(source: str, compressor: str = "lz4", kernel: str | None = None) -> 
 def simulate(source: str, areas: Sequence[str] = (), **knobs: object) -> Outcome:
     """Store all pages of *source* once, in the design that is asked for.
 
+    Of a profile that is a sample, totals are estimates and have ``intervals``.
+
     :param areas: paths of swap areas; what the design lacks is imagined.
     :param knobs: fields of :class:`~ghostswap.study.host.Host`, as ``design``, ``kernel``,
         ``compressor``, ``max_pool_percent``; ``ram`` is this machine's unless given.
@@ -89,7 +93,8 @@ def simulate(source: str, areas: Sequence[str] = (), **knobs: object) -> Outcome
     """
     host = _host(Group("process", source=source), areas, knobs)
     opened = list(open_areas(host.areas))
-    return run.store(host, measure_host(host, (host.design,), None), opened)[1]
+    measured = measure_host(host, (host.design,), None, sample=partial(sample, wanted=ALL))
+    return fill.store_all(host, measured, opened)
 
 
 def replay(source: str, touches: str, memory_max: int, **knobs: object) -> Outcome:
@@ -106,7 +111,8 @@ def replay(source: str, touches: str, memory_max: int, **knobs: object) -> Outco
     """
     group = Group("process", source=source, touches=touches, memory_max=memory_max)
     host = _host(group, (), knobs)
-    return run.replay(host, measure_host(host, (host.design,), None), []).outcome()
+    measured = measure_host(host, (host.design,), None, stands_in=True)
+    return run.replay(host, measured, []).outcome()
 
 
 def _host(group: Group, areas: Sequence[str], knobs: dict[str, object]) -> Host:

@@ -49,6 +49,19 @@ def test_replay_says_what_the_command_says(run: Run) -> None:
     assert found.vmstat["pgmajfault"] == json.loads(done.stdout)["vmstat"]["pgmajfault"] > 0
 
 
+def test_profiles_are_memory_and_so_are_samples(run: Run, tmp_path: Path) -> None:
+    spec, path = "synthetic:4000:text,zero,random", str(tmp_path / "some.gsp")
+    options = ("--pages", spec, "--sample", "25%", "--kernel", "6.12")
+    assert run("profile", "-o", path, *options).returncode == 0
+    said = json.loads(run("simulate", *options, "--json").stdout)
+    found = ghostswap.simulate(path, kernel="6.12")
+    assert found.drawn == 1000
+    assert {name: [*ends] for name, ends in found.intervals.items()} == said["intervals"] != {}
+    touched = ghostswap.replay(path, "zipf:0.8@5000", 12 << 20, kernel="6.12")
+    assert (touched.pages, touched.drawn) == (4000, 1000)
+    assert touched.vmstat["pgmajfault"] > 0
+
+
 def test_areas_are_read_and_judged(run: Run, tmp_path: Path) -> None:
     run("mkswap", "--size", "1M", "--label", "mine", "area")
     path = str(tmp_path / "area")

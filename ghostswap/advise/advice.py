@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import NamedTuple
 
 from ghostswap.advise import defaults, options, sizes
 from ghostswap.advise.defaults import DEFAULTS, DefaultOutcome
@@ -17,8 +18,7 @@ from ghostswap.advise.sizes import OtherSize, Setting
 from ghostswap.study.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What to do, and why.
 
     :ivar source: whose memory it is, and
@@ -56,6 +56,12 @@ class Advice:
         """What *option* is worth."""
         return option.score(self.weights, seeks=self.place.seeks)
 
+    @property
+    def without_work(self) -> Option:
+        """What the choice would be where nobody knew what touches the memory."""
+        found = [replace(option, wait_us=None) for option in self.ranked]
+        return next(options.ranked(found, self.weights, seeks=self.place.seeks))
+
 
 def make(
     place: Place,
@@ -71,6 +77,8 @@ def make(
     :param groups: of that memory, each with what it comes to in an option.
     :param work: that touches it.
     """
+    if work is not None:
+        found = [replace(option, wait_us=work.wait_us(option)) for option in found]
     ranked = tuple(options.ranked(found, GOALS[goal], seeks=place.seeks))
     choice = ranked[0]
     settings = sizes.settings(place, choice, found)

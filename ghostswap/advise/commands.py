@@ -32,7 +32,8 @@ def commands(found: Advice) -> Iterator[str]:
         yield from _zswap(found)
     for group in found.limits.wanted:
         if group.path:
-            yield f"echo {group.value} > {limit_file(group.path)}"
+            file = limit_file(group.path)
+            yield f"[ ! -e {file} ] || echo {group.value} > {file}"
     for setting in found.settings:
         if setting.name.startswith("vm.") and setting.is_new:
             yield f"sysctl --write {setting.name}={setting.value}"

@@ -7,8 +7,7 @@ Only those whose rule is written down somewhere are here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap.designs import metadata
 from ghostswap.page import PAGE_SIZE
@@ -18,8 +17,7 @@ _MIB, _GIB = 1 << 20, 1 << 30
 ZRAM_COMPRESSOR = "lzo-rle"
 
 
-@dataclass(frozen=True, slots=True)
-class Default:
+class Default(NamedTuple):
     """A rule.
 
     :ivar size: memory, and free disk, in bytes -> bytes of the area; 0 for none.
@@ -130,8 +128,7 @@ DEFAULTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DefaultOutcome:
+class DefaultOutcome(NamedTuple):
     """What a rule would do with the memory at hand.
 
     :ivar size: bytes of its area.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import ZSWAP, limit_file, makes_device, replaced
@@ -33,8 +33,7 @@ _SYSCTL = "etc/sysctl.d/90-ghostswap.conf"
 _TMPFILES = "etc/tmpfiles.d/ghostswap-zswap.conf"
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(NamedTuple):
     """What could read such files on the host.
 
     :ivar version: of systemd, 0 where nobody tells.
@@ -48,7 +47,9 @@ class Installed:
 
 def installed(tree: Tree) -> Installed:
     """Look at what is there."""
-    names = [name for folder in _LIBRARIES for name in tree.names(folder)]
+    debian = (name for name in tree.names("/usr/lib") if "-linux-gnu" in name)
+    folders = (*_LIBRARIES, *(f"/usr/lib/{name}/systemd" for name in debian))
+    names = [name for folder in folders for name in tree.names(folder)]
     return Installed(
         systemd=any(tree.exists(path) for path in _SYSTEMD),
         zram_generator=tree.exists(_GENERATOR),
@@ -87,9 +88,10 @@ def files(found: Advice, here: Installed) -> dict[str, str]:
         lines = ((*_apply_zswap(found),), (*_undo_zswap(found),))
     zram = replaced(found)
     lines = ((*lines[0], *_switch_off(zram)), (*_switch_on(zram), *lines[1]))
+    limited = [limit_file(one.path) for one in found.limits.wanted if one.path]
     copied = sorted(name for name in made if name.startswith("etc/"))
     made["apply.sh"] = _apply(copied, found.settings, lines[0], fstab)
-    made["undo.sh"] = _undo(copied, found.settings, lines[1], fstab)
+    made["undo.sh"] = _undo(copied, found.settings, lines[1], fstab, limited)
     return made
 
 
@@ -198,14 +200,17 @@ cd "$(dirname "$0")"
 _APPLY = """\
 # What was there is kept in before/, once, for undo.sh.
 put() {
+    directory=$(dirname "$1")
     if [ ! -e "before/put/$1" ]; then
-        mkdir -p "before/$(dirname "$1")" "before/put/$(dirname "$1")"
+        mkdir -p "before/$directory" "before/put/$directory"
         if [ -e "/$1" ]; then
             cp -p "/$1" "before/$1"
         fi
+        # It has something in it where the directory is a new one.
         : > "before/put/$1"
+        [ -d "/$directory" ] || echo "$directory" > "before/put/$1"
     fi
-    mkdir -p "/$(dirname "$1")"
+    mkdir -p "/$directory"
     cp "$1" "/$1"
 }
 write() {
@@ -228,6 +233,9 @@ back() {
         cp -p "before/$1" "/$1"
     elif [ -e "before/put/$1" ]; then
         rm -f "/$1"
+        if [ -s "before/put/$1" ]; then
+            rmdir "/$(dirname "$1")" 2> /dev/null || : # somebody has put something into it
+        fi
     fi
 }
 off() {
@@ -262,11 +270,15 @@ def _apply(
             parts.append(f"# {one.because}\nwrite {one.value} {_proc(one)}\n")
     parts.append(_RELOAD)
     parts += (_enable(name) for name in copied if name.endswith(".swap"))
-    return "".join(parts)
+    return "".join((*parts, 'echo "All of it is set; undo.sh takes it back."\n'))
 
 
 def _undo(
-    copied: Iterable[str], settings: Iterable[Setting], lines: Iterable[str], fstab: str
+    copied: Iterable[str],
+    settings: Iterable[Setting],
+    lines: Iterable[str],
+    fstab: str,
+    limited: Iterable[str],
 ) -> str:
     parts = [_HEAD.format(what="Takes back what apply.sh did."), _UNDO]
     parts += (_enable(name, "disable") for name in copied if name.endswith(".swap"))
@@ -280,7 +292,10 @@ def _undo(
             "cat before/fstab > /etc/fstab\n"
         )
     parts += (f"rewrite {_proc(one)}\n" for one in settings if one.name.startswith("vm."))
-    parts += (_RELOAD, "rm -rf before\n")
+    parts.append(_RELOAD)
+    # systemd writes the limits that it knows as it reloads, and takes none back.
+    parts += (f"[ ! -e {file} ] || rewrite {file}\n" for file in limited)
+    parts.append('rm -rf before\necho "All is as it was before apply.sh."\n')
     return "".join(parts)
 
 
@@ -316,9 +331,6 @@ def _apply_zswap(found: Advice) -> Iterator[str]:
 
 
 def _undo_zswap(found: Advice) -> Iterator[str]:
-    for one in found.limits.wanted:
-        if one.path:
-            yield f"[ ! -e {limit_file(one.path)} ] || rewrite {limit_file(one.path)}"
     path = shell_word(found.place.seen.room.path)
     yield "if [ -e before/area ]; then"
     yield f"    off {path}"

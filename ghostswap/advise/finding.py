@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ghostswap.live.seen.areas import AreaState
@@ -33,8 +32,7 @@ class Said(NamedTuple):
 Check = Callable[[Status], Iterator[Said]]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that is wrong on a host."""
 
     id: str

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from ghostswap.advise import of_areas, of_zram, of_zswap
 from ghostswap.advise.finding import SEVERITIES, Check, Finding, Severity
 from ghostswap.live.seen.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One finding that there may be."""
 
     id: str

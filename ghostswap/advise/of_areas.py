@@ -29,7 +29,8 @@ def none(seen: Status) -> Iterator[Said]:
     on = seen.zswap is not None and seen.zswap.enabled
     yield Said(
         "no swap area is on" + (", so zswap, which is on, does nothing" if on else ""),
-        "what programs hold and never touch stays in memory for good; at its end the kernel kills",
+        "what programs hold and never touch stays in memory for good; once that is full, the"
+        " kernel kills processes",
         _new_file(seen, _FIRST),
     )
 
@@ -41,7 +42,7 @@ def slots(seen: Status) -> Iterator[Said]:
     yield Said(
         f"{format_size(seen.used)} of {format_size(seen.size)} of swap slots are taken",
         "without a slot no page can leave memory, however little zswap would need for it, and the"
-        " kernel kills",
+        " kernel kills processes",
         _more_slots(seen),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ghostswap.advise import now
 from ghostswap.advise.goal import Weights, score
@@ -25,8 +26,7 @@ STEP = 256 << 20
 MOST_POOL_PERCENT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What advice is for.
 
     :ivar seen: the host, of which much may be unseen.
@@ -65,6 +65,8 @@ class Option:
     :ivar error: how far lengths may be from the kernel's; ``""`` where they are the kernel's.
     :ivar lacks: why it cannot be had here; ``""`` where it can.
     :ivar is_set: its compressor is the one that is set.
+    :ivar wait_us: microseconds that a touch waits, see :mod:`.needs.work`; ``None`` where no
+        touches are known.
     """
 
     outcome: Outcome
@@ -75,6 +77,7 @@ class Option:
     error: str
     lacks: str
     is_set: bool
+    wait_us: float | None = None
 
     @property
     def design(self) -> str:
@@ -154,6 +157,7 @@ class Option:
             microseconds=self.time.round_trip_us if self.time else 0,
             disk=self.disk / self.memory,
             seeks=seeks,
+            wait=self.wait_us,
             kept=self.is_set,
         )
 
@@ -226,7 +230,8 @@ def at_limit(design: str) -> str:
     row = table.get(design)
     if row.is_zram:
         return (
-            "disksize or mem_limit reached: pages stay in memory, and at its end the kernel kills"
+            "disksize or mem_limit reached: pages stay in memory, and once that is full, the kernel"
+            " kills processes"
         )
     if "disk" in row.backends:
         return "pool full: the coldest pages go to the disk; slots gone: pages stay in memory"

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from ghostswap.advise import now
 from ghostswap.advise.now import Value
@@ -30,8 +30,7 @@ NONE = "none"
 Now = Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value to set.
 
     :ivar name: the kernel's, or that of the tool's key.
@@ -210,12 +209,15 @@ def _recompression(option: Option, there: Now, same: Sequence[Option]) -> Settin
 def _compressor(option: Option, there: Now) -> Setting:
     time = option.time
     took = f", {time.round_trip_us:.1f} us a page" if time else ""
+    touches = ""
+    if option.wait_us is not None:
+        took, touches = f"{took}, {option.wait_us:.2g} us a touch", " touches,"
     return Setting(
         "compressor",
         option.compressor,
         there.get("compressor"),
         f"{option.ratio:.2f} to 1{took}: the best score of those that are here",
-        "other weights (--goal), memory or a kernel with other compressors",
+        f"other weights (--goal),{touches} memory or a kernel with other compressors",
     )
 
 
@@ -247,8 +249,7 @@ def _reclaim(place: Place, option: Option, there: Now) -> Iterator[Setting]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OtherSize:
+class OtherSize(NamedTuple):
     """What another size would do, or none at all.
 
     :ivar size: in bytes; ``None`` for a design that has no size to choose.

@@ -7,8 +7,8 @@ Each is of one scenario file in ghostswap/examples, which tells in its first lin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ghostswap.claims import conclusions
 from ghostswap.mm.swap.swap_info import SwapType, TierUse
@@ -19,8 +19,7 @@ from ghostswap.study.outcome import GroupOutcome
 from ghostswap.units import format_size
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """What is run beside others.
 
     :ivar change: gives it from the scenario's host.
@@ -30,8 +29,7 @@ class Variant:
     change: Callable[[Host], Host]
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """One claim.
 
     :ivar name: of its file too.
@@ -77,7 +75,7 @@ def _of_areas(name: str, design: str, **changes: Any) -> Variant:
     return Variant(
         name,
         lambda host: replace(
-            host, design=design, areas=tuple(replace(area, **changes) for area in host.areas)
+            host, design=design, areas=tuple(area._replace(**changes) for area in host.areas)
         ),
     )
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.codecs import Codec
 
 #: The quickest of so many goes counts: others run beside it.
-_GOES = 3
+_GOES = 15
 
 
-@dataclass(frozen=True, slots=True)
-class PageTime:
+class PageTime(NamedTuple):
     """CPU time of one page in nanoseconds, the mean of those that were tried.
 
     The kernel's own code is not run here: these are the libraries that ghostswap measures by, and

@@ -11,7 +11,7 @@ from enum import Enum
 from functools import partial
 from itertools import compress
 from operator import not_
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ghostswap.designs.transfer import Held
 from ghostswap.kernels.rules import Reclaim
@@ -43,7 +43,7 @@ _KEPT = 8  # it could not go when it last was to
 _CHANGED = 16  # its process has written to it since it last left
 
 #: Pages that are looked at together: the more the faster, and the sooner limits are near.
-_LONGEST_RUN, _SHORTEST_RUN = 1 << 16, 1 << 6
+_LONGEST_RUN, _SHORTEST_RUN = 1 << 18, 1 << 6
 
 _ORIGINS = len(ORIGINS)
 _COPIES = bytes(state & _COPY for state in range(256))
@@ -103,8 +103,7 @@ class Vmstat:
     nrswpout: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """The pages that a design is for.
 
     :ivar measured: by page, in the alphabet of :mod:`ghostswap.page`.

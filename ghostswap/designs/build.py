@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import ceil
+from typing import NamedTuple
 
 from ghostswap.codecs.views import for_zram, for_zswap
 from ghostswap.designs.backend import Backend, Contents
@@ -75,8 +76,7 @@ class Parameters:
     one_zpool: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A design, ready for pages."""
 
     backend: Backend
@@ -148,7 +148,7 @@ def _zswap(
     design: Design, kernel: Kernel, contents: Contents, places: Places, parameters: Parameters
 ) -> Zswap:
     if parameters.one_zpool:
-        kernel = replace(kernel, zswap=replace(kernel.zswap, nr_zpools=1))
+        kernel = kernel._replace(zswap=kernel.zswap._replace(nr_zpools=1))
     return Zswap(
         kernel,
         parameters.ram,
@@ -204,12 +204,12 @@ def _areas(
         return [SwapArea(design.device, design.area, size, above), *of_use]
     imagined = SwapArea("(imagined)", design.area, prio=above)
     if parameters.size is not None:
-        imagined = replace(imagined, pages=parameters.size // PAGE_SIZE - 1)
+        imagined = imagined._replace(pages=parameters.size // PAGE_SIZE - 1)
     elif in_order and not of_use:
         # A full one is a partition, which can have folios in one piece.
-        return [replace(imagined, blkdev=design.area == "full")]
+        return [imagined._replace(blkdev=design.area == "full")]
     else:
-        imagined = replace(imagined, pages=pages)
+        imagined = imagined._replace(pages=pages)
     return [*_with_slots(imagined), *of_use]
 
 

@@ -10,9 +10,9 @@ whose series has the dynamic ghost too).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
+from typing import NamedTuple
 
 from ghostswap import kernels
 from ghostswap.designs import table
@@ -21,8 +21,7 @@ from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Field, Kernel, Per
 from ghostswap.page import PAGE_SIZE
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """Memory that a design takes for itself, in bytes."""
 
     static_bytes: int
@@ -33,8 +32,7 @@ class Metadata:
         return self.static_bytes + self.dynamic_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SlotCost:
+class SlotCost(NamedTuple):
     """Bytes of one slot that is used, dense; *static* is taken whether it is used or not."""
 
     static: Fraction

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap import kernels
 from ghostswap.errors import UsageError
@@ -29,8 +28,7 @@ class Moves(Enum):
     DESCRIPTOR = "the entry is a virtual slot, whose descriptor says where the page is"
 
 
-@dataclass(frozen=True, slots=True)
-class Design:
+class Design(NamedTuple):
     """A way to keep pages that left memory.
 
     :ivar status: "merged", "merged in" a release, or "posted, not merged".

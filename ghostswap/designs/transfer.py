@@ -9,13 +9,12 @@ something in between before. Swapoff is the one time when today's kernels do the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ghostswap.designs.table import Design, Moves
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """Operations, each counted by its kind.
 
     :ivar possible: whether the design can do it at all.
@@ -50,8 +49,7 @@ class Cost:
     descriptor_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """Where a workload's pages are.
 
     :ivar compressed: in zswap or zram; of them
@@ -86,11 +84,11 @@ def to_disk(design: Design, held: Held) -> Cost:
         return Cost(possible=False, pages=held.stuck, pte_reads=walk, pte_writes=held.stuck)
     moved = Cost(pages=pages, decompressions=pages, disk_writes=pages, free_pages=1)
     if design.moves is Moves.DESCRIPTOR:
-        return replace(moved, table_words=pages, reverse_map_writes=pages, slots_taken=pages)
+        return moved._replace(table_words=pages, reverse_map_writes=pages, slots_taken=pages)
     if (
         design.moves is Moves.TABLE
     ):  # the block keeps its number; the table says where on the backing device
-        return replace(moved, table_words=pages, slots_taken=pages)
+        return moved._replace(table_words=pages, slots_taken=pages)
     return moved  # the slot was reserved when the page left
 
 
@@ -103,7 +101,7 @@ def to_disk_compressed(design: Design, held: Held) -> Cost:
     cost = to_disk(design, held)
     if not cost.possible:
         return cost
-    return replace(cost, decompressions=0, descriptor_bytes=cost.pages * _DESCRIPTOR)
+    return cost._replace(decompressions=0, descriptor_bytes=cost.pages * _DESCRIPTOR)
 
 
 def swapoff(design: Design, held: Held) -> Cost:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ghostswap import codecs, kernels
 from ghostswap.advise.options import size_for
@@ -26,8 +26,7 @@ Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], No
 _FIRST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of a fleet.
 
     :ivar design: one that has to be given a size; *dynamic*, one that has none, ``None`` to leave
@@ -68,16 +67,14 @@ class Question:
         return Asked(self.design, self.compressor, self.kernel, host.mem_total, percent)
 
 
-@dataclass(frozen=True, slots=True)
-class OfKind:
+class OfKind(NamedTuple):
     """The hosts of one kind."""
 
     kind: Kind
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """A host to look at first.
 
     :ivar lost: bytes that it would free with its own *size*, and does not with the one of all.
@@ -90,8 +87,7 @@ class Look:
     stored: Stored
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What the sizes come to.
 
     :ivar hosts: of the fleet, in all.
@@ -133,7 +129,7 @@ def advise(store: Store, question: Question, engine: Engine, progress: Progress)
     endless = {number: question.asked(hosts[number]) for number in kinds}
     dynamic = {}
     if question.dynamic is not None:
-        dynamic = {n: replace(one, design=question.dynamic) for n, one in endless.items()}
+        dynamic = {n: one._replace(design=question.dynamic) for n, one in endless.items()}
     with progress("hosts, as they are", len(kinds)) as done:
         first = {n: (one, dynamic[n]) if dynamic else (one,) for n, one in endless.items()}
         runs.make(first, done)
@@ -141,7 +137,7 @@ def advise(store: Store, question: Question, engine: Engine, progress: Progress)
     needs = {number: runs.of(number, endless[number]).left_bytes for number in there}
     sizes = _sizes(question, kinds, needs)
     sized = {
-        number: {name: replace(endless[number], size=size) for name, size in of.items()}
+        number: {name: endless[number]._replace(size=size) for name, size in of.items()}
         for number, of in sizes.items()
     }
     with progress("hosts, by sizes", len(there)) as done:

@@ -8,9 +8,9 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from ghostswap.errors import TargetError
 from ghostswap.mm.zpool.size_class import class_by_length, size_classes
@@ -23,8 +23,7 @@ from ghostswap.study.samples.estimators import objects_share
 _MOST = 1 << 52
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """All pages of a host by one compressor; of a sample, as many as it stands for.
 
     :ivar zero: pages of zeros; *same*, of another word over and over; *incompressible*, which no
@@ -67,8 +66,7 @@ class Figures:
         return cls(zero, same, incompressible, compressed, tuple(classes))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One compressor of a profile.
 
     :ivar compressor: it, and how a kernel sets it up.
@@ -80,8 +78,7 @@ class Column:
     figures: Figures
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """A host of a fleet.
 
     :ivar digest: SHA-256 of its profile.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.executor.engine import Engine, Failure
 from ghostswap.fleet.figures import Host
@@ -23,8 +23,7 @@ DEADLINE = 600.0
 Wanted = Mapping[int, Sequence[Asked]]
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """A host that came to nothing, and why."""
 
     host: Host

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from ghostswap.advise.options import size_for
 from ghostswap.fleet.tasks import Stored
@@ -15,8 +15,7 @@ WORSE = 0.99
 PERCENTILES = (5, 50, 95)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(NamedTuple):
     """How a number is spread over hosts: the least, :data:`PERCENTILES`, the most, and the sum."""
 
     least: int
@@ -50,8 +49,7 @@ def size_of_all(needs: Iterable[int], cover: float) -> int:
     return size_for(percentile(sorted(needs), cover))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What some hosts come to with the sizes that they are given.
 
     :ivar size: of the area in bytes; ``None`` where it is not the same for all, or there is none.

@@ -5,25 +5,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from ghostswap import codecs
 from ghostswap.designs import table
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.profiles.source import ProfileSource
+from ghostswap.study.fill import middle
 from ghostswap.study.host import Group
 from ghostswap.study.host import Host as Machine
 from ghostswap.study.memory import profiled
-from ghostswap.study.run import middle
 
 #: A task as it travels: name of the host, its profile, texts of :class:`Asked`, and the
 #: :func:`identity` of who asks.
 Sent = tuple[str, bytes, Sequence[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a host's memory is stored in, all of it, as ``ghostswap simulate`` would.
 
     :ivar kernel: name of a row of :data:`ghostswap.kernels.KERNELS`.
@@ -41,7 +40,7 @@ class Asked:
 
     def text(self) -> str:
         """The same as JSON, alike wherever it is made."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self._asdict(), sort_keys=True)
 
     def key(self, digest: bytes) -> bytes:
         """What the result is kept under for the profile with that SHA-256.
@@ -64,8 +63,7 @@ class Asked:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What that came to.
 
     :ivar pages: of the memory; *refused_pages* could not leave it.
@@ -92,7 +90,7 @@ class Stored:
 
     def blob(self) -> bytes:
         """The same as JSON, alike wherever it is made."""
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        return json.dumps(self._asdict(), sort_keys=True).encode()
 
     @classmethod
     def of(cls, blob: bytes) -> Stored:

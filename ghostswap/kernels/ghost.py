@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ghostswap.kernels import v6_18
 
 _6_18 = v6_18.KERNEL
 
-KERNEL = replace(
-    _6_18,
+KERNEL = _6_18._replace(
     name="ghost",
     source="the series, built on 6.18 and asked: swapon recorded",
-    swapon=replace(_6_18.swapon, ghost=True),
+    swapon=_6_18.swapon._replace(ghost=True),
     released=False,
 )

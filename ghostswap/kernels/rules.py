@@ -7,9 +7,9 @@ The records hold data only. The models under :mod:`ghostswap.mm` and the judge u
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from typing import NamedTuple
 
 CLUSTER_SHIFT = 9
 #: Slots of a cluster: ``HPAGE_PMD_NR``, as x86-64 has it with CONFIG_THP_SWAP.
@@ -37,8 +37,7 @@ class Check(Enum):
     BAD_SLOTS = "the bad pages one by one, and whether a page is left"  # 7.1
 
 
-@dataclass(frozen=True, slots=True)
-class SwaponRules:
+class SwaponRules(NamedTuple):
     """``SYSCALL_DEFINE2(swapon)``, ``read_swap_header`` and ``setup_swap_map`` in mm/swapfile.c.
 
     :ivar checks: in the kernel's order; the first that refuses decides.
@@ -57,8 +56,7 @@ class Allocator(Enum):
     ISOLATED_CLUSTERS = "isolated clusters"  # 6.14: off its list while used, nonfull ones first
 
 
-@dataclass(frozen=True, slots=True)
-class SwapRules:
+class SwapRules(NamedTuple):
     """How slots are given and kept (mm/swapfile.c, mm/swap_slots.c, mm/page_io.c).
 
     :ivar zeromap: a page of zeros is a bit in the area's zeromap, and no data (6.12).
@@ -108,8 +106,7 @@ class Fullness(Enum):
     TENTHS = "inuse ratio"  # 6.4
 
 
-@dataclass(frozen=True, slots=True)
-class ZsmallocRules:
+class ZsmallocRules(NamedTuple):
     """mm/zsmalloc.c.
 
     6.1 also puts a zspage behind the head of its new list where that one is fuller. That never
@@ -137,8 +134,7 @@ class Reclaim(Enum):
     MEMCG_LRU = "memcg lru"  # a list for each cgroup in turn, with a second chance (6.8)
 
 
-@dataclass(frozen=True, slots=True)
-class ZswapRules:
+class ZswapRules(NamedTuple):
     """mm/zswap.c.
 
     :ivar same_filled: a page of one word over and over is kept as that word (up to 6.11).
@@ -184,8 +180,7 @@ class ZswapRules:
     parameters: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ZramRules:
+class ZramRules(NamedTuple):
     """drivers/block/zram/zram_drv.c.
 
     :ivar writeback_step: blocks are written back longest first, in steps of this many bytes
@@ -201,8 +196,7 @@ class ZramRules:
     attributes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ZstdRules:
+class ZstdRules(NamedTuple):
     """lib/zstd, and the size for which crypto and zram ask for level 3, 0 for any size."""
 
     version: str
@@ -210,8 +204,7 @@ class ZstdRules:
     zram_hint: int
 
 
-@dataclass(frozen=True, slots=True)
-class MglruRules:
+class MglruRules(NamedTuple):
     """MGLRU in mm/vmscan.c, mm/workingset.c and include/linux/mm_inline.h, for anonymous pages.
 
     :ivar promotes_at_once: a page that is found young goes to the youngest generation; and with
@@ -248,8 +241,7 @@ class MglruRules:
     gains: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class VmscanRules:
+class VmscanRules(NamedTuple):
     """mm/vmscan.c and mm/memcontrol.c.
 
     :ivar pagevec_size: pages that wait, on each CPU, to be put on their list.
@@ -289,8 +281,7 @@ class Per(Enum):
     DISK = "page on disk"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One thing that swap keeps in memory.
 
     :ivar bytes: of one, exactly.
@@ -320,8 +311,7 @@ class Field:
         return Fraction(self.bytes, SWAPFILE_CLUSTER if self.per is Per.CLUSTER else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataRules:
+class MetadataRules(NamedTuple):
     """What slots and zswap's entries take in memory.
 
     :ivar slot_maps: what swapon(2) allocates for each slot (``setup_swap_map``,
@@ -347,8 +337,7 @@ class MetadataRules:
         return int(slots * self.slot_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """One kernel.
 
     :ivar name: its release, as ``6.12``; or what a series is called that is not merged.

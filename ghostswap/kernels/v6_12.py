@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 from ghostswap.kernels import v6_1, v6_6
@@ -16,12 +15,10 @@ _LATE = (Check.SWAP_MAP, Check.MEMORY, Check.BAD_PAGE_ENTRIES)
 
 ZEROMAP = Field("zeromap", Fraction(1, 8), Per.SLOT)
 
-KERNEL = replace(
-    _6_6,
+KERNEL = _6_6._replace(
     name="6.12",
     source="6.12.117: swapon, zswap, zram, zsmalloc and replays recorded",
-    swapon=replace(
-        _6_6.swapon,
+    swapon=_6_6.swapon._replace(
         # The first of 6.12 had the map before the extents, as 6.6.
         checks=(
             *(check for check in _6_6.swapon.checks[:-1] if check not in _LATE),
@@ -29,8 +26,7 @@ KERNEL = replace(
             Check.ANYTHING_LEFT,
         ),
     ),
-    swap=replace(
-        _6_6.swap,
+    swap=_6_6.swap._replace(
         zeromap=True,
         solid_state=Allocator.CLUSTERS,
         mthp=True,
@@ -38,8 +34,7 @@ KERNEL = replace(
         slots_returned=0,
         rations_first=True,
     ),
-    zswap=replace(
-        _6_6.zswap,
+    zswap=_6_6.zswap._replace(
         same_filled=False,
         zpools=("zsmalloc", "zbud", "z3fold"),
         nr_zpools=1,
@@ -51,17 +46,15 @@ KERNEL = replace(
         debugfs=(*_DEBUGFS, "reject_compress_fail"),
         parameters=(*_PARAMETERS, "shrinker_enabled", "zpool"),
     ),
-    zram=replace(_6_6.zram, attributes=(*_6_6.zram.attributes, "algorithm_params")),
-    zstd=replace(_6_6.zstd, zram_hint=4096),
-    vmscan=replace(
-        _6_6.vmscan,
+    zram=_6_6.zram._replace(attributes=(*_6_6.zram.attributes, "algorithm_params")),
+    zstd=_6_6.zstd._replace(zram_hint=4096),
+    vmscan=_6_6.vmscan._replace(
         pagevec_size=31,
         flushes_late=True,
         partial_walks=True,
         lru_gen_enabled=True,
     ),
-    metadata=replace(
-        _6_6.metadata,
+    metadata=_6_6.metadata._replace(
         slot_maps=(v6_1.SWAP_MAP, v6_1.SWAP_CGROUP, ZEROMAP),
         in_use=(
             v6_1.SWAP_CACHE,

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ghostswap.kernels import v6_12
 from ghostswap.kernels.rules import Allocator, Check
 
@@ -13,16 +11,13 @@ _6_12 = v6_12.KERNEL
 #: Faults between two flushes where a fault takes 10 us.
 FLUSH_EVERY = 200_000
 
-KERNEL = replace(
-    _6_12,
+KERNEL = _6_12._replace(
     name="6.17",
     source="6.17.13: runs of zswap and zram asked for sums; all else as 6.18, which is recorded",
-    swapon=replace(
-        _6_12.swapon,
+    swapon=_6_12.swapon._replace(
         checks=tuple(check for check in _6_12.swapon.checks if check is not Check.ENCRYPTED),
     ),
-    swap=replace(
-        _6_12.swap,
+    swap=_6_12.swap._replace(
         solid_state=Allocator.ISOLATED_CLUSTERS,  # 6.14
         rotational=Allocator.ISOLATED_CLUSTERS,
         columns=1,
@@ -30,15 +25,13 @@ KERNEL = replace(
         slots_kept_back=0,
         rations_first=False,
     ),
-    zswap=replace(
-        _6_12.zswap,
+    zswap=_6_12.zswap._replace(
         stores_folios=True,  # 6.13
         zpools=("zsmalloc",),  # 6.15
         poor_compressors=(*_6_12.zswap.poor_compressors, "deflate"),  # 6.16, crypto/deflate.c
         debugfs=(*_6_12.zswap.debugfs, "decompress_fail"),
     ),
-    zram=replace(
-        _6_12.zram,
+    zram=_6_12.zram._replace(
         writeback_step=64,  # 6.13
         attributes=tuple(
             name
@@ -46,12 +39,11 @@ KERNEL = replace(
             if name != "max_comp_streams"  # 6.16
         ),
     ),
-    zstd=replace(_6_12.zstd, version="1.5.7", zswap_hint=1 << 18),
-    vmscan=replace(
-        _6_12.vmscan,
+    zstd=_6_12.zstd._replace(version="1.5.7", zswap_hint=1 << 18),
+    vmscan=_6_12.vmscan._replace(
         flush_every=FLUSH_EVERY,
-        mglru=replace(  # 6.14
-            _6_12.vmscan.mglru,
+        # 6.14
+        mglru=_6_12.vmscan.mglru._replace(
             promotes_at_once=False,
             least_scan=0,
             workingset_tier=3,

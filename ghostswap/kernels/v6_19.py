@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ghostswap.kernels import v6_18
 
 _6_18 = v6_18.KERNEL
 
-KERNEL = replace(
-    _6_18,
+KERNEL = _6_18._replace(
     name="6.19",
     source="from its source, 6.19.11; the priority as 6.19.14 was seen to give it",
-    swap=replace(_6_18.swap, default_prio=-1),
-    zram=replace(_6_18.zram, attributes=(*_6_18.zram.attributes, "writeback_batch_size")),
+    swap=_6_18.swap._replace(default_prio=-1),
+    zram=_6_18.zram._replace(attributes=(*_6_18.zram.attributes, "writeback_batch_size")),
 )

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ghostswap.kernels import v6_1
 from ghostswap.kernels.rules import ChainSize, Fullness, Reclaim, ZsmallocRules
 
@@ -13,8 +11,7 @@ _6_1 = v6_1.KERNEL
 RECOMPRESS = ("recomp_algorithm", "recompress")
 _TENTHS = (*(f"{tens}0%" for tens in range(1, 10)), "99%", "100%")
 
-KERNEL = replace(
-    _6_1,
+KERNEL = _6_1._replace(
     name="6.6",
     source="from its source; never recorded, swapon taken to be between its neighbours",
     zsmalloc=ZsmallocRules(
@@ -24,18 +21,16 @@ KERNEL = replace(
         fullness_groups=("0%", *_TENTHS),
         shown_groups=_TENTHS,
     ),
-    zswap=replace(
-        _6_1.zswap,
+    zswap=_6_1.zswap._replace(
         evictable_header_size=0,
         nr_zpools=32,
         reclaim=Reclaim.POOL_LRU,
         parameters=(*_6_1.zswap.parameters, "exclusive_loads", "non_same_filled_pages_enabled"),
     ),
-    zram=replace(_6_1.zram, attributes=(*_6_1.zram.attributes, *RECOMPRESS)),
-    zstd=replace(_6_1.zstd, version="1.5.2"),
-    vmscan=replace(_6_1.vmscan, kernel_pages=11),
-    metadata=replace(
-        _6_1.metadata,
+    zram=_6_1.zram._replace(attributes=(*_6_1.zram.attributes, *RECOMPRESS)),
+    zstd=_6_1.zstd._replace(version="1.5.2"),
+    vmscan=_6_1.vmscan._replace(kernel_pages=11),
+    metadata=_6_1.metadata._replace(
         slot_maps=(v6_1.SWAP_MAP, v6_1.SWAP_CGROUP),
         in_use=(v6_1.SWAP_CACHE, v6_1.zswap_entry(80), v6_1.HANDLE),
     ),

@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ghostswap.kernels import v6_19
 
-KERNEL = replace(
-    v6_19.KERNEL,
+KERNEL = v6_19.KERNEL._replace(
     name="7.0",
     source="7.0.13, no source: the strings of its image, and zswap asked; all else as 6.19",
 )

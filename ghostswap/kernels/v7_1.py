@@ -9,8 +9,6 @@ slot is free at the end of the same fault as before (``should_try_to_free_swap()
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ghostswap.kernels import v6_1, v6_12, v7_0
 from ghostswap.kernels.rules import Check, Field, Per
 
@@ -23,26 +21,22 @@ def cluster_info(size: int, *, published: bool = True) -> Field:
     return Field("cluster info", size, Per.CLUSTER, published=published)
 
 
-KERNEL = replace(
-    _7_0,
+KERNEL = _7_0._replace(
     name="7.1",
     source="7.1.13: its source; swapon recorded",
-    swapon=replace(
-        _7_0.swapon,
+    swapon=_7_0.swapon._replace(
         checks=(
             *(check for check in v6_12.KERNEL.swapon.checks if check not in _OLD),
             Check.BAD_SLOTS,
         ),
     ),
-    zswap=replace(_7_0.zswap, counts_incompressible=True),
-    zram=replace(
-        _7_0.zram,
+    zswap=_7_0.zswap._replace(counts_incompressible=True),
+    zram=_7_0.zram._replace(
         recompresses_by_one=True,
         attributes=(*_7_0.zram.attributes, "compressed_writeback"),
     ),
-    vmscan=replace(_7_0.vmscan, mglru=replace(_7_0.vmscan.mglru, stops_at_cluster=True)),
-    metadata=replace(
-        _7_0.metadata,
+    vmscan=_7_0.vmscan._replace(mglru=_7_0.vmscan.mglru._replace(stops_at_cluster=True)),
+    metadata=_7_0.metadata._replace(
         slot_maps=(
             *(field for field in _7_0.metadata.slot_maps if field is not v6_1.SWAP_MAP),
             cluster_info(40, published=False),

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ghostswap.kernels import v7_2
 
 _7_2 = v7_2.KERNEL
 
-KERNEL = replace(
-    _7_2,
+KERNEL = _7_2._replace(
     name="7.3",
     source="7.3.4: swapon, zswap, zram and replays recorded",
-    zswap=replace(_7_2.zswap, writeback_step=32),
-    vmscan=replace(_7_2.vmscan, shrinker_flushes=False),
+    zswap=_7_2.zswap._replace(writeback_step=32),
+    vmscan=_7_2.vmscan._replace(shrinker_flushes=False),
     vmstat=(*_7_2.vmstat, "nrswpin", "nrswpout"),
 )

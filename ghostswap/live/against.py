@@ -10,7 +10,7 @@ import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap import codecs, signals
 from ghostswap.codecs.measure import CHUNK_PAGES
@@ -31,8 +31,7 @@ from ghostswap.study.outcome import Outcome
 from ghostswap.units import format_size
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """What to measure.
 
     :ivar spec: of the source.
@@ -51,8 +50,7 @@ class Task:
     scratch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Two sets of counters for the same pages.
 
     :ivar release: of the running kernel; *kernel* is the one whose rules were used.
@@ -107,8 +105,7 @@ def compare(task: Task, waiting: Callable[[], None]) -> Comparison:
         return Comparison(release, kernel, task.design, codec, source, pages, *answer)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Chunk(NamedTuple):
     """Some pages in anonymous memory of ours, and what they hash to."""
 
     memory: mmap.mmap

@@ -6,9 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from ghostswap.errors import UsageError
-from ghostswap.pages.source import Source
+
+if TYPE_CHECKING:
+    from ghostswap.pages.source import Source
 
 #: What the spec of memory that is made up starts with.
 SYNTHETIC = "synthetic:"

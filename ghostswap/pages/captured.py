@@ -13,10 +13,9 @@ import stat
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import compress, islice
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.errors import TargetError, UsageError
 from ghostswap.page import PAGE_SIZE
@@ -27,6 +26,10 @@ SCHEMA = 1
 _LARGEST = 256 << 20  # bytes of JSON
 _MOST = 1 << 48  # pages, or seconds: none comes near it
 _CURE = "give what 'ghostswap capture -o' wrote, or a record of damo's in JSON"
+#: How perf's records begin, by the byte order of the machine (tools/perf/util/header.c).
+_PERF = (b"PERFILE2", b"2ELIFREP")
+#: DAMON's tracepoint in what perf script prints, and how far into the text it is at most.
+_EVENT, _EVENT_END = b" damon:damon_", 4096
 _NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 _READ, _WRITTEN = 1, 2
@@ -35,8 +38,7 @@ _READ, _WRITTEN = 1, 2
 Runs = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """What was seen at the end of an interval.
 
     :ivar seconds: from the start to then.
@@ -55,8 +57,7 @@ class Interval:
     touched: Runs | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """A way to see touches.
 
     :ivar works: on the kernel where it was captured, as a try has shown.
@@ -68,8 +69,7 @@ class Way:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(NamedTuple):
     """Touches over time.
 
     :ivar target: whose, ``pid:1234``.
@@ -105,7 +105,7 @@ class Captured:
 
     def to_json(self) -> dict[str, Any]:
         """As :func:`read` takes it."""
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, **self._asdict()}
 
 
 def read(path: str) -> Captured:
@@ -135,6 +135,8 @@ def _content(path: str) -> bytes:
         if not stat.S_ISREG(mode):
             raise TargetError(path, "is no file", _CURE)
         with open(path, "rb") as file:
+            _check_not_perf(path, file.read(_EVENT_END))
+            file.seek(0)
             data = file.read(_LARGEST + 1)
     except OSError as error:
         raise TargetError.from_os(path, error) from error
@@ -151,6 +153,25 @@ def _content(path: str) -> bytes:
     if len(data) > _LARGEST:
         raise TargetError(path, f"has more than {_LARGEST >> 20} MiB of JSON", _CURE)
     return data
+
+
+def _check_not_perf(path: str, head: bytes) -> None:
+    """Refuse what damo can be told to write in place of JSON, or reads itself.
+
+    :raises TargetError: saying what makes JSON of it.
+    """
+    if head.startswith(_PERF):
+        what = "is a record of perf's (perf.data)"
+    elif _EVENT in head:
+        what = "is the text of 'perf script'"
+    else:
+        return
+    raise TargetError(
+        path,
+        f"{what}; of damo's records those in JSON are read",
+        f"make one: damo convert_record_format --record_file {shell_word(path)}"
+        " --format json --output_file damon.json",
+    )
 
 
 def _number(value: Any, kind: type[int] | type[float] = int) -> Any:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, log, log1p
 from random import Random
+from typing import NamedTuple
 
 from ghostswap.errors import UsageError
 from ghostswap.page import PAGE_SIZE
@@ -27,8 +27,7 @@ DEFAULT_PAGES = 50_000
 _HINT = "write a number of pages, as 50000, or a share, as 2%; 100% is all of them"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """How much of a source is to be drawn: *pages*, or a *share* of it.
 
     :ivar share: above 0, at most 1; ``None`` where *pages* says it.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Why(StrEnum):
@@ -34,6 +34,8 @@ class Why(StrEnum):
     HUGETLB = "hugetlb"
     #: No memory, but a device's.
     DEVICE = "device"
+    #: They would still have come, and somebody did not wait.
+    INTERRUPTED = "interrupted"
     #: Copies of what is in a file, or of the kernel's own (vdso): dropped, not swapped.
     FILE = "file"
     #: Mapped once more, by fork(2) or KSM; the page was counted where it was met first.
@@ -55,13 +57,14 @@ class Why(StrEnum):
 
 
 #: Memory that should have been handed out.
-MISSING = frozenset({Why.UNREADABLE, Why.TRUNCATED, Why.DAMAGED, Why.REFUSED, Why.ENDED})
+MISSING = frozenset(
+    {Why.UNREADABLE, Why.TRUNCATED, Why.DAMAGED, Why.REFUSED, Why.ENDED, Why.INTERRUPTED}
+)
 #: Memory that is in swap already.
 IN_SWAP = frozenset({Why.SWAPPED, Why.ZSWAPPED})
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """Memory that a source names and did not hand out.
 
     :ivar pages: how many; 0 where nobody can know.
@@ -130,10 +133,16 @@ class Account:
         self.doubts[why] = round(self._exact[why])
 
     def leave_bytes(self, why: Why, start: int, end: int, pages: int, reason: str) -> None:
-        """Add the *pages* in bytes *start* to *end* of a file; ranges that meet become one."""
-        if self._ranges and self._ranges[-1][1:2] + self._ranges[-1][3:] == (start, why, reason):
-            start, _, before, *_ = self._ranges.pop()
-            pages += before
+        """Add the *pages* in bytes *start* to *end* of a file; ranges that meet become one.
+
+        So do those behind the end of a file, where nothing is between them either.
+        """
+        if self._ranges:
+            first, last, before, *what = self._ranges[-1]
+            if what == [why, reason] and (last == start or why is Why.TRUNCATED):
+                start = first
+                pages += before
+                self._ranges.pop()
         self._ranges.append((start, end, pages, why, reason))
 
     @property

@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, compress, repeat
 from math import floor
 from operator import not_
 from random import Random
+from typing import NamedTuple
 
 from ghostswap.errors import UsageError
 from ghostswap.pages.touches import (
@@ -41,8 +41,7 @@ _COUNT = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?)(?P<unit>[kKmM]?)"
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
-@dataclass(frozen=True, slots=True)
-class _Phase:
+class _Phase(NamedTuple):
     start: _Start
     touches: int
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 #: Touches in a chunk: enough that handing one over costs nothing, some 300 KiB.
 CHUNK_TOUCHES = 65_536
@@ -15,8 +14,7 @@ CHUNK_TOUCHES = 65_536
 DEFAULT_TOUCHES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Touches:
+class Touches(NamedTuple):
     """Touches that follow each other, all by one cgroup.
 
     :ivar group: the cgroup's number, among those that have memory.
@@ -57,8 +55,7 @@ class Trace(Protocol):
 WriteRule = float | Literal["odd"] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(NamedTuple):
     """What is the user's to choose with any trace.
 
     :ivar touches: how many there are where the trace does not say, the most that are read of a

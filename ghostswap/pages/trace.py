@@ -35,6 +35,7 @@ _SUFFIXES = {
     ".oracleGeneral": "oracle",
     ".oracleGeneral.bin": "oracle",
     ".trace": "trace",
+    ".data": "trace",  # damo's, and perf's: who reads it says what of it is missing
 }
 _FILES = (
     "a file ends in .u32, .csv or .oracleGeneral, or has u32:, csv: or oracle: before its path; "

@@ -11,9 +11,9 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from operator import itemgetter
+from typing import NamedTuple
 from weakref import finalize
 
 from ghostswap.errors import TargetError, UsageError
@@ -135,8 +135,7 @@ class _TraceFile:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordFormat:
+class RecordFormat(NamedTuple):
     """Records of one size.
 
     :ivar size: of a record in bytes.

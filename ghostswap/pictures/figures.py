@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from ghostswap.kernels.rules import ZsmallocRules
 from ghostswap.mm.zpool.size_class import ZS_HANDLE_SIZE, Filling, class_by_length, size_classes
@@ -19,8 +19,7 @@ BIN = 64
 _STEPS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ClassUse:
+class ClassUse(NamedTuple):
     """What one size class of zsmalloc holds.
 
     :ivar above: it takes compressed lengths of more bytes than that, and up to *length*.
@@ -34,8 +33,7 @@ class ClassUse:
     pool_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lengths:
+class Lengths(NamedTuple):
     """Pages by compressed length, and the size classes that they fall into.
 
     :ivar pages: a number for each :data:`BIN` bytes of length.
@@ -82,8 +80,7 @@ def _classes(histogram: Mapping[int, int], rules: ZsmallocRules) -> tuple[ClassU
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class OverTime:
+class OverTime(NamedTuple):
     """A replay from its first touch to its last, in steps.
 
     :ivar touches: at the end of each step, all so far; so *pool_bytes* and *disk_bytes*.
@@ -118,8 +115,7 @@ def _stayed(sample: Sample) -> int:
     return sample.refused + sample.no_slot
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A size of memory that was replayed.
 
     :ivar size: bytes of the process's pages in memory.
@@ -133,8 +129,7 @@ class Mark:
     killed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MissRatio:
+class MissRatio(NamedTuple):
     """The share of touches that are major faults, against bytes of memory.
 
     :ivar who: replayed what is marked, such as a kernel.
@@ -152,8 +147,7 @@ def miss_ratio(title: str, curve: Curve, who: str, marks: Sequence[Mark]) -> Mis
     return MissRatio(title, tuple(points), who, tuple(marks))
 
 
-@dataclass(frozen=True, slots=True)
-class Freed:
+class Freed(NamedTuple):
     """Memory that each design frees.
 
     :ivar names: of the designs or kernels.
@@ -170,8 +164,7 @@ class Freed:
     intervals: tuple[tuple[tuple[int, int] | None, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FreedLine:
+class FreedLine(NamedTuple):
     """What one option frees.
 
     :ivar points: bytes that have left, bytes freed, and the least and the most of 95 of 100
@@ -182,8 +175,7 @@ class FreedLine:
     points: tuple[tuple[int, int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Advised:
+class Advised(NamedTuple):
     """What memory may leave by, and what the size of an area costs either way; all in bytes.
 
     :ivar lines: the one that is advised first.

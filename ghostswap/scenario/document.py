@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
@@ -15,7 +14,6 @@ from typing import Any
 from ghostswap.errors import GhostswapError, TargetError, UsageError
 from ghostswap.files import check_type
 from ghostswap.scenario.kinds import Path, join, suggest, table
-from ghostswap.scenario.toml_lines import find_line
 from ghostswap.study.host import Group
 
 #: Turns a value into what it means, or raises a GhostswapError that says what it should be.
@@ -24,7 +22,7 @@ Check = Callable[[Any], Any]
 _LARGEST = 1 << 20
 #: tomllib takes a time that grows with the square of how many names dots join.
 _MOST_NAMES = 64
-_LONG_KEY = re.compile(rf"^(?:[^.\n]++\.++){{{_MOST_NAMES}}}", re.MULTILINE)
+_LONG_KEY = rf"^(?:[^.\n]++\.++){{{_MOST_NAMES}}}"
 
 
 class Document:
@@ -50,13 +48,15 @@ class Document:
         :raises TargetError: where it cannot be read.
         :raises UsageError: where it is not TOML.
         """
+        import tomllib  # which options can do without
+
         data = _read(path)
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise TargetError(f"{path}:{line}", "is not UTF-8", "save it as UTF-8") from error
-        if match := _LONG_KEY.search(text):
+        if match := re.search(_LONG_KEY, text, re.MULTILINE):
             line = text.count("\n", 0, match.start()) + 1
             why = f"more than {_MOST_NAMES} names with dots between them"
             raise UsageError(f"{path}:{line}: {why}", "no key is as deep as that")
@@ -166,6 +166,8 @@ class Document:
         return os.path.join(os.path.dirname(self.path), path)
 
     def _line(self, key: Path) -> str:
+        from ghostswap.scenario.toml_lines import find_line
+
         line = find_line(self._text, key)
         return self.path if line is None else f"{self.path}:{line}"
 

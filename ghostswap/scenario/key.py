@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap.scenario.kinds import Kind
 
@@ -25,8 +24,7 @@ BOTH = Run.STORE | Run.REPLAY
 Section = Literal["Source", "Design", "Machine"]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One knob.
 
     :ivar name: with dots, as TOML joins them, :data:`NAME` standing for a group's.

@@ -13,8 +13,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ghostswap import codecs
 from ghostswap.area.header.bounds import MAX_PAGES, MIN_PAGES
@@ -38,8 +37,7 @@ def _as_is(text: str) -> object:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What a key takes.
 
     :ivar metavar: what stands for a value in a help text.

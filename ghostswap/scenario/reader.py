@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ghostswap import kernels
 from ghostswap.designs import table as designs
@@ -28,8 +28,7 @@ _WRONG_RUN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """What a host is read for.
 
     :ivar run: what is done with it.
@@ -222,7 +221,7 @@ def _read_areas(document: Document, tables: list[Any]) -> tuple[Area, ...]:
         area = Area(**document.read(key, table, _checks("area")))
         _check_area(document, key, area)
         if area.path is not None:
-            area = replace(area, path=document.from_here((*key, "path"), area.path))
+            area = area._replace(path=document.from_here((*key, "path"), area.path))
         areas.append(area)
     return tuple(areas)
 

@@ -29,11 +29,13 @@ def outcome(
     *,
     timeline: tuple[Sample, ...] = (),
     folios: Folios | None = None,
+    drawn: int | None = None,
 ) -> Outcome:
     """What *parts* of *machine* came to.
 
     :param is_mapped: by page, not 0 where it is in memory.
     :param folios: where pages left in folios.
+    :param drawn: pages of a sample, where others are as these.
     """
     backend, zswap, zram, areas = parts.backend, parts.zswap, parts.zram, parts.swap.areas
     held = backend.held(is_mapped)
@@ -78,6 +80,7 @@ def outcome(
         folios=folios,
         fresh_statistics=not machine.timing.flush_every,
         timeline=timeline,
+        drawn=drawn,
     )
 
 

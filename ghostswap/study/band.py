@@ -7,8 +7,8 @@ A kernel that would not repeat its own numbers is run under each timing; what di
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import cycle
+from typing import NamedTuple
 
 from ghostswap import kernels
 from ghostswap.designs import table
@@ -24,8 +24,7 @@ _TLB = 1024
 _SEEDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """What a kernel leaves to chance, and another run may have otherwise.
 
     :ivar flush_every: faults from one flush of the statistics of cgroups to the next, 0 where they
@@ -48,7 +47,7 @@ class Timing:
 
     def made_fresh(self) -> Timing:
         """The same with statistics that are always fresh."""
-        return replace(self, flush_every=0)
+        return self._replace(flush_every=0)
 
 
 def of_replay(host: Host) -> list[Timing]:
@@ -66,7 +65,7 @@ def of_replay(host: Host) -> list[Timing]:
     usual = Timing(rules.flush_every if host.flush_every is None else host.flush_every)
     if policy == "lru":
         return [usual.made_fresh()]
-    others = [replace(usual, one_cpu=True)]
+    others = [usual._replace(one_cpu=True)]
     if rules.flushes_late:
         others.append(Timing(0 if usual.flush_every else FLUSH_EVERY))
     return [usual, *others]

@@ -6,8 +6,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap.designs import table, transfer
 from ghostswap.designs.transfer import Cost
@@ -17,8 +16,7 @@ from ghostswap.study.outcome import Outcome
 Unit = Literal["bytes", "count", "share", "ns"]
 
 
-@dataclass(frozen=True, slots=True)
-class Inversion:
+class Inversion(NamedTuple):
     """Pages on disk against pages in memory, compressed or not, by when they were touched last.
 
     :ivar hotter: share of those on disk that are hotter than the coldest in memory.
@@ -29,8 +27,7 @@ class Inversion:
     pairs: float
 
 
-@dataclass(frozen=True, slots=True)
-class Contender:
+class Contender(NamedTuple):
     """A design's outcome.
 
     :ivar inversion: whether pages on disk were touched later than others in memory; ``None``
@@ -60,8 +57,7 @@ class Contender:
         return sum(group.swap_ins[origin] for group in self.outcome.groups)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of the comparison.
 
     :ivar key: its name in JSON.

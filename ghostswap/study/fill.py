@@ -10,7 +10,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ghostswap.designs import zram_later
+from ghostswap import codecs
+from ghostswap.designs import table, zram_later
 from ghostswap.designs.backend import Witness
 from ghostswap.designs.build import Parts
 from ghostswap.designs.folios import Folios
@@ -19,10 +20,12 @@ from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.mm.vmscan.pageout import Mapper
 from ghostswap.mm.zpool.zsmalloc import ClassStat
 from ghostswap.mm.zram import Zram
+from ghostswap.page import PAGE_SIZE
 from ghostswap.study import account, band
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Host
 from ghostswap.study.machine import Machine
+from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Outcome, Recompression
 
 
@@ -138,6 +141,60 @@ class Fill:
     def worker_wrote(self) -> bool:
         """Whether zswap's shrink worker came to write a page."""
         return self.parts.backend.worker_wrote
+
+
+def has_intervals(host: Host) -> bool:
+    """Whether a sample, stored once, says all; else it has to stand in for all memory.
+
+    Several groups, and what recompression makes of a pool, are not estimated from pages alone.
+    """
+    return len(host.working) == 1 and not host.zram_recompress
+
+
+def estimate(
+    host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
+) -> Outcome:
+    """Store all memory of *host*'s one group, of which there is a sample, through its design."""
+    from ghostswap.study.samples.estimate import estimate  # which all of memory can do without
+
+    (group,), (own,) = host.working, measured.of(table.get(host.design))
+    strata = [one for spec in group.sources for one in measured.strata[spec]]
+    return estimate(host, areas, strata, own, jobs)
+
+
+def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fill, Outcome]:
+    """Store all memory of *host* once, through its design.
+
+    :return: the run, and what it came to, with the band of all timings.
+    """
+    zero_length = 0
+    if host.folio_order:
+        (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
+    own = measured.of(table.get(host.design))
+    first, outcome = run(host, own, areas, zero_length, measured.seconds)
+    return first, replace(outcome, drawn=measured.drawn)
+
+
+def store_all(
+    host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
+) -> Outcome:
+    """Store all memory of *host* once: :func:`store`, or :func:`estimate` where not all is here."""
+    if measured.is_sample and not measured.stands_in:
+        return estimate(host, measured, areas, jobs)
+    return store(host, measured, areas)[1]
+
+
+def middle(host: Host, measured: Measured) -> Outcome:
+    """Store all memory of *host*'s one group in this process.
+
+    Totals of a sample come without their intervals, which are what takes time.
+    """
+    if not measured.is_sample:
+        return store(host, measured, ())[1]
+    from ghostswap.study.samples.estimate import middle
+
+    (own,), (strata,) = measured.of(table.get(host.design)), measured.strata.values()
+    return middle(host, (), strata, own)
 
 
 def run(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap import kernels
 from ghostswap.designs.build import Parameters
@@ -31,8 +31,7 @@ def default_policy(kernel: Kernel, *, may_be_here: bool = False) -> tuple[Policy
     return "mglru" if kernel.vmscan.lru_gen_enabled else "two-lists", "release"
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
+class Area(NamedTuple):
     """A swap area: a real one by its *path*, or one that is imagined.
 
     :ivar type: what it is; ``None`` for a real one whose header and file tell.

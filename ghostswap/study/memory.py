@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 from ghostswap import codecs, kernels
 from ghostswap.codecs import Codec
@@ -19,9 +20,10 @@ from ghostswap.page import PAGE_SIZE
 from ghostswap.pages import open_source
 from ghostswap.pages.profiles.source import ProfileSource
 from ghostswap.pages.sampled import SampledSource
-from ghostswap.pages.source import MISSING, Source
+from ghostswap.pages.source import MISSING, Source, Why
 from ghostswap.study.host import Group, Host
 from ghostswap.study.samples.estimators import Stratum
+from ghostswap.study.samples.stand_ins import stand_in
 from ghostswap.units import printable
 
 #: Shows how far something has come: what it is, steps in all if that is known -> what to call with
@@ -48,8 +50,7 @@ def nowhere(group: Group, key: str) -> AbstractContextManager[object]:  # noqa: 
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
-class Codecs:
+class Codecs(NamedTuple):
     """What measures all that some designs want to know, in one go over the pages.
 
     :ivar of: one, or two where the kernel sets the compressor up otherwise for zram.
@@ -89,6 +90,7 @@ class Measured:
     :ivar seconds: by algorithm that zram recompresses with, all groups' pages.
     :ivar error: how far measures may be from the kernel's; ``""`` where they are the kernel's.
     :ivar strata: of each source, by its spec, what was drawn, one after the other.
+    :ivar stands_in: pages that were not drawn are here too, see :mod:`.samples.stand_ins`.
     """
 
     sources: Mapping[str, Source]
@@ -97,11 +99,24 @@ class Measured:
     error: str
     strata: Mapping[str, tuple[Stratum, ...]]
     seconds: list[array[int]] = field(default_factory=list)
+    stands_in: bool = False
 
     @property
     def is_sample(self) -> bool:
         """Whether there is memory that was not measured."""
         return any(not one.is_whole for strata in self.strata.values() for one in strata)
+
+    @property
+    def pages(self) -> int:
+        """The pages of all sources; of a sample, as many as it stands for."""
+        return sum(map(self.pages_of, self.strata))
+
+    @property
+    def drawn(self) -> int | None:
+        """How many pages of all sources were drawn; ``None`` where no page was left out."""
+        if not self.is_sample:
+            return None
+        return sum(one.drawn for strata in self.strata.values() for one in strata)
 
     def of(self, design: Design) -> list[array[int]]:
         """What *design* goes by."""
@@ -109,7 +124,7 @@ class Measured:
 
     def pages_of(self, spec: str) -> int:
         """The pages of a source; of a sample, as many as it stands for."""
-        return round(sum(one.weight * one.kept for one in self.strata[spec]))
+        return sum(one.pages for one in self.strata[spec])
 
 
 def measure_host(
@@ -119,13 +134,16 @@ def measure_host(
     progress: Progress = quiet,
     at: At = nowhere,
     sample: Sample = whole,
+    *,
+    stands_in: bool = False,
 ) -> Measured:
     """Compress the memory of all groups, each source once, as *designs* need it.
 
     :param sample: how much of each.
+    :param stands_in: what was drawn is to stand in for all of it.
     :raises UsageError: for a design that could not be on the host's kernel, or an empty source.
     """
-    return measure_hosts((host,), designs, jobs, progress, at, sample)[0]
+    return measure_hosts((host,), designs, jobs, progress, at, sample, stands_in=stands_in)[0]
 
 
 def measure_hosts(
@@ -135,6 +153,8 @@ def measure_hosts(
     progress: Progress = quiet,
     at: At = nowhere,
     sample: Sample = whole,
+    *,
+    stands_in: bool = False,
 ) -> list[Measured]:
     """The same for each of *hosts*, whose compressors and kernels differ, and not their memory.
 
@@ -151,7 +171,11 @@ def measure_hosts(
     ]
     by = (*(of.of for of in wanted), *seconds)
     number = {codec: at for at, codec in enumerate(dict.fromkeys(chain.from_iterable(by)))}
-    sources, found, strata = _read(host, Several(tuple(number)), jobs, progress, at, sample)
+    several = Several(tuple(number))
+    is_whole = sample is whole and not stands_in
+    sources, found, strata = _read(host, several, jobs, progress, at, sample, is_whole=is_whole)
+    if stands_in:
+        found = {spec: stand_in(strata[spec], found[spec], host.seed) for spec in found}
 
     def by_group(codec: Codec) -> list[array[int]]:
         return _by_group(host, found, number[codec])
@@ -163,7 +187,7 @@ def measure_hosts(
         errors = [error for source in sources.values() for error in _errors(source, used)]
         again = [array("H", chain.from_iterable(by_group(codec))) for codec in others]
         error = next(filter(None, errors), "")
-        measured.append(Measured(sources, zswap, zram, error, strata, again))
+        measured.append(Measured(sources, zswap, zram, error, strata, again, stands_in))
     return measured
 
 
@@ -183,12 +207,13 @@ def profiled(host: Host, source: ProfileSource) -> Measured:
     return Measured({spec: source}, [own], [own], error, {spec: strata})
 
 
-def count_host(host: Host, progress: Progress = quiet, at: At = nowhere) -> Measured:
+def count_host(host: Host, progress: Progress, at: At, sample: Sample) -> Measured:
     """The same, but only counted: what every page measures as is left at 0."""
     nothing = Several((_Uncompressed(),), "reading")
-    sources, found, strata = _read(host, nothing, 1, progress, at, whole)
-    pages = _by_group(host, found, 0)
-    return Measured(sources, pages, pages, "", strata)
+    sources, _, strata = _read(host, nothing, 1, progress, at, sample, is_whole=False)
+    counts = (sum(s.pages for spec in g.sources for s in strata[spec]) for g in host.working)
+    pages = [array("H", bytes(2 * count)) for count in counts]
+    return Measured(sources, pages, pages, "", strata, stands_in=True)
 
 
 def _by_group(
@@ -203,9 +228,19 @@ def _by_group(
 
 
 def _read(
-    host: Host, codecs: Several, jobs: int | None, progress: Progress, at: At, sample: Sample
+    host: Host,
+    codecs: Several,
+    jobs: int | None,
+    progress: Progress,
+    at: At,
+    sample: Sample,
+    *,
+    is_whole: bool,
 ) -> tuple[dict[str, Source], dict[str, list[array[int]]], dict[str, tuple[Stratum, ...]]]:
-    """The sources of all groups, closed again, what their pages measure as by each codec."""
+    """The sources of all groups, closed again, what their pages measure as by each codec.
+
+    :param is_whole: a profile that is a sample will not do.
+    """
     sources: dict[str, Source] = {}
     found: dict[str, list[array[int]]] = {}
     strata: dict[str, tuple[Stratum, ...]] = {}
@@ -216,9 +251,9 @@ def _read(
         with at(group, "source"), open_source(spec) as opened:
             sources[spec] = source = sample(opened)
             if isinstance(source, ProfileSource):
-                found[spec], strata[spec] = codecs.look_up(source, whole=sample is whole)
+                found[spec], strata[spec] = codecs.look_up(source, whole=is_whole)
             else:
-                found[spec] = codecs.measure_all(source, jobs, progress)
+                found[spec] = codecs.measure_what_comes(source, jobs, progress)
                 strata[spec] = (stratum_of(source, len(found[spec][0])),)
             check_pages(source, len(found[spec][0]))
     return sources, found, strata
@@ -268,8 +303,7 @@ class _Uncompressed:
         return array("H", bytes(len(buffer) // PAGE_SIZE * 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(NamedTuple):
     """Several codecs, side by side over the same pages.
 
     :ivar doing: what a progress bar says.
@@ -291,7 +325,7 @@ class Several:
         if whole and not all(one.is_whole for one in strata):
             raise UsageError(
                 f"{printable(source.name)}: a sample, and all pages are wanted here",
-                "make a profile with --sample 100%, or simulate with one group",
+                "make a profile with --sample 100%",
             )
         parts = [array("H") for _ in self.of]
         for part, codec in zip(parts, self.of, strict=True):
@@ -310,6 +344,27 @@ class Several:
     def measure_all(self, source: Source, jobs: int | None, progress: Progress) -> list[array[int]]:
         """All pages of *source*, by each codec."""
         parts = [array("H") for _ in self.of]
+        self._measure_into(parts, source, jobs, progress)
+        return parts
+
+    def measure_what_comes(
+        self, source: Source, jobs: int | None, progress: Progress
+    ) -> list[array[int]]:
+        """The same; of what may never end, the pages that came until Ctrl-C."""
+        parts = [array("H") for _ in self.of]
+        try:
+            self._measure_into(parts, source, jobs, progress)
+        except KeyboardInterrupt:
+            if source.pages is not None or not parts[-1]:
+                raise
+            source.account.leave(Why.INTERRUPTED, 0, "interrupted before the end came")
+        for part in parts:
+            del part[len(parts[-1]) :]  # which comes last
+        return parts
+
+    def _measure_into(
+        self, parts: list[array[int]], source: Source, jobs: int | None, progress: Progress
+    ) -> None:
         with (
             closing(measure(source, self, jobs)) as chunks,
             progress(self.doing, source.pages) as advance,
@@ -319,4 +374,3 @@ class Several:
                 for number, part in enumerate(parts):
                     part += chunk[number * pages : (number + 1) * pages]
                 advance(pages)
-        return parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ghostswap.designs.folios import Folios
 from ghostswap.designs.metadata import Metadata
@@ -19,8 +20,7 @@ Band = dict[str, tuple[int, int]]
 Intervals = dict[str, tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """The host after *touches* touches; faults are all so far, pages as they are then.
 
     :ivar refused: times so far that a page was refused by all that could have taken it; *no_slot*
@@ -36,8 +36,7 @@ class Sample:
     no_slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class GroupOutcome:
+class GroupOutcome(NamedTuple):
     """One group: what was asked of it, where its pages are, what its touches cost.
 
     :ivar swap_ins: pages that came back, by where they were.
@@ -65,8 +64,7 @@ class GroupOutcome:
     events: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Recompression:
+class Recompression(NamedTuple):
     """What it took to compress zram's pages once more, and what the pool was before.
 
     :ivar decompressed: pages that were read for it.

@@ -23,6 +23,7 @@ class Replay:
 
     :param measured: and *areas* as for :class:`~ghostswap.study.machine.Machine`.
     :param timing: the first of :func:`ghostswap.study.band.of_replay` where ``None``.
+    :param drawn: pages of a sample, where others of *measured* are as these.
     """
 
     def __init__(
@@ -31,8 +32,10 @@ class Replay:
         measured: Sequence[array[int]],
         areas: Sequence[SwapArea],
         timing: Timing | None = None,
+        drawn: int | None = None,
     ) -> None:
         self._machine = Machine(host, measured, areas, timing or band.of_replay(host)[0])
+        self._drawn = drawn
         self._memory, self._parts = self._machine.under_limits()
         self._touches = [0] * len(self._machine.members)
         self._timeline: list[Sample] = []
@@ -87,6 +90,7 @@ class Replay:
             self._memory.mapped(),
             tuple(self._group(number) for number in range(len(self._machine.members))),
             timeline=tuple(self._timeline),
+            drawn=self._drawn,
         )
 
     def disk_pages(self) -> Iterator[int]:

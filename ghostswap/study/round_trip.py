@@ -10,8 +10,8 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from ghostswap import kernels
 from ghostswap.area.header.explain import inspect
@@ -46,8 +46,7 @@ def digest(page: memoryview | bytes) -> bytes:
     return blake2b(page, digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A stored page.
 
     :ivar view: what its keeper saw of it.
@@ -164,8 +163,7 @@ class Disk:
         return self._target.read(number * PAGE_SIZE, PAGE_SIZE)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """Pages that came back as they were.
 
     :ivar loads: from the store, those on their way to the disk among them.

@@ -6,23 +6,21 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
-from ghostswap import codecs
 from ghostswap.designs import table
 from ghostswap.errors import UsageError
 from ghostswap.executor.processes import each
 from ghostswap.mm.swap.swap_info import SwapArea
-from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.touches import Touches, Trace
 from ghostswap.pages.trace import interleave, open_trace, split_spec
-from ghostswap.study import band, comparison, fill
+from ghostswap.study import band, comparison
 from ghostswap.study.band import Timing
 from ghostswap.study.curve import curve
 from ghostswap.study.curve.curve import Curve
-from ghostswap.study.fill import Fill
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import (
     At,
@@ -33,42 +31,6 @@ from ghostswap.study.memory import (
 )
 from ghostswap.study.outcome import Outcome
 from ghostswap.study.replay import Replay
-
-
-def estimate(
-    host: Host, measured: Measured, areas: Sequence[SwapArea], jobs: int | None = None
-) -> Outcome:
-    """Store all memory of *host*'s one group, of which there is a sample, through its design."""
-    from ghostswap.study.samples.estimate import estimate  # which all of memory can do without
-
-    (group,), (own,) = host.working, measured.of(table.get(host.design))
-    strata = [one for spec in group.sources for one in measured.strata[spec]]
-    return estimate(host, areas, strata, own, jobs)
-
-
-def store(host: Host, measured: Measured, areas: Sequence[SwapArea]) -> tuple[Fill, Outcome]:
-    """Store all memory of *host* once, through its design.
-
-    :return: the run, and what it came to, with the band of all timings.
-    """
-    zero_length = 0
-    if host.folio_order:
-        (zero_length,) = codecs.get(host.compressor, host.kernel).raw_lengths(bytes(PAGE_SIZE))
-    own = measured.of(table.get(host.design))
-    return fill.run(host, own, areas, zero_length, measured.seconds)
-
-
-def middle(host: Host, measured: Measured) -> Outcome:
-    """Store all memory of *host*'s one group in this process.
-
-    Totals of a sample come without their intervals, which are what takes time.
-    """
-    if not measured.is_sample:
-        return store(host, measured, ())[1]
-    from ghostswap.study.samples.estimate import middle
-
-    (own,), (strata,) = measured.of(table.get(host.design)), measured.strata.values()
-    return middle(host, (), strata, own)
 
 
 def replay(
@@ -89,7 +51,8 @@ def replay(
     work = traces or Traces(host, measured, at)
     timing = timing or band.of_replay(host)[0]
     for tried in (timing, timing.made_fresh()):
-        done = Replay(host, measured.of(table.get(host.design)), areas, tried)
+        own = measured.of(table.get(host.design))
+        done = Replay(host, own, areas, tried, measured.drawn)
         with progress(f"{host.design}: touches", work.touches) as advance:
             for count in done.run(work.chunks(), work.touches):
                 advance(count)
@@ -158,8 +121,7 @@ def replay_each(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The touches of :class:`Traces`, all of them.
 
     :ivar touches: how many there are, where that is known before they are read.

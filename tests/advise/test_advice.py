@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -199,10 +201,22 @@ def test_whatever_a_host_hides_the_rest_is_said(
     said = capsys.readouterr().out
     assert "(synthetic:300:text=50%,zero=10%,random) it frees" in said
     assert "what others set by themselves" in said
-    assert found.ranked[0].lacks == "" or "Nothing that can be had here" in said
+    assert found.ranked[0].lacks == "" or "No option can be had here" in said
     assert json.loads(json.dumps(as_json(found, opened)))["options"]
     if without in ("/", "/sys", "/proc"):
         assert found.place.seen.unseen.keys() & {"/proc/meminfo", "/sys/kernel"}
+
+
+def test_memory_of_which_nothing_is_gained_is_said_to_free_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = Asked("synthetic:300:random", GIB, "6.18", "disk", exact=True, seed=0, jobs=1)
+    found, opened = advise(wanted, Tree(str(tmp_path)))
+    print_all(found, opened)
+    assert found.choice.freed < 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "it frees nothing, for pool and slots take " in said
+    assert "it frees -" not in said
 
 
 SCRIPTS = Installed(systemd=False, zram_generator=False, zramswap=False)
@@ -272,3 +286,33 @@ def test_a_figure_is_of_the_advice_and_ends_where_all_has_left(tmp_path: Path) -
 def test_the_same_advice_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
     found = asked(str(tmp_path), kernel="6.18")
     assert draw(figure_of(found), kind) == draw(figure_of(found), kind)
+
+
+# Scripts
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_the_directory_of_a_file_that_is_put_goes_with_it_unless_others_are_in_it(
+    others: bool, tmp_path: Path
+) -> None:
+    found = files(asked(str(tmp_path), kernel="6.18"), SCRIPTS)
+    put, back = (
+        re.search(rf"^{name}\(\) {{\n.*?^}}\n", found[script], re.MULTILINE | re.DOTALL)
+        for name, script in (("put", "apply.sh"), ("back", "undo.sh"))
+    )
+    assert put is not None
+    assert back is not None
+    goal, name = tmp_path / "goal", f"{tmp_path}/goal/made/file"[1:]
+    goal.mkdir()
+    (tmp_path / "scripts" / name).parent.mkdir(parents=True)
+    (tmp_path / "scripts" / name).write_text("new")
+
+    def run(text: str) -> None:
+        subprocess.run(["sh", "-euc", text], cwd=tmp_path / "scripts", check=True)
+
+    run(f"mkdir before\n{put[0]}put {name}\nput {name}\n")
+    assert (goal / "made/file").read_text() == "new"
+    if others:
+        (goal / "made/other").touch()
+    run(f"{back[0]}back {name}\n")
+    assert [*goal.rglob("*")] == ([goal / "made", goal / "made/other"] if others else [])

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +36,14 @@ def so(known: Prediction, seen: Status) -> Prediction:
     """*known* as if all that is now had been advised."""
     there = {one.name: one.now for one in checked(known, seen).settings}
     kept = (Advised(name, value, None) for name, value in there.items() if value is not None)
-    return replace(known, settings=tuple(kept), area="")
+    return known._replace(settings=tuple(kept), area="")
 
 
 def like(known: Prediction, seen: Status) -> Prediction:
     """*known* as if the pool that is now had been predicted."""
     assert seen.zswap is not None
     pool = seen.zswap.pool
-    return replace(
-        known,
+    return known._replace(
         memory_bytes=seen.used,
         stored_bytes=seen.zswap.stored,
         pool_bytes=pool,
@@ -84,11 +82,11 @@ def test_a_host_that_came_as_predicted(tmp_path: Path) -> None:
 def test_memory_that_compresses_otherwise_is_told(tmp_path: Path) -> None:
     seen = read(Tree(unpack("zswap", tmp_path)))
     known = like(so(of(str(tmp_path)), seen), seen)
-    near = replace(known, pool_interval=(known.pool_bytes * 100 // 109,) * 2)
+    near = known._replace(pool_interval=(known.pool_bytes * 100 // 109,) * 2)
     assert checked(near, seen).verdict == "as-predicted"
     for part, word in ((50, "worse"), (200, "better")):
         pool = known.pool_bytes * part // 100
-        other = replace(known, pool_bytes=pool, pool_interval=(pool, pool))
+        other = known._replace(pool_bytes=pool, pool_interval=(pool, pool))
         found = checked(other, seen)
         assert found.verdict == "off"
         (why,) = (one for one in found.reasons if one.id == "ratio")
@@ -125,11 +123,11 @@ def test_a_full_pool_that_refuses_is_told(tmp_path: Path) -> None:
     assert hits
     known = so(of(root), seen)
     before = {**known.counters, "pool_limit_hit": 0, "zswpout": seen.zswap.vmstat["zswpout"] - 1}
-    since = checked(replace(known, boot="same", counters=before), seen, "same")
+    since = checked(known._replace(boot="same", counters=before), seen, "same")
     assert since.figures.refused == {"pool_limit_hit": hits}
     assert since.figures.tried == hits + 1
     assert {"refused", "pool-limit"} <= reasons(since)
-    other = checked(replace(known, boot="same", counters=before), seen, "another")
+    other = checked(known._replace(boot="same", counters=before), seen, "another")
     assert other.figures.tried == hits + seen.zswap.vmstat["zswpout"], "all since boot"
 
 
@@ -145,7 +143,7 @@ def test_an_area_that_came_later_is_named(tmp_path: Path) -> None:
     seen = read(Tree(unpack("zswap", tmp_path)))
     known = so(of(str(tmp_path)), seen)
     assert "other-area" not in reasons(checked(known, seen))
-    assert "other-area" in reasons(checked(replace(known, areas=()), seen))
+    assert "other-area" in reasons(checked(known._replace(areas=()), seen))
 
 
 def test_zram_is_its_own_device(tmp_path: Path) -> None:
@@ -172,7 +170,7 @@ def test_counters_that_nobody_shows_are_not_zero(tmp_path: Path) -> None:
 
 def test_another_machine_and_release_are_said(tmp_path: Path) -> None:
     seen = read(Tree(unpack("zswap", tmp_path)))
-    known = replace(of(str(tmp_path)), ram=PAGE_SIZE, release="6.18.1")
+    known = of(str(tmp_path))._replace(ram=PAGE_SIZE, release="6.18.1")
     assert {"memory", "release"} <= reasons(checked(known, seen))
 
 

@@ -7,8 +7,6 @@ all of them.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,7 +119,7 @@ def test_no_more_moves_than_is_there(
 def test_writing_pages_as_they_lie_in_the_pool_saves_decompressions_and_no_disk() -> None:
     held = Held(compressed=1000, stuck=0, disk=0, zero=0, mapped=5000)
     plain, compressed = to_disk("vswap", held), to_disk_compressed("vswap", held)
-    assert compressed == replace(plain, decompressions=0, descriptor_bytes=8000)
+    assert compressed == plain._replace(decompressions=0, descriptor_bytes=8000)
     assert plain.decompressions == 1000
-    stuck = replace(held, stuck=1000)
+    stuck = held._replace(stuck=1000)
     assert to_disk_compressed("ghost", stuck) == to_disk("ghost", stuck)

@@ -236,6 +236,39 @@ def reset(path: str) -> None:
         Path("/sys/class/zram-control/hot_remove").write_text(name.removeprefix("zram"))
 
 
+@pytest.mark.parametrize(("goal", "design"), [("memory", "classic"), ("disk", "zram")])
+def test_the_commands_that_are_printed_set_it_as_they_are(
+    run: Run, scripts: Path, goal: str, design: str
+) -> None:
+    if design == "zram":
+        needs_zram("lzo-rle")
+    before = state()
+    asked = ("advise", "--pages", SOURCE, "--exact", "--json", "--goal", goal)
+    found = json.loads(run(*asked).stdout)
+    assert found["choice"]["design"] == design
+    path = f"{scripts.parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
+    try:
+        for command in found["commands"]:
+            subprocess.run(["sh", "-euc", command], env={"PATH": path}, cwd="/", check=True)
+        now = {one["name"]: one["now"] for one in json.loads(run(*asked).stdout)["settings"]}
+        for one in found["settings"]:
+            value = one["value"]
+            if one["name"] == "area":
+                value -= PAGE_SIZE  # for its header
+            assert now[one["name"]] == value, one
+    finally:
+        for area in active_swaps():
+            subprocess.run(["swapoff", area.path], check=True)
+            if area.path.startswith("/dev/zram"):
+                reset(area.path)
+            else:
+                os.unlink(area.path)
+        for name, text in before.items():
+            if name.startswith((str(ZSWAP), "/proc/sys")):
+                Path(name).write_text(text)
+    assert state() == before
+
+
 def test_what_systemd_and_its_tools_say_of_the_files(run: Run, tmp_path: Path) -> None:
     emit(run, tmp_path / "disk", "--goal", "memory")
     for unit in (tmp_path / "disk").rglob("*.swap"):

@@ -25,11 +25,18 @@ def test_bytes_that_meet_make_one_range() -> None:
     account.leave_bytes(Why.UNREADABLE, 0, 4096, 1, "broken")
     account.leave_bytes(Why.UNREADABLE, 4096, 8192, 1, "broken")
     account.leave_bytes(Why.UNREADABLE, 8192, 8200, 1, "worn")
-    account.leave_bytes(Why.TRUNCATED, 8200, 8300, 1, "worn")
-    account.leave_bytes(Why.TRUNCATED, 9000, 9001, 1, "worn")
+    account.leave_bytes(Why.DAMAGED, 8200, 8300, 1, "worn")
+    account.leave_bytes(Why.DAMAGED, 9000, 9001, 1, "worn")
     assert [left.what for left in account.left] == [
         *("bytes 0-8191", "bytes 8192-8199", "bytes 8200-8299", "bytes 9000-9000"),
     ]
+
+
+def test_all_that_is_behind_the_end_is_one_range() -> None:
+    account = Account("memory")
+    for start in range(0, 65536 * 8192, 8192):  # as many mappings as a process may have
+        account.leave_bytes(Why.TRUNCATED, start, start + 4096, 1, "cut")
+    assert [(left.what, left.pages) for left in account.left] == [("bytes 0-536866815", 65536)]
 
 
 def test_json_has_all_keys_whatever_happened() -> None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -151,6 +153,28 @@ def test_broken_and_endless_files_are_refused(tmp_path: Path) -> None:
     for other in ("/dev/zero", str(tmp_path)):
         with pytest.raises(TargetError, match="is no file"):
             read(other)
+
+
+def test_perfs_own_record_is_told_with_what_makes_json_of_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "perf.data")
+    command = ["perf", "record", "-q", "-e", "cpu-clock", "-o", path, "true"]
+    if shutil.which("perf") is None or subprocess.run(command, check=False).returncode:
+        pytest.skip("needs perf, and leave to use it")
+    for reader in (read, open_trace):
+        with pytest.raises(TargetError, match=r"is a record of perf's \(perf.data\)") as caught:
+            reader(path)
+        assert f"damo convert_record_format --record_file {path} --format json" in caught.value.hint
+
+
+def test_the_text_of_perf_script_is_told_too(tmp_path: Path) -> None:
+    """As in damo's src/_damo_records.py, write_perf_script()."""
+    path = tmp_path / "damon.data"
+    path.write_text(
+        "kdamond.0  4452 [000] 82877.315633: damon:damon_aggregated: target_id=18446623435582458880"
+        " nr_regions=17 140731667070976-140731668037632: 0 3\n"
+    )
+    with pytest.raises(TargetError, match="is the text of 'perf script'"):
+        read(str(path))
 
 
 @settings(deadline=None)

@@ -69,5 +69,5 @@ def test_the_steps_of_a_replay_add_up_to_its_totals() -> None:
     assert figure.touches[-1] == 5000
     assert figure.pool_bytes[-1] == outcome.pool_bytes
     assert figure.killed == ()
-    dead = replace(outcome, groups=(replace(db, killed=True),))
+    dead = replace(outcome, groups=(db._replace(killed=True),))
     assert over_time("db", dead).killed == ("db",)

@@ -91,8 +91,8 @@ def check(run: Replay, found: Outcome) -> None:
         in_zram = found.zram.get("orig_data_size", 0) // PAGE
         copies = found.zswap["stored_pages"] + in_zram - held.compressed
         assert copies >= 0
-        if found.kernel in ("6.12", "6.18"):
-            assert copies == 0
+        if found.kernel == "6.18" or (found.kernel == "6.12" and not found.zram):
+            assert copies == 0  # 6.12's zram has them until slots that a CPU keeps back are freed
     ins = {name: sum(group.swap_ins[name] for group in found.groups) for name in ("disk", "zram")}
     assert vmstat["pswpin"] == sum(ins.values())
     if "zswpin" in vmstat and found.zswap:

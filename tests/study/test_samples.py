@@ -17,7 +17,7 @@ from ghostswap.executor.processes import each
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.pages.sampled import SampledSource, Wanted, sample
 from ghostswap.pages.source import Account
-from ghostswap.study import run
+from ghostswap.study import fill
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import Measured, measure_host
 from ghostswap.study.samples.estimate import totals
@@ -129,7 +129,7 @@ def cover(host: Host, whole: Measured, truth: dict[str, int]) -> dict[str, float
     """In how much of the samples the interval of a total holds what it is in *truth*."""
 
     def held(seed: int) -> list[str]:
-        found = run.estimate(host, draw(whole, DRAWN, seed), (), jobs=1).intervals
+        found = fill.estimate(host, draw(whole, DRAWN, seed), (), jobs=1).intervals
         return [name for name in truth if found[name][0] <= truth[name] <= found[name][1]]
 
     hits = [name for names in each(held, range(DRAWS), 2) for name in names]
@@ -142,7 +142,7 @@ def test_intervals_hold_the_whole_in_92_to_98_of_100_samples(
 ) -> None:
     host = host_of(image, design=design, compressor=compressor)
     whole = measure_host(host, (design,), None)
-    truth = totals(run.store(host, whole, ())[1])
+    truth = totals(fill.store(host, whole, ())[1])
     truth = {name: truth[name] for name in TOTALS if truth.get(name)}
     assert len(truth) >= 5
     found = cover(host, whole, truth)
@@ -165,10 +165,10 @@ def test_where_a_limit_decides_the_whole_is_in_the_interval_too(
     host = replace(host_of(image), **knobs)  # type: ignore[arg-type]  # as Host has them
     areas = (SwapArea("/dev/sdx", "full", 1 << 20),) if host.design == "classic" else ()
     whole = measure_host(host, (host.design,), None)
-    outcome = run.store(host, whole, areas)[1]
+    outcome = fill.store(host, whole, areas)[1]
     truth = totals(outcome)
     assert truth[name]
-    found = run.estimate(host, draw(whole, 4000, 1), areas)
+    found = fill.estimate(host, draw(whole, 4000, 1), areas)
     low, high = found.intervals[name]
     width = high - low
     assert low - width / 2 <= truth[name] <= high + width / 2
@@ -179,9 +179,9 @@ def test_where_a_limit_decides_the_whole_is_in_the_interval_too(
 def test_all_pages_drawn_are_the_whole_itself(image: Path) -> None:
     host = host_of(image, compressor="lz4")
     whole = measure_host(host, (host.design,), None)
-    outcome = run.store(host, whole, ())[1]
+    outcome = fill.store(host, whole, ())[1]
     assert not whole.is_sample
-    found = run.estimate(host, whole, ())
+    found = fill.estimate(host, whole, ())
     exact = {name: value for name, value in totals(outcome).items() if "byte" not in name}
     exact.pop("zswap.pool_total_size")  # the room in zspages is known on average alone
     for name, interval in found.intervals.items():
@@ -205,8 +205,8 @@ def test_strata_that_were_drawn_more_and_less_densely_are_weighed(image: Path) -
     strata = (Stratum(half, len(dense), len(dense)), Stratum(half, len(sparse), len(sparse)))
     (spec,) = whole.strata
     sampled = replace(whole, zswap=[dense + sparse], strata={spec: strata})
-    truth = totals(run.store(host, whole, ())[1])
-    found = run.estimate(host, sampled, ())
+    truth = totals(fill.store(host, whole, ())[1])
+    found = fill.estimate(host, sampled, ())
     for name in ("zswap.pool_total_size", "compressed_bytes", "held.zero", "zswap.stored_pages"):
         low, high = found.intervals[name]
         assert low < truth[name] < high, name

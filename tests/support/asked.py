@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,12 +18,11 @@ def _listening(record: type) -> type:
     """*record* with an ear at every field."""
 
     class Listening(record):  # type: ignore[misc]
-        __slots__ = ("_asked", "_part")
         __hash__ = object.__hash__
         __eq__ = object.__eq__
 
         def __getattribute__(self, name: str) -> Any:
-            if name in record.__dataclass_fields__:
+            if name in record._fields:
                 get = object.__getattribute__
                 get(self, "_asked").add(f"{get(self, '_part')}.{name}")
             return super().__getattribute__(name)
@@ -32,37 +30,40 @@ def _listening(record: type) -> type:
     return Listening
 
 
+def _is_record(value: Any) -> bool:
+    return isinstance(value, tuple) and hasattr(value, "_fields")
+
+
+def _fields(rules: Any) -> Iterator[tuple[str, Any]]:
+    yield from zip(rules._fields, rules, strict=True)
+
+
 def _ear(rules: Any, part: str, asked: set[str]) -> Any:
     """*rules*, the *part* of a kernel, and all parts of it with an ear at every field."""
-    ear = object.__new__(_listening(type(rules)))
-    object.__setattr__(ear, "_part", part)
-    object.__setattr__(ear, "_asked", asked)
-    for field in fields(rules):
-        value = getattr(rules, field.name)
-        if is_dataclass(value):
-            value = _ear(value, f"{part}.{field.name}", asked)
-        object.__setattr__(ear, field.name, value)
+    values = (
+        _ear(value, f"{part}.{name}", asked) if _is_record(value) else value
+        for name, value in _fields(rules)
+    )
+    ear = _listening(type(rules))(*values)
+    ear._part, ear._asked = part, asked
     return ear
 
 
 def _parts(kernel: Kernel) -> Iterator[tuple[str, Any]]:
-    for part in fields(kernel):
-        if is_dataclass(rules := getattr(kernel, part.name)):
-            yield part.name, rules
+    return ((name, rules) for name, rules in _fields(kernel) if _is_record(rules))
 
 
 def listening(kernel: Kernel, asked: set[str]) -> Kernel:
     """*kernel*, which adds ``part.field`` to *asked* for each field that is read."""
-    return replace(kernel, **{name: _ear(rules, name, asked) for name, rules in _parts(kernel)})
+    return kernel._replace(**{name: _ear(rules, name, asked) for name, rules in _parts(kernel)})
 
 
 def _leaves(rules: Any, part: str) -> Iterator[str]:
-    for field in fields(rules):
-        value, name = getattr(rules, field.name), f"{part}.{field.name}"
-        if is_dataclass(value):
-            yield from _leaves(value, name)
+    for name, value in _fields(rules):
+        if _is_record(value):
+            yield from _leaves(value, f"{part}.{name}")
         else:
-            yield name
+            yield f"{part}.{name}"
 
 
 def all_fields(kernel: Kernel) -> set[str]:

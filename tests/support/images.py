@@ -8,7 +8,7 @@ import os
 import random
 import subprocess
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import load_case
@@ -57,26 +57,26 @@ def mutated(seed: int) -> Image:
             case "last":
                 near = (pages - 2, pages, pages + 1, 2 * pages, 0, 1, 2)
                 far = (0xFFFFFFFF, 0xFFFFFFFE, 1 << 31, 1 << 24, dice.getrandbits(32))
-                head = replace(head, last_page=dice.choice(near + far) & 0xFFFFFFFF)
+                head = head._replace(last_page=dice.choice(near + far) & 0xFFFFFFFF)
             case "version":
                 odd = (0, 2, 1 << 24, 0xFFFFFFFF, dice.getrandbits(32))
-                head = replace(head, version=dice.choice(odd))
+                head = head._replace(version=dice.choice(odd))
             case "bad":
                 count = dice.choice((1, 2, pages // 2, pages - 2, pages - 1))
                 bad = [dice.randrange(1, pages) for _ in range(count)]
                 if dice.random() < 0.3:
                     bad[:1] = [dice.choice((0, pages - 1, pages, dice.getrandbits(32)))]
                 number = dice.choice((len(bad),) * 4 + (len(bad) + 1, 637, 638, 0xFFFFFFFF))
-                head = replace(head, nr_badpages=number, badpages_raw=pack_badpages(bad, order))
+                head = head._replace(nr_badpages=number, badpages_raw=pack_badpages(bad, order))
             case "magic":
                 magics = (b"SWAP-SPACE", b"S1SUSPEND\0", b"LINHIB0001", b"swapspace2", bytes(10))
-                head = replace(head, magic=dice.choice(magics))
+                head = head._replace(magic=dice.choice(magics))
             case "size":
                 step = dice.choice((1, 511, 512, 513, PAGE - 1, PAGE, 8 * PAGE, size - PAGE))
                 size = max(size + dice.choice((-step, step)), 0)
             case "page":
                 other = dice.choice((8192, 16384, 32768, 65536))
-                head = replace(head, page_size=other)
+                head = head._replace(page_size=other)
             case "raw":
                 places = (range(1024, 1036), range(1036, 1600), range(PAGE - 12, PAGE), range(PAGE))
                 place = dice.choice(dice.choice(places))

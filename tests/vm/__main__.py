@@ -13,12 +13,12 @@ from pathlib import Path
 from conftest import CASES
 from support.corpora import CORPORA
 
-from vm import areas, fills, images, record, replays, table
+from vm import areas, fills, groups, images, record, replays, table
 from vm.guest import MEMORY, Answers, boot, parse, tools
 from vm.images import Image, Unavailable
 from vm.table import Answer
 
-SUBJECTS = ("swapon", "fills", "replays")
+SUBJECTS = ("swapon", "fills", "groups", "replays")
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -84,6 +84,9 @@ def _asked(image: Image, options: argparse.Namespace) -> dict[str, Answers]:
         files["cases"] = areas.packed(areas.cases(has_loop=image.has_loop))
     if "fills" in wanted:
         script += fills.script(image.kernel, each=options.record)
+    if "groups" in wanted:
+        script += groups.script(image.kernel)
+    if {"fills", "groups"} & {*wanted}:
         files |= {name: corpus() for name, corpus in CORPORA.items()}
     if "replays" in wanted:
         script += replays.script(image.kernel)
@@ -123,6 +126,7 @@ def _compared(image: Image, said: dict[str, Answers], *, record_them: bool) -> l
     return [
         *areas.compare(kernel, rows, memtotal),
         *fills.compare(kernel, said, memtotal),
+        *groups.compare(kernel, said, memtotal),
         *replays.compare(kernel, said, memtotal),
     ]
 

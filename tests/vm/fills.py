@@ -36,7 +36,8 @@ USUAL, SMALL = 20, 1
 class Fill:
     """One fresh fill of zswap.
 
-    :ivar writeback: ``memory.zswap.writeback`` of the group that is paged out.
+    :ivar writeback: ``memory.zswap.writeback`` of the group that is paged out, and
+    :ivar zmax: its ``memory.zswap.max`` in bytes; ``None`` for no limit.
     """
 
     corpus: str
@@ -44,11 +45,14 @@ class Fill:
     zpool: str = "zsmalloc"
     percent: int = USUAL
     writeback: bool = True
+    zmax: int | None = None
 
     @property
     def name(self) -> str:
         parts = [self.corpus, self.comp, self.zpool, f"{self.percent}%"]
-        return "-".join([*parts, *(() if self.writeback else ("wb0",))])
+        parts += [] if self.writeback else ["wb0"]
+        parts += [] if self.zmax is None else [f"zmax{self.zmax}"]
+        return "-".join(parts)
 
     def script(self, *, each: bool) -> str:
         """As lines of a shell.
@@ -56,6 +60,9 @@ class Fill:
         :param each: with the length of each page, which takes longer.
         """
         knob = "" if self.writeback else "echo 0 > /cgroup/fill/memory.zswap.writeback\n"
+        if self.zmax is not None:
+            knob += f"echo {self.zmax} > /cgroup/fill/memory.zswap.max\n"
+            knob += 'echo "@limit $(cat /cgroup/fill/memory.zswap.max)"\n'
         return f"""\
 echo "@job zswap-{self.name}"
 echo {self.percent} > {_ZSWAP}/max_pool_percent
@@ -125,6 +132,7 @@ def predicted(kernel: str, fill: Fill, pages: array[int], memtotal: int) -> Outc
         zpool=fill.zpool,
         max_pool_percent=fill.percent,
         zswap_writeback=fill.writeback,
+        zswap_max=fill.zmax,
     )
     stored.add(pages)
     stored.finish()
@@ -137,7 +145,7 @@ def compare(kernel: str, said: dict[str, Answers], memtotal: int) -> Iterator[An
         for fill in jobs:
             job = said.get(f"zswap-{fill.name}", Answers())
             if "after" in job and (pages := measured(kernel, "zswap", fill.comp, fill.corpus)):
-                yield from _zswap(kernel, asked, fill, pages, job, memtotal)
+                yield from compare_one(kernel, asked, fill, pages, job, memtotal)
     for comp, corpus in product(codecs.names(), CORPORA):
         job = said.get(f"zram-{corpus}-{comp}", Answers())
         if "mm_stat" in job and (pages := measured(kernel, "zram", comp, corpus)):
@@ -156,7 +164,7 @@ def found_counters(job: Answers) -> dict[str, int]:
     return {name: value - before.get(name, 0) for name, value in after.items()}
 
 
-def _zswap(
+def compare_one(
     kernel: str,
     asked: str,
     fill: Fill,
@@ -164,6 +172,7 @@ def _zswap(
     job: Answers,
     memtotal: int,
 ) -> Iterator[Answer]:
+    """A question for each counter of *fill*, which said *job*."""
     lengths, exact = pages
     outcome = predicted(kernel, fill, lengths, memtotal)
     (group,) = outcome.groups
@@ -172,6 +181,8 @@ def _zswap(
         **outcome.vmstat,
         "memory.zswap.current": group.zswap_current,
     }
+    if "nrswpout" in expected:  # pages leave one by one, so each is a submission
+        expected["nrswpout"] = expected["pswpout"]
     found = found_counters(job)
     if not fill.writeback:  # what zswap refused and nobody may write is in the swap cache
         expected["swapcached"] = group.resident_pages * 4096

@@ -134,6 +134,7 @@ def tools(*names: str) -> None:
         "qemu-system-x86_64": "qemu-system-x86",
         "gcc": "gcc",
         "mke2fs": "e2fsprogs",
+        "debootstrap": "debootstrap",
         "apt-get": "apt",
         "dpkg-deb": "dpkg",
     }
@@ -178,6 +179,11 @@ def _initrd(directory: Path, image: Image, busybox: bytes, script: str) -> Path:
     disks = ("nvme0n1", "nvme1n1") if image.nvme else ("vda", "vdb")
     init = _INIT.format(modules=" ".join(image.modules), disks=disks, script=script)
     programs = {"bin/busybox": busybox, "bin/helper": compiled(directory), "init": init.encode()}
+    return initramfs(directory, image, programs)
+
+
+def initramfs(directory: Path, image: Image, programs: Mapping[str, bytes]) -> Path:
+    """*programs* by their paths, the modules of *image*, and directories to mount things at."""
     archive = {name: (0o755, data) for name, data in programs.items()}
     archive |= {f"modules/{name}": (0o644, data) for name, data in image.modules.items()}
     initrd = directory / "initrd"
@@ -200,17 +206,26 @@ def boot(
     swap = directory / "swap"
     with swap.open("wb") as file:
         file.truncate(SWAP << 20)
+    disks = (_disk(directory, files), swap)
+    return run(image, _initrd(directory, image, busybox, script), disks, MEMORY)
+
+
+def run(image: Image, initrd: Path, disks: Sequence[Path], memory: int) -> str:
+    """What *image* says by serial line until it is off or took too long.
+
+    :param memory: in MiB.
+    """
     drives: list[str] = []
-    for number, path in enumerate((_disk(directory, files), swap)):
+    for number, path in enumerate(disks):
         drives += ["-drive", f"file={path},format=raw,if=none,id=d{number},cache=unsafe"]
         kind = f"nvme,serial={number}" if image.nvme else "virtio-blk-pci"
         drives += ["-device", f"{kind},drive=d{number}"]
-    initrd = _initrd(directory, image, busybox, script)
-    with (directory / "output").open("wb") as output, suppress(subprocess.TimeoutExpired):
+    said = initrd.with_name("output")
+    with said.open("wb") as output, suppress(subprocess.TimeoutExpired):
         subprocess.run(
             [
                 *("qemu-system-x86_64", "-machine", "q35,accel=tcg"),
-                *("-cpu", "max", "-smp", "1", "-m", str(MEMORY), "-nographic", "-no-reboot"),
+                *("-cpu", "max", "-smp", "1", "-m", str(memory), "-nographic", "-no-reboot"),
                 *("-nodefaults", "-serial", "stdio", "-kernel", str(image.vmlinuz)),
                 *("-initrd", str(initrd), *drives),
                 *("-append", "console=ttyS0 loglevel=1 panic=-1 mitigations=off"),
@@ -221,4 +236,4 @@ def boot(
             timeout=PATIENCE,
             check=False,
         )
-    return (directory / "output").read_text(errors="replace")
+    return said.read_text(errors="replace")

@@ -86,9 +86,8 @@ def get(kernel: str) -> Image:
 
     :raises Unavailable: where it is in neither.
     """
-    source, place = SOURCES[kernel], cache() / kernel
-    if not place.exists():
-        _made(place, lambda new: _fetch_kernel(source, new))
+    source = SOURCES[kernel]
+    place = kept(kernel, lambda new: _fetch_kernel(source, new))
     names = (place / "modules.order").read_text().split()
     return Image(
         kernel,
@@ -104,20 +103,20 @@ def busybox() -> bytes:
 
     :raises Unavailable: where it is not to be had.
     """
-    place = cache() / "busybox"
+    return (kept("busybox", _fetch_busybox) / "busybox").read_bytes()
+
+
+def kept(name: str, fill: Callable[[Path], None]) -> Path:
+    """The directory *name* in the cache: as it is, or made by *fill*, whole or not at all."""
+    place = cache() / name
     if not place.exists():
-        _made(place, _fetch_busybox)
-    return (place / "busybox").read_bytes()
-
-
-def _made(place: Path, fill: Callable[[Path], None]) -> None:
-    """Make the directory *place* whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as new:
-        whole = Path(new) / "new"
-        whole.mkdir()
-        fill(whole)
-        whole.rename(place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as new:
+            whole = Path(new) / "new"
+            whole.mkdir()
+            fill(whole)
+            whole.rename(place)
+    return place
 
 
 def _fetch_kernel(source: Source, place: Path) -> None:

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap import kernels
 from ghostswap.advise import now
@@ -23,8 +22,7 @@ from ghostswap.page import PAGE_SIZE
 Verdict = Literal["not-as-advised", "too-early", "off", "as-predicted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A setting: what was advised, and what it is now."""
 
     name: str
@@ -33,8 +31,7 @@ class Held:
     is_kept: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """All that there is to say."""
 
     prediction: Prediction

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.check.prediction import COMPRESS, Prediction, counted
 from ghostswap.live.seen.status import Status
@@ -17,8 +17,7 @@ NEAR = 0.1
 LEAST = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """Sizes in bytes; what is predicted is for as much as there is now.
 
     :ivar left: memory that has left and whose slots are in use, and not in the swap cache.

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import replaced
@@ -29,8 +29,7 @@ COMPRESS = ("reject_compress_fail", "reject_compress_poor")
 _MOST = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
-class Advised:
+class Advised(NamedTuple):
     """One setting: what was advised, and what it was before."""
 
     name: str
@@ -38,8 +37,7 @@ class Advised:
     before: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What was predicted where all of the memory in question leaves; sizes in bytes.
 
     :ivar made: the day, as 2026-11-30.
@@ -130,7 +128,9 @@ def of(found: Advice, source: str, *, made: str, boot: str) -> Prediction:
 
 def text(prediction: Prediction) -> str:
     """*prediction* as :func:`read` takes it."""
-    return f"{json.dumps({'schema': SCHEMA, **asdict(prediction)}, indent=2)}\n"
+    settings = [one._asdict() for one in prediction.settings]
+    found = {"schema": SCHEMA, **prediction._asdict(), "settings": settings}
+    return f"{json.dumps(found, indent=2)}\n"
 
 
 def read(directory: str) -> Prediction:

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ghostswap.advise.check.figures import LEAST, NEAR, Figures, limits_hit
 from ghostswap.advise.check.prediction import Prediction
@@ -24,8 +23,7 @@ IN_BYTES = ("area", "disksize", "mem_limit")
 _LITTLE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One cause.
 
     :ivar id: its name for programs.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.options import HEADROOM, Option, Place
 from ghostswap.advise.sizes import Setting
@@ -26,8 +26,7 @@ _MOUNT = "/sys/fs/cgroup"
 _UNIT = re.compile(r"[\w:.@\\-]+\.(service|slice)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLimit:
+class GroupLimit(NamedTuple):
     """One group; sizes in bytes.
 
     :ivar name: of its source, such as ``cgroup:/system.slice/db.service``; ``""`` where a profile
@@ -66,8 +65,7 @@ class GroupLimit:
         return last if _UNIT.fullmatch(last) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLimits:
+class GroupLimits(NamedTuple):
     """All groups.
 
     :ivar lacks: why no limit can be set; ``""`` where it can.
@@ -98,9 +96,12 @@ def limits(
     percent = next((one.value for one in settings if one.name == "max_pool_percent"), None)
     if table.get(option.design).is_zram or not isinstance(percent, int):
         return GroupLimits((), "zram charges what it holds to no group")
+    version = place.seen.cgroups.version
     lacks = ""
-    if place.offered is not None and place.seen.cgroups.version == 1:
+    if place.offered is not None and version != 2:
         lacks = "cgroups of version 1 have no memory.zswap.max"
+        if version is None:
+            lacks = "no cgroups with a limit of memory are seen here"
     pool = place.ram * percent // 100
     need = sum(round(one.compressed_bytes * HEADROOM) for _, one in found)
     pages = sum(one.pages for _, one in found)

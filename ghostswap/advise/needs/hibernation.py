@@ -8,15 +8,14 @@ memory until the image is no larger than image_size, 2/5 of the memory unless it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.options import Option, Place
 from ghostswap.designs import table
 from ghostswap.units import format_size
 
 
-@dataclass(frozen=True, slots=True)
-class Hibernation:
+class Hibernation(NamedTuple):
     """Sizes in bytes, of the moment at which all of the memory in question has left.
 
     :ivar image: the most that the image takes.

@@ -7,7 +7,7 @@ are the pages that were not touched for longest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.advise.options import Option
 from ghostswap.page import PAGE_SIZE
@@ -15,10 +15,11 @@ from ghostswap.study.curve.curve import Curve
 
 #: Shares of the memory that are to be freed.
 SHARES = (0.25, 0.5, 0.75)
+#: That at which options are set side by side.
+_WEIGHED = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(NamedTuple):
     """What it takes an option to free some memory.
 
     :ivar freed: bytes to free.
@@ -34,8 +35,7 @@ class Waits:
     seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """The touches of the memory in question.
 
     :ivar name: as the user has it.
@@ -48,13 +48,25 @@ class Work:
         """What *option* makes of it, for each of :data:`SHARES`."""
         return [self._waits(option, round(option.memory * share)) for share in SHARES]
 
+    def wait_us(self, option: Option) -> float:
+        """Microseconds that a touch waits, as a mean of all, once half of the memory is freed.
+
+        Where *option* does not free half of it, all of it has left.
+        """
+        swapped = option.swapped_for(round(option.memory * _WEIGHED))
+        faults = self._major_faults(option.memory if swapped is None else swapped)
+        return faults * (option.time.round_trip_us if option.time else 0) / self.curve.touches
+
     def _waits(self, option: Option, freed: int) -> Waits:
         swapped = option.swapped_for(freed)
         if swapped is None:
             return Waits(freed, None, None, None)
-        # With no memory at all the curve would have nothing to say.
-        left = max(self.curve.pages - -(-swapped // PAGE_SIZE), 1)
-        faults = self.curve.major_faults(left)
+        faults = self._major_faults(swapped)
         time = option.time
         seconds = None if time is None else faults * time.round_trip_us / 1e6
         return Waits(freed, swapped, faults, seconds)
+
+    def _major_faults(self, swapped: int) -> int:
+        """Touches that wait where *swapped* bytes have left."""
+        # With no memory at all the curve would have nothing to say.
+        return self.curve.major_faults(max(self.curve.pages - -(-swapped // PAGE_SIZE), 1))

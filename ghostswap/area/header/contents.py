@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.area.header.explain import Inspection
 from ghostswap.area.target.target import Target
@@ -15,8 +15,7 @@ from ghostswap.errors import TargetError
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """The data pages that a header declares, counted.
 
     :ivar zero_pages: there, and all zero; holes are.

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -36,8 +35,7 @@ class Explained(NamedTuple):
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """A target with a swap header; offsets and sizes in bytes.
 
     :ivar offset: where in the target the area starts.
@@ -216,8 +214,7 @@ def from_bitmap(found: Header, start: bytes) -> Header:
     digits = f"{bits:b}"[::-1]
     last_page = len(digits) - 1
     bad = (page for page in range(1, last_page) if digits[page] == "0")
-    return replace(
-        found,
+    return found._replace(
         version=0,
         last_page=last_page,
         nr_badpages=digits.count("0", 1),

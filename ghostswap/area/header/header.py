@@ -6,7 +6,6 @@ from __future__ import annotations
 import array
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from construct import ConstructError
@@ -58,8 +57,7 @@ class Field(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """``union swap_header`` (include/linux/swap.h, Linux 6.18), with its page size and byte order.
 
     :ivar page_size: bytes in the header and in each page of the area.

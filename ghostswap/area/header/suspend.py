@@ -9,9 +9,8 @@ in sys-utils/swapon.c, util-linux 2.43.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntFlag
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.area.header import layout
 from ghostswap.area.header.header import TUXONICE, Field, Header
@@ -38,8 +37,7 @@ class Flag(IntFlag):
     COMPRESSION_ALG_LZ4 = 16  # since 6.9: else LZO
 
 
-@dataclass(frozen=True, slots=True)
-class Hibernation:
+class Hibernation(NamedTuple):
     """The image's header, which stands at the end of the area's first page.
 
     Everything that its writer does not keep there is ``None``.

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.area.header.header import (
     NATIVE,
@@ -17,8 +17,7 @@ from ghostswap.area.target.blkid import Signature
 from ghostswap.area.target.target import Kind, shell_path
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """What a target holds beside a swap header or in place of one, as libblkid sees it.
 
     :ivar signatures: of file systems and the like, offsets from the start of the target.
@@ -31,8 +30,7 @@ class Contents:
     table: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
+class Area(NamedTuple):
     """What swapon is pointed at.
 
     :ivar start: the first bytes, at least a page of the kernel's size where the area has one.
@@ -67,8 +65,7 @@ class Area:
         return shell_path(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """The machine that judges.
 
     :ivar ram: ``MemTotal`` in bytes.

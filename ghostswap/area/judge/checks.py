@@ -11,8 +11,8 @@ its row of :mod:`ghostswap.kernels`. What depends on the file and its file syste
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ghostswap.area.header.header import (
     SIGNATURES,
@@ -33,8 +33,7 @@ U32 = 0xFFFFFFFF
 _FLAGS_VALID = 0x8000 | 0x7FFF | 0x10000 | 0x20000 | 0x40000  # SWAP_FLAGS_VALID
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """An area under judgement, with what the checks ask again and again."""
 
     area: Area
@@ -121,7 +120,7 @@ def _signature(case: Case) -> Refusal | None:
         return case.remake(reason, log, "resume from it, or discard the image")
     if found is not None:
         reason = f"the header is for pages of {format_size(found)}, this kernel's are"
-        other = replace(case, header=parse_as(case.area.start, found))
+        other = case._replace(header=parse_as(case.area.start, found))
         return other.remake(f"{reason} {format_size(page)}", log, "remake it for this kernel")
     return _no_signature(case, log)
 
@@ -292,7 +291,7 @@ def _bad_slots(case: Case) -> Refusal | None:
         if (refusal := _out_of_border(case, page)) is not None:
             last = _signed(case.header.last_page)
             log = f"Bad slot offset is out of border: {_signed(page)} (last_page: {last})"
-            return replace(refusal, log=log)
+            return refusal._replace(log=log)
         if page >= case.max:
             continue
         left -= 1

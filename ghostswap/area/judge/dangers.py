@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ghostswap.area.header import identity, suspend
 from ghostswap.area.header.header import PAGE_SIZES, SIGNATURES, SWAP_SPACE, Header, signature_of
@@ -27,8 +27,7 @@ _SIZE_WRAPS = 1 << 42
 _MEMORY_SHARE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Danger:
+class Danger(NamedTuple):
     """One thing to know before the area is used.
 
     :ivar name: for programs, such as ``bad-pages-underflow``.
@@ -50,14 +49,11 @@ class Danger:
         return cure(self.advice, self.command)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """An area with the verdicts on it.
 
     :ivar blocks_known: whether the file system told where the file's blocks lie.
     :ivar may_be_on: that the area is switched on already is no danger to it.
-    :ivar header: with the judging machine's page size, or with the one that its signature is
-        for; ``None`` where there is no signature.
     """
 
     area: Area
@@ -66,10 +62,12 @@ class Seen:
     verdicts: Sequence[Verdict]
     blocks_known: bool = True
     may_be_on: bool = False
-    header: Header | None = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "header", self.machine.find(self.area.start))
+    @property
+    def header(self) -> Header | None:
+        """With the judging machine's page size, or with the one that its signature is for;
+        ``None`` where there is no signature."""
+        return self.machine.find(self.area.start)
 
     @property
     def accepted(self) -> bool:
@@ -88,9 +86,10 @@ def find(seen: Seen, itself: Target | None) -> list[Danger]:
     :param itself: the target, where it is judged as what it is.
     """
     found: list[Danger] = []
-    if seen.header is not None:
+    head = seen.header
+    if head is not None:
         for check in _CHECKS:
-            found += check(seen, seen.header)
+            found += check(seen, head)
     if itself is not None:
         found[:0] = _unasked(seen, itself)
         found += _careless(seen, itself)

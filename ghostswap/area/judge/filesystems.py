@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ghostswap import extents
@@ -56,8 +55,7 @@ _COPY = _Cure(
 _SINGLE = _Cure("keep one copy of all data", "btrfs balance start -dconvert=single {mount}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """A reason to refuse a swap file, to be filled in for the file at hand.
 
     :ivar log: the kernel's line, with ``{path}`` as the kernel prints it and ``{device}``;
@@ -98,8 +96,7 @@ def _btrfs(what: str, reason: str, cure: _Cure = _REMAKE) -> Fault:
 _BTRFS_HOLE = _btrfs("not have holes", _HOLES, _ALLOCATE)
 
 
-@dataclass(frozen=True, slots=True)
-class Activation:
+class Activation(NamedTuple):
     """One ``swap_activate``: what it refuses, in its order. The first extent at fault decides.
 
     :ivar never: refuses any file.
@@ -199,8 +196,7 @@ ACTIVATIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What swap activation makes of a file.
 
     :ivar pages: whole pages that it finds, the header's included; ``None`` where all that the
@@ -299,7 +295,7 @@ def _refusal(target: Target, faults: Sequence[Fault], least: int) -> Refusal:
     steps = list(dict.fromkeys(fault.cure for fault in faults))
     for step in steps:
         if not step.command:
-            return replace(decides, advice=step.advice)
+            return decides._replace(advice=step.advice)
     makes_area = any(step.makes_area for step in steps)
     if makes_area:  # of a file that goes away the blocks do not matter
         steps = [step for step in steps if step not in (_ALLOCATE, _COPY)]
@@ -310,7 +306,7 @@ def _refusal(target: Target, faults: Sequence[Fault], least: int) -> Refusal:
         "size": max(target.size, least),
     }
     command = " && ".join(step.command.format(**names) for step in steps)
-    return replace(decides, advice=steps[0].advice, command=command, makes_area=makes_area)
+    return decides._replace(advice=steps[0].advice, command=command, makes_area=makes_area)
 
 
 class PageCount:

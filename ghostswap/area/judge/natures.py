@@ -7,11 +7,10 @@ that has no row is taken for an ordinary one, which needs its blocks allocated a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystem:
+class FileSystem(NamedTuple):
     """How to make a file that swapon takes.
 
     :ivar refuses: why it never takes one, ``""`` where it does.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ghostswap.area.judge.area import Area, Machine
 from ghostswap.area.judge.checks import CHECKS, U32, Case
@@ -15,8 +15,7 @@ from ghostswap.kernels.rules import Check, Kernel
 _OF_THE_FILE = (Check.OPENING, Check.ENCRYPTED, Check.ACTIVATION)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A kernel's answer.
 
     :ivar pages: usable pages as /proc/swaps shows them (Size / page size); ``None`` if refused.
@@ -61,5 +60,5 @@ def _with_whole_cure(faults: Sequence[tuple[Check, Refusal]]) -> Refusal:
     steps = of_the_file + of_the_header
     hopeless = next((step for step in steps if not step.command), None)
     if hopeless is not None:
-        return replace(decides, advice=hopeless.advice, command="")
-    return replace(decides, command=" && ".join(step.command for step in steps))
+        return decides._replace(advice=hopeless.advice, command="")
+    return decides._replace(command=" && ".join(step.command for step in steps))

@@ -8,8 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap.area.header import header
 from ghostswap.area.header.explain import Inspection
@@ -42,8 +41,7 @@ _UNWRITABLE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What is to be said of one target, or of a place in it.
 
     :ivar verdicts: in the order of the kernels asked.
@@ -56,8 +54,7 @@ class Judgement:
     dangers: tuple[Danger, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Judges:
+class Judges(NamedTuple):
     """Who judges, and what for.
 
     :ivar kind: what the targets stand for; ``None``: themselves.
@@ -109,7 +106,7 @@ def _judge(
     uuids: dict[bytes, tuple[str, tuple[int, ...]]],
 ) -> Judgement:
     area, known = _area(opened, place, judges)
-    area = replace(area, holds=_contents(opened, area))
+    area = area._replace(holds=_contents(opened, area))
     verdicts = judges.judge(area)
     seen = dangers.Seen(area, judges.machine, judges.kernels, verdicts, known, judges.as_if_off)
     itself = opened if judges.kind is None and not place.is_inside else None
@@ -133,7 +130,7 @@ def at_boot(opened: Target, found: Inspection, judges: Judges) -> tuple[Verdict,
     if found.hibernation is not None:
         magic = slice(found.header.page_size - MAGIC_SIZE, found.header.page_size)
         start = start[: magic.start] + header.SWAPSPACE2 + start[magic.stop :]
-    return judges.judge(replace(area, start=start))
+    return judges.judge(area._replace(start=start))
 
 
 def _area(opened: Target, place: Place, judges: Judges) -> tuple[Area, bool]:
@@ -151,7 +148,7 @@ def _area(opened: Target, place: Place, judges: Judges) -> tuple[Area, bool]:
             opening = next(_obstacles(opened, is_on), None)
             encrypted = bool(inode_flags(opened.fd) & InodeFlag.ENCRYPT)
         elif kind == "tmpfs":
-            opening = filesystems.before_header(replace(opened, fstype="tmpfs"))
+            opening = filesystems.before_header(opened._replace(fstype="tmpfs"))
         if kind == "file" and opening is None:
             activation = None if judges.kind is None else filesystems.IMAGE
             declared = machine.parse(start).declared_size

@@ -11,8 +11,8 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from ghostswap.area.header.bounds import MAX_PAGES, MIN_PAGES
 from ghostswap.area.header.header import NATIVE, Header, pack_badpages
@@ -34,8 +34,7 @@ MIN_PAGE_SIZE, MAX_PAGE_SIZE = 2048, 1 << 30
 Action = Literal["ghost", "file", "format"]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What the user asked for; names are mkswap's options.
 
     :ivar size: bytes that a new area declares, or that a file shall have (``--size``).
@@ -132,7 +131,7 @@ def prepare(
     path = _resolve(request)
     is_new = not os.path.lexists(path)
     if is_new and request.size is not None and not request.file:
-        request = replace(request, ghost=True)
+        request = request._replace(ghost=True)
     _check_request(request)
     if is_new:
         with newfile.open_directory(path) as directory:

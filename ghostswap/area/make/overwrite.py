@@ -8,8 +8,8 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from ghostswap import signals
 from ghostswap.area.target.target import Target
@@ -17,8 +17,7 @@ from ghostswap.errors import GhostswapError, TargetError
 from ghostswap.units import format_size
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(NamedTuple):
     """Bytes that belong at an offset."""
 
     offset: int

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from ghostswap.area.header import probers
@@ -78,7 +77,7 @@ def change(
         reason = "is an active swap area, and this kernel lets nobody write to one"
         raise TargetError(opened.path, reason, "swapoff it first", error.errno) from error
     start = found.start[:place] + data + found.start[place + len(data) :]
-    return replace(found, header=replace(found.header, **new), start=start)
+    return found._replace(header=found.header._replace(**new), start=start)
 
 
 def is_hidden(found: Inspection) -> bool:

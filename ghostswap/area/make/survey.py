@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap import extents
 from ghostswap.area.header import header
@@ -28,8 +28,7 @@ _REFUSED_EXTENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """What is there.
 
     :ivar signatures: that some prober would believe.

@@ -11,8 +11,8 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 _SUBLKS_LABEL, _SUBLKS_UUID = 1 << 1, 1 << 3
 _SUBLKS_TYPE, _SUBLKS_VERSION, _SUBLKS_MAGIC = 1 << 5, 1 << 8, 1 << 9
@@ -21,8 +21,7 @@ _FOUND, _NOTHING, _AMBIVALENT = 0, 1, -2
 _TAGS = ("TYPE", "VERSION", "LABEL", "UUID", "PTTYPE")
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A magic number that some prober would believe.
 
     :ivar type: libblkid's name of what it announces, such as ``ext4``.
@@ -34,8 +33,7 @@ class Signature:
     magic: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Believed:
+class Believed(NamedTuple):
     """What blkid(8) takes a target for.
 
     :ivar tags: ``TYPE``, ``VERSION``, ``LABEL``, ``UUID`` and ``PTTYPE``, those that there are.

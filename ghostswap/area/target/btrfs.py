@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.units import format_uuid
 
@@ -41,8 +41,7 @@ _PROFILES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A range of the file system's address space, in bytes, and where it is kept.
 
     :ivar profile: ``single``, or how it is spread over places.

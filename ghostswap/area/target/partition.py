@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 #: Partition types that say "Linux swap".
 SWAP_TYPES = ("82", "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f")
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """A range of a disk; offsets and sizes in bytes.
 
     :ivar number: as in the device's name; logical partitions start at 5.

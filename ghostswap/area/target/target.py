@@ -8,8 +8,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap.errors import TargetError
 from ghostswap.files import check_type
@@ -24,8 +23,7 @@ LockMode = Literal["yes", "no", "nonblock"]
 _INSECURE = {"file": (0o7077, 0o600), "block": (0o7007, 0o660)}
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveSwap:
+class ActiveSwap(NamedTuple):
     """A row of /proc/swaps; sizes in KiB, as there."""
 
     path: str
@@ -35,8 +33,7 @@ class ActiveSwap:
     priority: int
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An open file or block device.
 
     :ivar path: as the user named it.

@@ -9,6 +9,7 @@ import click
 
 from ghostswap.cli.options.keys import key_options
 from ghostswap.cli.options.pictures import html_option, plot_option
+from ghostswap.cli.options.sampling import sample_option
 from ghostswap.cli.terminal.args import Command, Option
 from ghostswap.cli.terminal.options import bytes_option, jobs_option, json_option, verbose_option
 from ghostswap.scenario.key import Run
@@ -46,6 +47,7 @@ from ghostswap.scenario.key import Run
     is_flag=True,
     help="Also print what /proc/swaps and /proc/meminfo would show of swap.",
 )
+@sample_option
 @jobs_option
 @verbose_option
 @bytes_option

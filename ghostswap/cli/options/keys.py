@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,7 +44,7 @@ class Values(Value):
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind)
-        self.worth = replace(self.worth, joined=True)
+        self.worth = self.worth._replace(joined=True)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         words = str(value).split(",")

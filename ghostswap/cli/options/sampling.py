@@ -41,8 +41,8 @@ def sample_option(function: F) -> F:
         type=_Sample(),
         metavar="N|SHARE%",
         show_default="all up to 4 GiB, 50000 pages of more",
-        help="Measure so many single pages, drawn by lot with --seed, and estimate the rest: all"
-        " totals come with their 95 % intervals.",
+        help="Measure so many single pages, drawn by lot with --seed, and estimate the rest;"
+        " totals of memory that is stored once come with their 95 % intervals.",
     )(function)
 
 

@@ -25,7 +25,7 @@ def answer(result: Result, size: Size) -> list[str]:
     if result.outcome.recompression is not None:
         lines.append(_recompressed(result.outcome.recompression, result.outcome, size))
     lines.append(_disk(result, size))
-    lines += (f"All this is {words}." for words in sample_words(result.outcome, result.host))
+    lines += (f"All this is {words}." for words in sample_words(result.measured, result.host))
     for group in result.outcome.groups:
         if group.killed:
             reason = killed_because(result.host, result.measured, result.outcome, group)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ghostswap import extents, kernels
 from ghostswap.area.disk import resume
@@ -33,8 +33,7 @@ _SHOWN = 16
 _ROWS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class AreaReport:
+class AreaReport(NamedTuple):
     """An area with all that is known of it.
 
     :ivar active: its row in /proc/swaps.
@@ -197,7 +196,7 @@ class AreaReport:
             },
             "hibernation": _image_json(found.hibernation, found) if found.hibernation else None,
             "seen_by": [view._asdict() for view in self.views],
-            "data": asdict(self.contents) if self.contents else None,
+            "data": self.contents._asdict() if self.contents else None,
         }
 
 
@@ -286,7 +285,7 @@ def title(path: str, part: Partition | None) -> str:
 
 def partition_json(part: Partition | None) -> dict[str, Any] | None:
     """A partition as a dictionary for JSON; its keys are stable."""
-    return None if part is None else asdict(part)
+    return None if part is None else part._asdict()
 
 
 def _summed(summary: extents.Summary, size: Callable[[int], str]) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.kernels.rules import ZsmallocRules
 from ghostswap.mm.zpool.zsmalloc import ClassStat
@@ -19,8 +19,7 @@ _TAIL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Classes:
+class Classes(NamedTuple):
     """``zs_stats_size_show()`` in mm/zsmalloc.c.
 
     :ivar stats: one for each size class, used or not.

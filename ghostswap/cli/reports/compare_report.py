@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.cli.reports.answer import killed_because
 from ghostswap.cli.reports.outcome import (
     ALL_FITTED,
     host_facts,
-    lengths_fact,
+    lengths_facts,
     limit_facts,
     print_skipped,
 )
 from ghostswap.cli.reports.outcome_json import host_json, lengths_json, outcome_json
-from ghostswap.cli.reports.result import sample_words, timing
+from ghostswap.cli.reports.result import sample_words, work_why
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.designs import table as designs
@@ -43,8 +42,7 @@ _SWEPT = ("freed_bytes", "pgmajfault", "swap_ins_disk", "never_written_bytes", "
 _KILLED = "killed"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What several designs, or one on several kernels, came to.
 
     :ivar hosts: of the first row.
@@ -150,19 +148,11 @@ class Comparison:
 
     def _how_near(self) -> list[tuple[str, str]]:
         """How far figures are the kernel's; of each kernel, where that differs."""
+        pairs = zip(self.hosts, self.contest.measured, strict=True)
         if self.contest.touches is None:
-            facts = [
-                [
-                    lengths_fact(measured.error, is_sample=measured.is_sample),
-                    *(("sample", f"estimate: {one}") for one in sample_words(outcome, host)),
-                ]
-                for host, measured, outcome in zip(
-                    self.hosts, self.contest.measured, self._outcomes(), strict=False
-                )
-            ]
+            facts = [lengths_facts(*pair) for pair in pairs]
         else:
-            pairs = zip(self.hosts, self.contest.measured, strict=True)
-            facts = [host_facts(host, measured.error) for host, measured in pairs]
+            facts = [host_facts(*pair) for pair in pairs]
         of_all = [fact for fact in facts[0] if all(fact in of for of in facts)]
         named = zip(self.names(), facts, strict=True)
         some = [(name, fact) for name, of in named for fact in of if fact not in of_all]
@@ -173,10 +163,12 @@ class Comparison:
 
     def _why(self) -> tuple[str, ...]:
         """Reasons why the kernel would not show the same numbers."""
+        measured = self.contest.measured[0]
         if self.contest.touches is not None:
-            return tuple(dict.fromkeys(why for host in self.hosts for why in timing(host)))
-        found = self._outcomes()
-        why = (*(why for one in found for why in one.why), *sample_words(found[0], self._host))
+            why = [why for host in self.hosts for why in work_why(host, measured)]
+        else:
+            why = [why for one in self._outcomes() for why in one.why]
+            why += sample_words(measured, self._host)
         return tuple(dict.fromkeys(why))
 
     def _killed(self) -> list[tuple[str, str]]:

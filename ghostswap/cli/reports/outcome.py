@@ -10,13 +10,14 @@ from itertools import pairwise
 from ghostswap.cli.reports.answer import answer, killed_because
 from ghostswap.cli.reports.outcome_json import histogram
 from ghostswap.cli.reports.proc import meminfo, swaps
-from ghostswap.cli.reports.result import InPool, Result, pools, ranged, timing
+from ghostswap.cli.reports.result import InPool, Result, pools, ranged, sample_words, timing
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Source
 from ghostswap.study.host import Host
+from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Band, GroupOutcome, Outcome, Recompression
 
 #: Writes a number of bytes.
@@ -179,7 +180,7 @@ def _facts(result: Result, size: Size) -> list[tuple[str, str]]:
         if group.killed:
             why = killed_because(result.host, result.measured, outcome, group)
             rows.append(("out of memory", f"{group.name}: killed, as the kernel would: {why}"))
-    rows.append(lengths_fact(result.measured.error, is_sample=outcome.drawn is not None))
+    rows.append(lengths_fact(result.measured.error, is_sample=result.measured.is_sample))
     if result.verified is not None:
         verified = result.verified
         loads = f"{verified.loads} pages decompressed and {verified.disk_reads} read from disk"
@@ -241,11 +242,19 @@ def reclaim_fact(host: Host) -> tuple[str, str]:
     return "reclaim", f"{_POLICIES[host.policy]}{_SAID_BY[host.policy_from].format(host.kernel)}"
 
 
-def host_facts(host: Host, error: str) -> list[tuple[str, str]]:
-    """How far figures of a replay on *host* are the kernel's; *error* is of the lengths."""
-    rows = [reclaim_fact(host), lengths_fact(error)]
-    rows += (("not repeatable", f"estimate: {reason}") for reason in timing(host))
-    return rows
+def host_facts(host: Host, measured: Measured) -> list[tuple[str, str]]:
+    """How far figures of a replay on *host* are the kernel's."""
+    return [
+        reclaim_fact(host),
+        *lengths_facts(host, measured),
+        *(("not repeatable", f"estimate: {reason}") for reason in timing(host)),
+    ]
+
+
+def lengths_facts(host: Host, measured: Measured) -> list[tuple[str, str]]:
+    """Whether lengths are the kernel's, and of what pages."""
+    sample = (("sample", f"estimate: {words}") for words in sample_words(measured, host))
+    return [lengths_fact(measured.error, is_sample=measured.is_sample), *sample]
 
 
 def lengths_fact(error: str, *, is_sample: bool = False) -> tuple[str, str]:

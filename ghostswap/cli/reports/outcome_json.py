@@ -13,7 +13,7 @@ from ghostswap.cli.reports.result import Result
 from ghostswap.designs import table, transfer
 from ghostswap.kernels import DEBUGFS, VMSTAT
 from ghostswap.page import PAGE_SIZE
-from ghostswap.pages.source import IN_SWAP, MISSING, Source
+from ghostswap.pages.source import IN_SWAP, MISSING, Source, Why
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
 from ghostswap.study.outcome import Outcome, Recompression
@@ -44,7 +44,7 @@ def result_json(result: Result, *, with_proc: bool = False) -> dict[str, Any]:
     if outcome.folios is not None:
         found["folios"] = asdict(outcome.folios)
     if result.verified is not None:
-        found["verified"] = asdict(result.verified)
+        found["verified"] = result.verified._asdict()
     if with_proc:
         found |= {"proc_swaps": swaps(outcome), "proc_meminfo": meminfo(outcome)}
     return found
@@ -55,6 +55,7 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
 
     :param why: reasons why the kernel would not show the same numbers.
     """
+    why = (*why, *_interrupted(measured))
     return {
         "schema": SCHEMA,
         "kernel": host.kernel,
@@ -67,6 +68,16 @@ def host_json(host: Host, measured: Measured, why: tuple[str, ...]) -> dict[str,
         "exact": not (why or measured.error),
         "why": list(why),
     }
+
+
+def _interrupted(measured: Measured) -> list[str]:
+    """The sources of which more would have come."""
+    return [
+        f"{source.name}: {left.reason}"
+        for source in measured.sources.values()
+        for left in source.account.left
+        if left.why is Why.INTERRUPTED
+    ]
 
 
 def sources_json(measured: Measured) -> dict[str, Any]:
@@ -130,7 +141,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
                 "written_pages": area.written_pages,
                 "prio": area.prio,
                 "rotational": area.seeks,
-                "slots": None if slots is None else asdict(slots),
+                "slots": None if slots is None else slots._asdict(),
             }
             for area, slots in zip(outcome.areas, outcome.slots, strict=True)
         ],
@@ -138,12 +149,12 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "slots_at_writeback": outcome.slots_at_writeback,
         "tiers": {name: asdict(use) for name, use in outcome.tiers.items()},
         "vma_readahead": outcome.vma_readahead,
-        "groups": [asdict(group) for group in outcome.groups],
-        "held": asdict(outcome.held),
+        "groups": [group._asdict() for group in outcome.groups],
+        "held": outcome.held._asdict(),
         "pool_bytes": outcome.pool_bytes,
         "compressed_bytes": outcome.compressed_bytes,
         "metadata_bytes": outcome.metadata.total_bytes,
-        "metadata": asdict(outcome.metadata),
+        "metadata": outcome.metadata._asdict(),
         "allocated_bytes": outcome.allocated_bytes,
         "freed_bytes": outcome.freed_bytes,
         "disk": {
@@ -151,10 +162,10 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             "written_bytes": outcome.written_bytes,
             "never_written_bytes": outcome.never_written_bytes,
         },
-        "to_disk": asdict(transfer.to_disk(design, outcome.held)),
-        "to_disk_compressed": asdict(transfer.to_disk_compressed(design, outcome.held)),
-        "swapoff": asdict(transfer.swapoff(design, outcome.held)),
-        "timeline": [asdict(sample) for sample in outcome.timeline],
+        "to_disk": transfer.to_disk(design, outcome.held)._asdict(),
+        "to_disk_compressed": transfer.to_disk_compressed(design, outcome.held)._asdict(),
+        "swapoff": transfer.swapoff(design, outcome.held)._asdict(),
+        "timeline": [sample._asdict() for sample in outcome.timeline],
         "intervals": outcome.intervals,
     }
 
@@ -163,7 +174,7 @@ def recompression_json(done: Recompression) -> dict[str, Any]:
     """What zram's second compressors did."""
     tried = done.compressed.items()
     compressed = [{"compressor": name, "pages": pages} for name, pages in tried]
-    return {**asdict(done), "compressed": compressed}
+    return {**done._asdict(), "compressed": compressed}
 
 
 def histogram(lengths: Mapping[int, int]) -> list[dict[str, int]]:

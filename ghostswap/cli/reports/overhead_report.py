@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from ghostswap import kernels
 from ghostswap.cli.reports.outcome_json import SCHEMA
@@ -41,8 +40,7 @@ _SIDES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What is asked for, and the answers.
 
     :ivar used: percentages.
@@ -109,7 +107,7 @@ class Report:
                     "in_clusters": field.in_clusters,
                 }
                 for design in self.designs
-                for field in self._fields(design)
+                for field in self._fields_of(design)
             ],
             "used_slot": [
                 {
@@ -177,7 +175,7 @@ class Report:
                 "static" if field.is_static else "dynamic",
                 size(int(field.slot_bytes * self.slots)),
             )
-            for field in self._fields(design)
+            for field in self._fields_of(design)
         ]
         columns = ("field", "bytes", "for each", "kind", f"{unit} in full")
         show.table(columns, rows, right=("bytes", columns[-1]))
@@ -228,7 +226,7 @@ class Report:
                 found.append((one, other, used * 100))
         return found
 
-    def _fields(self, design: Design) -> list[Field]:
+    def _fields_of(self, design: Design) -> list[Field]:
         fields = design.fields(kernels.get(self.kernel).metadata)
         return [field for field in fields if field.published or self.entries]
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json
@@ -15,8 +15,7 @@ _TABLE_P4 = "Kairui Song, swap table phase 4, v5, 17 May 2026"
 _AS_IS = "SeongJae Park, August 2025: mm/zswap: store incompressible page as-is"
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """One measurement: what was run, and what it came to before and after the change named.
 
     :ivar source: message-id, or who and when.
@@ -104,7 +103,7 @@ FIGURES = (
 def emit(as_json: bool) -> None:
     """Print the table."""
     if as_json:
-        emit_json({"schema": 1, "published": [asdict(figure) for figure in FIGURES]})
+        emit_json({"schema": 1, "published": [figure._asdict() for figure in FIGURES]})
         return
     show.heading("measured by others, on their machines; nothing of it is simulated here")
     show.table(

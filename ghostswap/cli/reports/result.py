@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ghostswap import kernels
 from ghostswap.cli.reports.classes import Classes
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from ghostswap.study.round_trip import Verified  # which reads headers, and so is slow to load
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """An outcome with what it belongs to.
 
     :ivar run: what was done.
@@ -47,8 +45,8 @@ class Result:
     def why(self) -> tuple[str, ...]:
         """Reasons why the kernel would not show the same numbers."""
         if self.is_replay:
-            return timing(self.host)
-        return (*self.outcome.why, *sample_words(self.outcome, self.host))
+            return work_why(self.host, self.measured)
+        return (*self.outcome.why, *sample_words(self.measured, self.host))
 
     @property
     def zpool(self) -> str | None:
@@ -76,8 +74,7 @@ class Result:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class InPool:
+class InPool(NamedTuple):
     """What one of them holds: ``zswap`` or ``zram``.
 
     :ivar pages: that are there, and out of memory.
@@ -121,12 +118,20 @@ def ranged(outcome: Outcome, name: str, value: int, text: Callable[[int], str] =
     return f"{text(value)} ({text(low)} to {text(high)})"
 
 
-def sample_words(outcome: Outcome, host: Host) -> tuple[str, ...]:
-    """What *outcome* is estimated from; nothing where all was measured."""
-    if outcome.drawn is None:
+def sample_words(measured: Measured, host: Host) -> tuple[str, ...]:
+    """What an outcome is estimated from; nothing where all was measured."""
+    if measured.drawn is None:
         return ()
-    pages = f"{outcome.drawn} of {outcome.pages} pages, drawn with seed {host.seed}"
-    return (f"estimated from {pages}; ranges hold the whole's value in 95 of 100 samples",)
+    what = "ranges hold the whole's value in 95 of 100 samples"
+    if measured.stands_in:
+        what = "each of the others measures as one of these does, by lot"
+    pages = f"{measured.drawn} of {measured.pages} pages, drawn with seed {host.seed}"
+    return (f"estimated from {pages}; {what}",)
+
+
+def work_why(host: Host, measured: Measured) -> tuple[str, ...]:
+    """Reasons why the kernel would not show the same numbers of a workload."""
+    return (*timing(host), *sample_words(measured, host))
 
 
 def timing(host: Host, *, with_band: bool = False) -> tuple[str, ...]:

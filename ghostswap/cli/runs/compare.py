@@ -13,10 +13,11 @@ from ghostswap import kernels
 from ghostswap.cli.options.contest import DEFAULT, SWEEPS
 from ghostswap.cli.options.keys import document_of, is_for, is_scenario
 from ghostswap.cli.options.limits import with_limits
+from ghostswap.cli.options.sampling import sampling
 from ghostswap.cli.reports.compare_report import Comparison
 from ghostswap.cli.runs import pictures
 from ghostswap.cli.runs.simulate import sample_of
-from ghostswap.cli.terminal.args import refuse, refuse_others
+from ghostswap.cli.terminal.args import refuse_others
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import note
 from ghostswap.designs import table
@@ -30,7 +31,7 @@ from ghostswap.scenario.keys import KEYS
 from ghostswap.scenario.reader import Use, read
 from ghostswap.study.contest.contest import DEADLINE, compare
 from ghostswap.study.host import Host
-from ghostswap.study.memory import whole
+from ghostswap.study.memory import Sample
 from ghostswap.units import format_size
 
 
@@ -59,9 +60,12 @@ def run(context: click.Context) -> int:
         hosts = [read(one, use)[0] for one in documents]
         rows = [[replace(host, design=name) for name in designs] for host in hosts]
     _, areas = read(documents[0], use)
-    if run is Run.REPLAY:
-        refuse(context, "a workload touches all pages", "sample")
     pictures.check(context)
+    wanted = values["sample"]
+    if run is Run.REPLAY:
+        sample: Sample = sampling(wanted, rows[0][0].seed)
+    else:
+        sample = sample_of(rows[0][0], wanted)
     jobs = values["jobs"] or len(os.sched_getaffinity(0))
     found = compare(
         rows,
@@ -71,7 +75,7 @@ def run(context: click.Context) -> int:
         engine=engine_for(jobs, len(rows) * len(rows[0]), DEADLINE, values["scheduler"]),
         progress=progress_bar,
         at=document.placing,
-        sample=whole if run is Run.REPLAY else sample_of(rows[0][0], values["sample"]),
+        sample=sample,
     )
     words = sweep[1] if sweep else ("",)
     comparison = Comparison(rows[0], found, use.swept, words, values["cost"])

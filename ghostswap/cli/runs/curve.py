@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from ghostswap.cli.options.limits import with_limits
+from ghostswap.cli.options.sampling import sampling
 from ghostswap.cli.reports.touches.curve import CurveReport, Marked
 from ghostswap.cli.runs import pictures
 from ghostswap.cli.terminal.args import refuse
@@ -34,10 +35,13 @@ def run(context: click.Context, document: Document) -> int:
     hosts = [read(one, use)[0] for one in documents]
     pictures.check(context)
     jobs = values["jobs"]
+    sample = sampling(values["sample"], host.seed)
     if hosts:
-        measured = measure_host(host, (host.design,), jobs, progress_bar, document.placing)
+        measured = measure_host(
+            host, (host.design,), jobs, progress_bar, document.placing, sample, stands_in=True
+        )
     else:
-        measured = count_host(host, progress_bar, document.placing)
+        measured = count_host(host, progress_bar, document.placing, sample)
     curve = study.draw_curve(host, measured, progress_bar, document.placing)
     outcomes = study.replay_each(hosts, measured, areas, jobs, progress_bar, document.placing)
     marks = [Marked.of(*pair) for pair in zip(hosts, outcomes, strict=True)]

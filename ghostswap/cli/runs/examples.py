@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import ghostswap
 from ghostswap.claims.claims import EXAMPLES, Example
@@ -61,8 +61,7 @@ def _path(name: str) -> str:
     return os.path.join(_DIRECTORY, f"{name}.toml")
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(NamedTuple):
     """What an example came to.
 
     :ivar contenders: what its variants came to, in order; so *figures*, by the keys of its rows.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from ghostswap.cli.options.keys import document_of
+from ghostswap.cli.options.sampling import sampling
 from ghostswap.cli.reports.result import Result
 from ghostswap.cli.runs import pictures
 from ghostswap.cli.runs.simulate import emit
@@ -33,7 +34,10 @@ def run(context: click.Context, document: Document | None = None) -> int:
     if values["band"]:
         study.refuse_pipes(host, "of the runs that --band makes")
     jobs = values["jobs"]
-    measured = measure_host(host, (host.design,), jobs, progress_bar, document.placing)
+    sample = sampling(values["sample"], host.seed)
+    measured = measure_host(
+        host, (host.design,), jobs, progress_bar, document.placing, sample, stands_in=True
+    )
     if values["band"]:
         outcome = study.replay_band(host, measured, areas, jobs, progress_bar)
     else:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
@@ -27,8 +28,7 @@ class Option:
     repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """A command's options, and the words its operands may be; none means paths.
 
     :ivar name: of it, behind that of the group that it is in.
@@ -64,7 +64,7 @@ def shapes_of(root: click.Group, above: click.Context | None = None) -> list[Sha
         inner = shapes_of(found, context) if isinstance(found, click.Group) else []
         operands = operands or tuple(one.name for one in inner)
         shapes.append(Shape(name, found.short_help or "", options, operands, bool(inner)))
-        shapes += [replace(one, name=f"{name} {one.name}") for one in inner]
+        shapes += [one._replace(name=f"{name} {one.name}") for one in inner]
     return shapes
 
 

@@ -23,9 +23,9 @@ from ghostswap.errors import UsageError
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.reader import Use, read
+from ghostswap.study.fill import has_intervals, store, store_all
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Sample, measure_host, whole
-from ghostswap.study.run import estimate, store
 from ghostswap.units import format_size
 
 if TYPE_CHECKING:
@@ -59,16 +59,16 @@ def _store(context: click.Context, document: Document) -> int:
         _check_classes(host)
     sample = sample_of(host, values["sample"])
     jobs = values["jobs"]
-    measured = measure_host(host, (host.design,), jobs, progress_bar, sample=sample)
-    if measured.is_sample:
-        if values["classes"]:
-            raise UsageError("--classes are those of a whole pool", "add --sample 100%")
-        estimated = estimate(host, measured, areas, jobs)
-        emit(context, Result(host, measured, estimated, Run.STORE))
-        return 0
-    fill, outcome = store(host, measured, areas)
-    classes = None
-    if values["classes"]:
+    stands_in = not has_intervals(host)
+    measured = measure_host(
+        host, (host.design,), jobs, progress_bar, sample=sample, stands_in=stands_in
+    )
+    if not values["classes"]:
+        outcome, classes = store_all(host, measured, areas, jobs), None
+    elif measured.is_sample:
+        raise UsageError("--classes are those of a whole pool", "add --sample 100%")
+    else:
+        fill, outcome = store(host, measured, areas)
         classes = Classes(fill.classes(), kernels.get(outcome.kernel).zsmalloc)
     emit(context, Result(host, measured, outcome, Run.STORE, classes))
     return 0
@@ -79,17 +79,10 @@ def sample_of(host: Host, wanted: Wanted | None) -> Sample:
 
     :raises UsageError: where a part is *wanted* of what has to be whole.
     """
-    because = ""
-    if len(host.working) > 1:
-        because = "a sample is of one group's memory"
-    elif host.folio_order:
-        because = "a sample is of single pages, and not of folios"
-    elif host.zram_recompress:
-        because = "what recompression takes is not known of a sample"
-    if not because:
+    if not host.folio_order:
         return sampling(wanted, host.seed)
     if wanted is not None and wanted.share != 1:
-        raise UsageError(because, "leave out --sample")
+        raise UsageError("a sample is of single pages, and not of folios", "leave out --sample")
     return whole
 
 
@@ -131,7 +124,6 @@ def _replay(context: click.Context, document: Document, work: str) -> int:
     from ghostswap.cli.runs import replay
 
     refuse(context, "no workload has it", "classes")
-    refuse(context, "a workload touches all pages", "sample")
     note(f"'ghostswap simulate {work}' is 'ghostswap replay {work}' now")
     return replay.run(context, document)
 

@@ -11,8 +11,8 @@ from ghostswap.cli.runs.simulate import emit
 from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.scenario.key import Run
 from ghostswap.scenario.reader import Use, read
+from ghostswap.study.fill import store
 from ghostswap.study.round_trip import verify
-from ghostswap.study.run import store
 
 
 def run(context: click.Context) -> int:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -56,8 +56,7 @@ class Integer(click.IntRange):
     name = "integer"
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
+class Worth(NamedTuple):
     """What of a value is worth completing.
 
     :ivar words: whole values, or what some begin with: up to a colon or an equals sign.
@@ -70,7 +69,7 @@ class Worth:
     paths: bool = False
     directories: bool = False
     joined: bool = False
-    behind: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    behind: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Path(click.ParamType):  # type: ignore[type-arg]

@@ -108,11 +108,11 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
         return
     from rich.table import Table as Grid
 
-    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid = Grid.grid()  # without padding, for rich renders what it pads twice
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in rows:
-        grid.add_row(printable(name), printable(value))
+        grid.add_row(f"{printable(name)}  ", printable(value))
     put(grid)
 
 

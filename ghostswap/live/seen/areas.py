@@ -10,8 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ghostswap.area.judge import natures
 from ghostswap.area.target import blockdev
@@ -28,8 +27,7 @@ Medium = Literal["zram", "memory", "solid state", "rotational", "ghost", ""]
 _FSTAB = "/etc/fstab"
 
 
-@dataclass(frozen=True, slots=True)
-class AreaState:
+class AreaState(NamedTuple):
     """A swap area; sizes in bytes.
 
     :ivar path: as /proc/swaps has it, or, where it is off, as fstab names the device.
@@ -62,8 +60,7 @@ class AreaState:
         return self.medium not in ("zram", "memory", "ghost")
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """Where a further swap file could be made.
 
     :ivar path: of a file that is not there yet.
@@ -76,8 +73,7 @@ class Room:
     medium: Medium = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeState:
+class ResumeState(NamedTuple):
     """Where the kernel looks for a hibernation image.
 
     :ivar asked: that place, as it stands on a command line.
@@ -115,7 +111,7 @@ def read(tree: Tree) -> tuple[AreaState, ...]:
             kind = "partition" if path.startswith("/dev/") else "file"
             found.append(AreaState(path, kind, priority=priority, configured=asked))
         else:
-            found[place] = replace(found[place], configured=asked)
+            found[place] = found[place]._replace(configured=asked)
     return tuple(_placed(tree, area) for area in found)
 
 
@@ -177,7 +173,7 @@ def _placed(tree: Tree, area: AreaState) -> AreaState:
     if area.medium:
         return area
     if re.fullmatch("zram[0-9]+", os.path.basename(os.path.realpath(area.path))):
-        return replace(area, medium="zram")
+        return area._replace(medium="zram")
     try:
         fd = os.open(os.path.dirname(tree.path(area.path)) or "/", os.O_PATH)
     except OSError:
@@ -185,8 +181,8 @@ def _placed(tree: Tree, area: AreaState) -> AreaState:
     try:
         info = os.stat(tree.path(area.path))
         if stat.S_ISBLK(info.st_mode):
-            return replace(area, medium=_medium(info.st_rdev))
-        return replace(area, medium=_medium_below(fd, info.st_dev), length=info.st_size)
+            return area._replace(medium=_medium(info.st_rdev))
+        return area._replace(medium=_medium_below(fd, info.st_dev), length=info.st_size)
     except OSError:
         return area
     finally:

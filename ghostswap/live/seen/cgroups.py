@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap.live.seen.tree import Tree
 from ghostswap.mounts import Mount, mounts
@@ -43,8 +43,7 @@ class Group:
     counters: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Cgroups:
+class Cgroups(NamedTuple):
     """The hierarchy that has the memory controller.
 
     :ivar version: of it; ``None`` where there is none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.live.seen import zram
 from ghostswap.live.seen.tree import Tree
@@ -14,8 +14,7 @@ from ghostswap.live.seen.tree import Tree
 COUNTERS = ("pswpin", "pswpout", "zswpin", "zswpout", "zswpwb")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One look, or the difference of two.
 
     :ivar at: seconds since the epoch.

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ghostswap.area.disk import resume, scan
 from ghostswap.area.disk.resume import Resume
@@ -83,9 +82,9 @@ def _judged(tree: Tree, areas: Sequence[AreaState], judges: Judges) -> Iterator[
         if found is None:
             yield area
         elif area.active:
-            yield replace(area, dangers=found.dangers)
+            yield area._replace(dangers=found.dangers)
         else:
-            yield replace(area, refusal=found.verdicts[0].refusal, dangers=found.dangers)
+            yield area._replace(refusal=found.verdicts[0].refusal, dangers=found.dangers)
 
 
 def _can_be_judged(tree: Tree, area: AreaState) -> bool:

@@ -8,7 +8,7 @@ devices, /sys/power/image_size, and whether there is /dev/ghostswap.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.live.seen.tree import Tree
 
@@ -16,8 +16,7 @@ _CRYPTO = ("lz4", "lz4hc", "lzo", "lzo-rle", "zstd", "deflate", "842")
 _MODULE = re.compile(r"^kernel/(crypto|drivers/block/zram)/([\w-]+)\.ko", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(NamedTuple):
     """What is there or can be loaded.
 
     :ivar zswap: compressors of the crypto layer; so *zram*, those of zram. ``None`` where nobody

@@ -8,7 +8,7 @@ Read: /proc/sys/vm, /sys/kernel/mm/lru_gen, /proc/pressure/memory, /proc/meminfo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.live.seen.tree import Tree
 
@@ -16,8 +16,7 @@ _MEMINFO = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree", "SwapCached")
 _VMSTAT = ("pswpin", "pswpout", "pgmajfault", "swpin_zero", "swpout_zero", "swap_ra", "swap_ra_hit")
 
 
-@dataclass(frozen=True, slots=True)
-class Reclaim:
+class Reclaim(NamedTuple):
     """Reclaim of the host; ``None`` is what cannot be read.
 
     :ivar meminfo: lines of that file, in bytes.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap import kernels
 from ghostswap.live.seen import areas, cgroups, reclaim, zram, zswap
@@ -17,8 +17,7 @@ from ghostswap.live.seen.zswap import Zswap
 from ghostswap.page import PAGE_SIZE
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """What was seen of a host, each part from its reader.
 
     :ivar kernel: its release, as ``uname -r``; ``""`` where nobody tells.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.live.seen.tree import Tree
 
@@ -39,8 +39,7 @@ _SERVICES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ZramDevice:
+class ZramDevice(NamedTuple):
     """A device of zram; sizes in bytes.
 
     :ivar name: such as ``zram0``.
@@ -60,8 +59,7 @@ class ZramDevice:
     recompressors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(NamedTuple):
     """Something on the host that sets zram up at boot.
 
     :ivar unit: the service to disable; ``""`` for zram-generator.

@@ -9,7 +9,7 @@ same file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.live.seen.tree import Tree, number
 from ghostswap.page import PAGE_SIZE
@@ -29,8 +29,7 @@ REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A value that some file asks for.
 
     :ivar works: whether what is written there reaches the kernel: modprobe.d never sets what is
@@ -42,8 +41,7 @@ class Asked:
     works: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Zswap:
+class Zswap(NamedTuple):
     """zswap on a host; sizes in bytes.
 
     :ivar parameters: all of them, by name, as the kernel shows them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.kernels.rules import CLUSTER_SHIFT, SWAPFILE_CLUSTER
 from ghostswap.mm.columns import zeros
@@ -20,8 +20,7 @@ SWAP_CLUSTER_MAX = 32
 _FREE_RUN = re.compile(b"\0+")
 
 
-@dataclass(frozen=True, slots=True)
-class SlotStat:
+class SlotStat(NamedTuple):
     """How an area's slots lie.
 
     :ivar free: clusters with no slot taken; so *nonfull*, *frag*, *full* and *discard* on the

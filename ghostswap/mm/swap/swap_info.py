@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ghostswap.page import PAGE_SIZE
 
@@ -17,8 +17,7 @@ ALL_TIERS = (1 << 32) - 1
 DEFAULT_TIER = 1 << 31
 
 
-@dataclass(frozen=True, slots=True)
-class SwapArea:
+class SwapArea(NamedTuple):
     """An area to switch on.
 
     :ivar pages: usable slots; ``None`` for an imagined area that is as large as it needs to be.

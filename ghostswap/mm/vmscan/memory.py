@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.errors import UsageError
 from ghostswap.kernels.rules import Kernel
@@ -65,8 +66,7 @@ class _Killed(Exception):
     """The group that faults is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """How a machine's memory is set up, and what its kernel leaves to chance.
 
     :ivar policy: which pages leave.

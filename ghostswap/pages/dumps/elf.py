@@ -72,8 +72,7 @@ class Notes:
     owners: set[bytes] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(NamedTuple):
     """A core file without its memory.
 
     :ivar headers: program headers that are there, as bytes.

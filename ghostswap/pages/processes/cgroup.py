@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.errors import TargetError
 from ghostswap.mounts import mounts
@@ -55,8 +55,7 @@ def members(spec: str) -> Callable[[], set[int]]:
     return lambda: set(group.pids()) & set(others())
 
 
-@dataclass(frozen=True, slots=True)
-class _Cgroup:
+class _Cgroup(NamedTuple):
     directory: str
 
     def pids(self) -> Iterator[int]:

@@ -12,9 +12,8 @@ import mmap
 import re
 import struct
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ghostswap.errors import TargetError
 from ghostswap.page import PAGE_SIZE
@@ -35,8 +34,7 @@ _MAPPING = re.compile(r"^(\w+)-(\w+) ...(.) \S+ \S+ \d+ *(.*)$", re.MULTILINE)
 _NO_MEMORY = re.compile(r"\[v|/dev/(?!shm/|zero)|/sys/|/proc/|(?!/|\[|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """What the kernel counts of the same memory, in pages; ``None`` where it does not.
 
     :ivar zswapped: in zswap.
@@ -160,8 +158,7 @@ class OnceSource:
         """Pass over pages as :meth:`Source.skip` says."""
         passed = 0
         while passed < pages and (reader := self._reader()):
-            runs = pagemap.take(reader[1], (pages - passed) * PAGE_SIZE)
-            passed += pagemap.size_of(runs) // PAGE_SIZE
+            passed += pagemap.drop(reader[1], (pages - passed) * PAGE_SIZE) // PAGE_SIZE
         self._skipped += passed
         return passed
 

@@ -209,6 +209,18 @@ def take(rest: list[Run], size: int) -> list[Run]:
     return taken
 
 
+def drop(rest: list[Run], size: int) -> int:
+    """Pass over at most *size* bytes of *rest* as :func:`take` has it; return how many."""
+    left = size
+    while left and rest:
+        start, end = rest.pop()
+        if end - start > left:
+            rest.append((start + left, end))
+            return size
+        left -= end - start
+    return size - left
+
+
 def best_walk(fd: int) -> Walk:
     """Choose how to walk: by PAGEMAP_SCAN where this kernel has it."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.page import PAGE_SIZE
 from ghostswap.pages.source import Why
@@ -20,8 +20,7 @@ _NEVER_SWAPPED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """A private mapping: one entry of /proc/PID/smaps.
 
     :ivar anonymous: pages in memory that belong to the process and not to a file.

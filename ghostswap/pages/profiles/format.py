@@ -12,6 +12,7 @@ import zlib
 from array import array
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import NamedTuple
 
 from construct import (
     Const,
@@ -66,8 +67,7 @@ END = Struct("crc32" / Int32ul)
 _MEASURE_SIZE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One compressor.
 
     :ivar key: it, and how a kernel sets it up.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,6 +13,23 @@ from ghostswap.units import printable
 
 if TYPE_CHECKING:
     from ghostswap.pages.profiles.format import Group
+
+
+#: What the key of a compressor has behind its name where kernels differ: a version, and a hint.
+_VERSION = re.compile(r"-\d+(\.\d+)+-\d+$")
+
+
+def _cure(keys: list[str], key: str) -> str:
+    """What to do where a profile has *keys*, and not *key*."""
+    name = _VERSION.sub("", key)
+    known = list(dict.fromkeys(_VERSION.sub("", one) for one in keys))
+    known.sort(key=lambda one: one not in keys)  # what all kernels have alike comes first
+    choose = f"choose --compressor {printable(known[0])}"
+    if known[0] not in keys:
+        choose += " with the --kernel it is of"
+    if name in known:
+        choose = f"its {name} is that of another kernel: choose that by --kernel"
+    return f"{choose}, or make a profile: ghostswap profile --compressor {name} -o FILE"
 
 
 class ProfileSource:
@@ -46,7 +64,7 @@ class ProfileSource:
             raise UsageError(
                 f"{printable(self.name)}: a profile of {', '.join(map(printable, keys))},"
                 f" and not of {key}",
-                "choose another --compressor or --kernel, or make a profile for these",
+                _cure(keys, key),
             )
         return keys.index(key)
 

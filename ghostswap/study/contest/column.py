@@ -11,9 +11,10 @@ from ghostswap import codecs
 from ghostswap.designs import table
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.study.comparison import Contender, inversion
+from ghostswap.study.fill import store_all
 from ghostswap.study.host import Host
 from ghostswap.study.memory import Measured
-from ghostswap.study.run import Recorded, estimate, replay, store
+from ghostswap.study.run import Recorded, replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,6 @@ def contend(
     :param last: and *touches* as in :class:`Column`.
     """
     if last is None:
-        if measured.is_sample:
-            return Contender(estimate(host, measured, areas, jobs=1), None)
-        _, outcome = store(host, measured, areas)
-        return Contender(outcome, None)
+        return Contender(store_all(host, measured, areas, jobs=1), None)
     done = replay(host, measured, areas, traces=touches)
     return Contender(done.outcome(), inversion(last, done.disk_pages()))

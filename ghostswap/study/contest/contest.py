@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ghostswap.executor.engine import Engine, in_order
 from ghostswap.mm.swap.swap_info import SwapArea
 from ghostswap.study.comparison import Contender
 from ghostswap.study.contest.column import Column, identity, run
+from ghostswap.study.fill import has_intervals
 from ghostswap.study.host import Host
 from ghostswap.study.memory import At, Measured, Progress, Sample, measure_hosts
 from ghostswap.study.run import Recorded, Traces, last_touches, refuse_pipes
@@ -18,8 +20,7 @@ from ghostswap.study.run import Recorded, Traces, last_touches, refuse_pipes
 DEADLINE = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Contest:
+class Contest(NamedTuple):
     """A table of hosts: its rows differ in one value, its columns in their design or kernel.
 
     :ivar measured: the memory of those of the first row.
@@ -55,7 +56,8 @@ def compare(
     if with_work:
         refuse_pipes(hosts[0], "of the columns")
     designs = dict.fromkeys(host.design for host in hosts)
-    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample)
+    stands_in = with_work or not has_intervals(hosts[0])
+    measured = measure_hosts(hosts, tuple(designs), jobs, progress, at, sample, stands_in=stands_in)
     last = touches = None
     if with_work:
         traces = Traces(hosts[0], measured[0], at)

@@ -12,10 +12,11 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, sqrt
 from random import Random
 from statistics import stdev
+from typing import NamedTuple
 
 from ghostswap.designs import metadata, table
 from ghostswap.executor.processes import each
@@ -73,8 +74,7 @@ _MAY_BE_LESS = "freed_bytes"
 _PAGE_BYTES = ("zram.orig_data_size", "disk.written_bytes")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What *measured* of a stratum came to."""
 
     stratum: Stratum

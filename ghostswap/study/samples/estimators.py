@@ -8,7 +8,6 @@ Cochran, Sampling Techniques, 3rd ed., 2.5 to 2.8 and 5.3; E. B. Wilson, JASA 22
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
@@ -37,8 +36,7 @@ class Estimate(NamedTuple):
         return Estimate(value, self.low + shift, self.high + shift)
 
 
-@dataclass(frozen=True, slots=True)
-class Stratum:
+class Stratum(NamedTuple):
     """So many pages, and how many of them were drawn.
 
     :ivar kept: of those that were drawn, how many there was something to measure in.
@@ -55,6 +53,11 @@ class Stratum:
     def weight(self) -> float:
         """How many pages one that was drawn stands for."""
         return self.population / self.drawn
+
+    @property
+    def pages(self) -> int:
+        """How many pages all that were kept stand for."""
+        return round(self.weight * self.kept)
 
     @property
     def is_whole(self) -> bool:

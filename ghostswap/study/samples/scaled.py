@@ -145,8 +145,7 @@ def _smaller_areas(areas: Sequence[SwapArea], part: float) -> list[SwapArea]:
     return [
         area
         if area.pages is None
-        else replace(
-            area,
+        else area._replace(
             pages=max(1, round(area.pages * part)),
             badpages=(),
         )
@@ -230,7 +229,7 @@ def whole(
         slots_at_swap_out=total(lambda one: one.slots_at_swap_out),
         slots_at_writeback=total(lambda one: one.slots_at_writeback),
         tiers={name: tier(name) for name in first.tiers},
-        held=Held(**counters(lambda one: asdict(one.held))),
+        held=Held(**counters(lambda one: one.held._asdict())),
         histogram=dict(sorted(_histogram(runs).items())),
     )
 
@@ -250,8 +249,7 @@ def _whole_group(pages: int, total: _Total, first: GroupOutcome) -> GroupOutcome
     def of(name: str) -> int:
         return total(lambda one: getattr(one.groups[0], name))
 
-    return replace(
-        first,
+    return first._replace(
         pages=pages,
         resident_pages=of("resident_pages"),
         swap_outs=of("swap_outs"),

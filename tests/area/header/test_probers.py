@@ -32,6 +32,8 @@ HEADERS = st.builds(
     sws_volume=LABELS.map(lambda label: label.ljust(16, b"\0")),
     version=st.sampled_from([1, 1, 1, 2, 0x01020304]),
     magic=st.sampled_from([*SIGNATURES, b"S1SUSPENDx", b"ULSUSPEND2", TUXONICE + b"\1\2"]),
+    bootbits=st.just(bytes(1024)),
+    badpages_raw=st.just(b""),
     padding=st.sampled_from([0, 31, 32, 33, 34]).map(
         lambda word: b"".join(bytes([word > 0 and word == n, 0, 0, 0]) for n in range(117))
     ),

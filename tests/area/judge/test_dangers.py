@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from ghostswap.area.header.header import Header, pack_badpages
@@ -38,7 +36,7 @@ def found(
 
 def bad(*pages: int, last_page: int = 63) -> Header:
     listed = pack_badpages(pages, "little")
-    return replace(GOOD, last_page=last_page, nr_badpages=len(pages), badpages_raw=listed)
+    return GOOD._replace(last_page=last_page, nr_badpages=len(pages), badpages_raw=listed)
 
 
 def test_a_good_area_is_nothing_to_warn_of() -> None:
@@ -53,14 +51,14 @@ def test_what_is_no_swap_area_is_nothing_to_warn_of() -> None:
 @pytest.mark.parametrize(
     ("name", "head"),
     [
-        ("label", replace(GOOD, sws_volume=b"0123456789abcdef")),
-        ("label", replace(GOOD, sws_volume=b"a\x1b[31mred".ljust(16, b"\0"))),
-        ("label", replace(GOOD, sws_volume=b"\xff\xfe".ljust(16, b"\0"))),
-        ("longer-than-declared", replace(GOOD, last_page=62)),
-        ("byte-order", replace(GOOD, byte_order="big")),
+        ("label", GOOD._replace(sws_volume=b"0123456789abcdef")),
+        ("label", GOOD._replace(sws_volume=b"a\x1b[31mred".ljust(16, b"\0"))),
+        ("label", GOOD._replace(sws_volume=b"\xff\xfe".ljust(16, b"\0"))),
+        ("longer-than-declared", GOOD._replace(last_page=62)),
+        ("byte-order", GOOD._replace(byte_order="big")),
         ("duplicate-bad-pages", bad(5, 5, 6)),
-        ("hibernation-image", replace(GOOD, magic=b"S1SUSPEND\0")),
-        ("hibernation-image", replace(GOOD, bootbits=TUXONICE.ljust(1024, b"\0"))),
+        ("hibernation-image", GOOD._replace(magic=b"S1SUSPEND\0")),
+        ("hibernation-image", GOOD._replace(bootbits=TUXONICE.ljust(1024, b"\0"))),
     ],
 )
 def test_a_header_is_warned_of_by_name(name: str, head: Header) -> None:
@@ -79,14 +77,14 @@ def test_bad_pages_below_zero_say_how_much_swap_is_not_there() -> None:
 
 
 def test_a_ghost_is_warned_of_on_every_kernel() -> None:
-    head = replace(GOOD, last_page=(1 << 18) - 1)
+    head = GOOD._replace(last_page=(1 << 18) - 1)
     assert list(found(head, 4096, "file", kernel="ghost")) == ["ghost"]
     assert list(found(head, 4096, "file", kernel="6.18")) == ["ghost"]
 
 
 def test_a_giant_ghost_says_what_it_costs() -> None:
     slots = 1 << 24
-    head = replace(GOOD, last_page=slots - 1)
+    head = GOOD._replace(last_page=slots - 1)
     danger = found(head, 4096, "file", kernel="ghost")["memory"]
     assert "50 MiB" in danger.what  # 16 Mi slots of 3.125 bytes
     assert "5 %" in danger.danger
@@ -98,7 +96,7 @@ def test_a_giant_ghost_says_what_it_costs() -> None:
 def test_size_in_proc_swaps_wraps_from_4_tib_on() -> None:
     rich = Machine(ram=1 << 40)
     for slots, wraps in ((1 << 30, False), ((1 << 30) + 1, True), ((1 << 30) + 1001, True)):
-        head = replace(GOOD, last_page=slots - 1)
+        head = GOOD._replace(last_page=slots - 1)
         assert ("size-wraps" in found(head, slots * 4096, machine=rich)) == wraps
     assert "show 3.9 MiB" in found(head, slots * 4096, machine=rich)["size-wraps"].danger
 
@@ -111,12 +109,12 @@ def test_pages_lost_to_small_blocks_are_counted() -> None:
 
 
 def test_a_second_signature_of_another_page_size_is_seen() -> None:
-    stale = bytearray(replace(GOOD, page_size=16384).build())
+    stale = bytearray(GOOD._replace(page_size=16384).build())
     stale[:4096] = GOOD.build()
     assert "16 KiB" in found(start=bytes(stale))["second-signature"].what
 
 
 def test_an_area_for_other_pages_is_warned_of_in_its_own_terms() -> None:
     other = Machine(ram=1 << 30, page_size=16384, byte_order="little")
-    head = replace(GOOD, sws_volume=b"\xff" * 16)
+    head = GOOD._replace(sws_volume=b"\xff" * 16)
     assert "label" in found(head, machine=other)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -80,7 +79,7 @@ def sparse(tmp_path: Path) -> Iterator[Target]:
 )
 def test_each_file_system_has_its_own_words(sparse: Target, fstype: str, log: str | None) -> None:
     """Of those that this machine lacks too, shown on a file of the one that it has."""
-    found = filesystems.activate(replace(sparse, fstype=fstype), 4096, sparse.size).refusal
+    found = filesystems.activate(sparse._replace(fstype=fstype), 4096, sparse.size).refusal
     assert found is not None
     assert found.errno == "EINVAL"
     if log is None:
@@ -95,7 +94,7 @@ def test_each_file_system_has_its_own_words(sparse: Target, fstype: str, log: st
 
 
 def test_a_cure_names_the_path_fit_for_a_shell(sparse: Target) -> None:
-    found = filesystems.activate(replace(sparse, fstype="ext4"), 4096, sparse.size).refusal
+    found = filesystems.activate(sparse._replace(fstype="ext4"), 4096, sparse.size).refusal
     assert found is not None
     assert found.cure.endswith("""it'"'"'s sparse'""")
 
@@ -103,13 +102,13 @@ def test_a_cure_names_the_path_fit_for_a_shell(sparse: Target) -> None:
 def test_holes_behind_what_is_declared_count_only_where_the_kernel_looks(sparse: Target) -> None:
     declared = 4096
     for fstype, refused in {"ext4": True, "btrfs": True, "vfat": False, "f2fs": False}.items():
-        found = filesystems.activate(replace(sparse, fstype=fstype), 4096, declared)
+        found = filesystems.activate(sparse._replace(fstype=fstype), 4096, declared)
         assert (found.refusal is not None) == refused, fstype
 
 
 @pytest.mark.parametrize("fstype", ["tmpfs", "hugetlbfs", "overlay"])
 def test_what_cannot_even_read_the_header_says_nothing(sparse: Target, fstype: str) -> None:
-    found = filesystems.before_header(replace(sparse, fstype=fstype))
+    found = filesystems.before_header(sparse._replace(fstype=fstype))
     assert found is not None
     assert (found.errno, found.log) == ("EINVAL", None)
     assert fstype in found.reason

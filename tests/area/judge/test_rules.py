@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import zlib
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,7 +176,7 @@ def test_pages_that_the_file_system_does_not_find_are_not_counted() -> None:
     area = Area(Header(4096, "little", 15).build(), 16 * 4096, mapped_pages=10)
     for kernel in KERNELS.values():
         assert judge(area, kernel, GUEST).pages == 9
-        alone = judge(replace(area, mapped_pages=1), kernel, GUEST).refusal
+        alone = judge(area._replace(mapped_pages=1), kernel, GUEST).refusal
         assert alone is not None
         assert alone.log == "Empty swap-file"
 

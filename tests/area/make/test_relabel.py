@@ -34,6 +34,8 @@ HEADERS = st.builds(
     sws_volume=st.binary(min_size=16, max_size=16),
     magic=st.sampled_from([magic for magic in SIGNATURES if magic != SWAP_SPACE]),
     bootbits=st.sampled_from([bytes(1024), TUXONICE.ljust(1024, b"\xff")]),
+    version=st.just(1),
+    badpages_raw=st.just(b""),
     padding=st.sampled_from([bytes(468), bytes(range(234)) * 2]),
 )
 

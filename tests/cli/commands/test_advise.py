@@ -19,6 +19,7 @@ from ghostswap import kernels
 from ghostswap.cli.runs.host.advise import Asked, advise
 from ghostswap.errors import TargetError
 from ghostswap.live.seen.tree import Tree
+from ghostswap.pages.profiles.format import build, parse
 
 SOURCE = ("--pages", "synthetic:2000:text")
 pytestmark = pytest.mark.usefixtures("steady_kernel")
@@ -239,12 +240,13 @@ def test_the_check_fits_the_terminal(run: Run, tmp_path: Path, columns: int) -> 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_advice_fits_the_terminal(columns: int) -> None:
     desktop = str(ROOT / "tests/cases/profiles/desktop.gsp")
-    more = ("--ram", "512M", "--kernel", "6.18", "--goal", "memory", "--touches", "zipf:0.8@1k")
-    lines = on_screen(columns, "advise", "--pages", desktop, *more)
-    assert max(map(len, lines)) <= columns
-    words = " ".join(" ".join(lines).split())
-    for heading in ("what waits, of 1,000 touches", "memory.zswap.max of each group"):
-        assert heading in words
+    more = ("--ram", "512M", "--kernel", "6.18", "--goal", "memory")
+    headings = {"memory.zswap.max of each group": (), "what waits, of 1,000": ("zipf:0.8@1k",)}
+    for heading, touches in headings.items():
+        work = [word for trace in touches for word in ("--touches", trace)]
+        lines = on_screen(columns, "advise", "--pages", desktop, *more, *work)
+        assert max(map(len, lines)) <= columns
+        assert heading in " ".join(" ".join(lines).split())
 
 
 def test_half_a_profile_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:
@@ -255,6 +257,17 @@ def test_half_a_profile_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> No
     assert done.stderr.splitlines()[0] == "ghostswap: half.gsp: is cut short, or was changed"
 
 
+def test_a_profile_of_one_cgroup_is_one_group(run: Run, tmp_path: Path) -> None:
+    profile = parse("", (ROOT / "tests/cases/profiles/desktop.gsp").read_bytes())
+    del profile.groups[1:]
+    more = ("--ram", "512M", "--kernel", "6.18", "--goal", "memory", "--json")
+    for name, names in (("cgroup:/a/db.service", ["cgroup:/a/db.service"]), ("", [])):
+        profile.groups[0].name = name
+        (tmp_path / "one.gsp").write_bytes(build(profile))
+        found = json.loads(run("advise", "--pages", "one.gsp", *more).stdout)
+        assert [group["name"] for group in found["groups"]] == names
+
+
 def test_a_profile_will_do(run: Run) -> None:
     assert run("profile", *SOURCE, "--output", "text.gsp").returncode == 0
     here = json.loads(run("advise", *SOURCE, "--kernel", "6.18", "--json").stdout)
@@ -263,3 +276,41 @@ def test_a_profile_will_do(run: Run) -> None:
     for row in there["options"]:
         assert row["freed_bytes"] == known[row["design"], row["compressor"]]
     assert there["options"]
+
+
+def test_of_a_profile_all_compressors_that_it_has_are_options(run: Run) -> None:
+    given = ("--compressor", "deflate", "--compressor", "zstd", "--kernel", "6.1")
+    assert run("profile", *SOURCE, *given, "--output", "some.gsp").returncode == 0
+    here = json.loads(run("advise", "--pages", "some.gsp", "--kernel", "6.1", "--json").stdout)
+    assert {row["compressor"] for row in here["options"]} == {"deflate", "zstd"}
+    later = json.loads(run("advise", "--pages", "some.gsp", "--kernel", "7.1", "--json").stdout)
+    assert {row["compressor"] for row in later["options"]} == {"deflate"}, "zstd is another"
+
+
+def test_the_kernel_that_a_profile_is_said_to_be_for_will_do(run: Run) -> None:
+    old = ("--compressor", "zstd", "--kernel", "6.1")
+    assert run("profile", *SOURCE, *old, "--output", "old.gsp").returncode == 0
+    refused = run("advise", "--pages", "old.gsp", "--kernel", "7.1")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    hint = refused.stderr.splitlines()[-1].split()
+    assert hint[:-1] == ["choose", "--kernel"]
+    assert run("advise", "--pages", "old.gsp", "--kernel", hint[-1]).returncode == 0
+
+
+@pytest.mark.parametrize("compressor", ["deflate", "zstd"])
+def test_what_a_profile_is_said_to_have_or_to_be_made_with_will_do(
+    run: Run, compressor: str
+) -> None:
+    made = ("--compressor", compressor, "--kernel", "6.18", "--output", "one.gsp")
+    assert run("profile", *SOURCE, *made).returncode == 0
+    asked = ("simulate", "--kernel", "6.18", "--json", "--pages")
+    refused = run(*asked, "one.gsp", "--compressor", "lz4")
+    assert refused.returncode == 2
+    hint = refused.stderr.splitlines()[-1]
+    chosen, again = re.findall(r"--compressor (\S+?)\b", hint)
+    assert (chosen, again) == (compressor, "lz4")
+    assert run(*asked, "one.gsp", "--compressor", chosen).returncode == 0
+    other = re.search(r"ghostswap (profile --compressor lz4 -o) FILE$", hint)
+    assert other is not None
+    assert run(*other[1].split(), "two.gsp", *SOURCE).returncode == 0
+    assert run(*asked, "two.gsp", "--compressor", "lz4").returncode == 0

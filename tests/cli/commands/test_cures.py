@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +189,7 @@ def patched(*patches: tuple[int, bytes], head: Header = GOOD, pages: int = 64) -
 
 
 def bad(*pages: int) -> Header:
-    return replace(GOOD, nr_badpages=len(pages), badpages_raw=pack_badpages(pages, NATIVE))
+    return GOOD._replace(nr_badpages=len(pages), badpages_raw=pack_badpages(pages, NATIVE))
 
 
 OTHER = "big" if NATIVE == "little" else "little"
@@ -200,16 +199,16 @@ AREAS: dict[str, tuple[bytes, tuple[str, ...], str]] = {
     "one byte": (b"x", (), ""),
     "a page of nothing": (bytes(PAGE), (), ""),
     "text": (b"text " * 20000, (), ""),
-    "ghost": (replace(GOOD, last_page=255).build(), (), ""),
-    "tiny ghost": (replace(GOOD, last_page=1).build(), (), ""),
-    "short": (patched(head=replace(GOOD, last_page=99)), (), ""),
-    "very short": (patched(head=replace(GOOD, last_page=99), pages=3), (), ""),
-    "16 KiB pages": (replace(GOOD, page_size=16384).build().ljust(1 << 20, b"\0"), (), ""),
+    "ghost": (GOOD._replace(last_page=255).build(), (), ""),
+    "tiny ghost": (GOOD._replace(last_page=1).build(), (), ""),
+    "short": (patched(head=GOOD._replace(last_page=99)), (), ""),
+    "very short": (patched(head=GOOD._replace(last_page=99), pages=3), (), ""),
+    "16 KiB pages": (GOOD._replace(page_size=16384).build().ljust(1 << 20, b"\0"), (), ""),
     "for 16 KiB pages": (patched(), ("--pagesize", "16K"), ""),
     "version 0": (b"\xfe".ljust(4086, b"\0") + SWAP_SPACE + bytes(1 << 20), (), ""),
-    "suspended": (patched(head=replace(GOOD, magic=b"S1SUSPEND\0")), (), "hibernation-image"),
-    "S1SUSPENDx": (patched(head=replace(GOOD, magic=b"S1SUSPENDx")), (), ""),
-    "TuxOnIce": (patched(head=replace(GOOD, magic=TUXONICE + b"\1\2")), (), ""),
+    "suspended": (patched(head=GOOD._replace(magic=b"S1SUSPEND\0")), (), "hibernation-image"),
+    "S1SUSPENDx": (patched(head=GOOD._replace(magic=b"S1SUSPENDx")), (), ""),
+    "TuxOnIce": (patched(head=GOOD._replace(magic=TUXONICE + b"\1\2")), (), ""),
     "TuxOnIce in front": (patched((0, TUXONICE)), (), "hibernation-image"),
     "bad pages": (patched(head=bad(3, 4, 9)), (), ""),
     "bad page twice": (patched(head=bad(3, 3, 9)), ("--as", "block"), "duplicate-bad-pages"),
@@ -218,17 +217,17 @@ AREAS: dict[str, tuple[bytes, tuple[str, ...], str]] = {
     "all bad": (patched(head=bad(*range(1, 64))), ("--as", "block"), ""),
     "underflow": (patched(head=bad(*[3] * 64)), ("--as", "block"), "bad-pages-underflow"),
     "label": (
-        patched(head=replace(GOOD, sws_volume=b"a\x1b[31m\xffred".ljust(16, b"\0"))),
+        patched(head=GOOD._replace(sws_volume=b"a\x1b[31m\xffred".ljust(16, b"\0"))),
         (),
         "label",
     ),
-    "no end of label": (patched(head=replace(GOOD, sws_volume=b"x" * 16)), (), "label"),
+    "no end of label": (patched(head=GOOD._replace(sws_volume=b"x" * 16)), (), "label"),
     "nothing of label": (
-        patched(head=replace(GOOD, sws_volume=b"\1".ljust(16, b"\0"))),
+        patched(head=GOOD._replace(sws_volume=b"\1".ljust(16, b"\0"))),
         (),
         "label",
     ),
-    "other order": (patched(head=replace(GOOD, byte_order=OTHER)), (), "byte-order"),
+    "other order": (patched(head=GOOD._replace(byte_order=OTHER)), (), "byte-order"),
     "for the other order": (patched(), ("--endianness", OTHER), "byte-order"),
     "longer": (patched(pages=80), (), "longer-than-declared"),
     "second swap": (patched(SWAP16K), (), "second-signature"),

@@ -119,15 +119,54 @@ def test_samples_of_unlike_density_are_weighed(run: Run, tmp_path: Path) -> None
     assert high - low < 0.2 * true["zswap"]["pool_total_size"]
 
 
-def test_a_workload_takes_a_profile_of_all_pages_only(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "memory").write_bytes(text())
-    args = ("replay", *KERNEL, "--limit", "2M", "--touches", "uniform@5000", "--pages")
-    run("profile", "-o", "all.gsp", "--pages", "memory", *KERNEL)
-    assert without_names(result(run, *args, "all.gsp")) == without_names(
-        result(run, *args, "memory")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("replay", "--limit", "2M", "--touches", "uniform@5000"),
+        ("compare", "--limit", "2M", "--touches", "uniform@5000"),
+        ("replay", "--touches", "uniform@5000", "--curve=2M"),
+        ("replay", "--touches", "uniform@5000", "--curve"),
+        ("simulate", "--touches", "uniform@5000", "--limit", "2M"),
+        ("simulate", "--design", "zram", "--recompress", "zstd"),
+    ],
+)
+@pytest.mark.parametrize("sample", ["100%", "10%"])
+def test_a_workload_takes_a_profile_as_the_memory(
+    run: Run, tmp_path: Path, command: tuple[str, ...], sample: str
+) -> None:
+    (tmp_path / "memory").write_bytes(text() + ladder())
+    made = run("profile", "-o", "it.gsp", "--pages", "memory", "--sample", sample, *KERNEL)
+    assert made.returncode == 0, made.stderr
+    of_source = result(run, *command, *KERNEL, "--pages", "memory", "--sample", sample)
+    of_profile = result(run, *command, *KERNEL, "--pages", "it.gsp")
+    assert without_names(of_profile) == without_names(of_source)
+    assert of_source["source"]["sampled_pages"] == (3072 if sample == "100%" else 308)
+
+
+def test_groups_of_a_host_have_profiles_for_memory(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(text())
+    (tmp_path / "b").write_bytes(bytes(1 << 20) + ladder())
+    for name, sample in (("a", "100%"), ("b", "20%")):
+        args = ("profile", "-o", f"{name}.gsp", "--pages", name, "--sample", sample)
+        assert run(*args, *KERNEL).returncode == 0
+    (tmp_path / "host.toml").write_text(
+        'ram = "64M"\nkernel = "6.18"\n'
+        '[group.a]\nsource = "a.gsp"\ntouches = "uniform@3000"\nmemory_max = "3M"\n'
+        '[group.b]\nsource = ["b.gsp", "a.gsp"]\ntouches = "zipf:0.8@3000"\nmemory_max = "8M"\n'
     )
-    run("profile", "-o", "some.gsp", "--pages", "memory", "--sample", "10%", *KERNEL)
-    done = run(*args, "some.gsp")
+    found = result(run, "replay", "host.toml")
+    assert [group["pages"] for group in found["groups"]] == [1024, 256 + 2048 + 1024]
+    # b.gsp has zeros in one page of nine; they are drawn as others are, and the kernel's zeromap
+    # has those that are out.
+    assert found["held"]["zero"] > 100
+    assert [source["sampled_pages"] for source in found["sources"]] == [1024, 461]
+
+
+def test_folios_of_pages_that_nobody_has_side_by_side_are_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "memory").write_bytes(text())
+    args = ("profile", "-o", "it.gsp", "--pages", "memory", "--sample", "10%")
+    assert run(*args, *KERNEL).returncode == 0
+    done = run("simulate", *KERNEL, "--pages", "it.gsp", "--set", "folio_order=2")
     assert done.returncode == 2
     assert "--sample 100%" in done.stderr
 

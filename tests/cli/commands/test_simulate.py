@@ -339,6 +339,33 @@ def test_interrupt_of_the_one_process_that_compresses_says_so(tmp_path: Path) ->
     assert (process.returncode, out, said.strip()) == (130, "", "ghostswap: interrupted")
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_of_a_pipe_that_never_ends_is_shown_what_came_until_ctrl_c(
+    tmp_path: Path, jobs: str
+) -> None:
+    call = ["simulate", "--kernel", "6.18", "--json", "-j", jobs, "--pages", "-"]
+    with (
+        subprocess.Popen(["yes"], stdout=subprocess.PIPE) as endless,
+        subprocess.Popen(
+            [sys.executable, "-m", "ghostswap", *call],
+            cwd=tmp_path,
+            stdin=endless.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        await_cpu_time(process, 1.5)
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+        endless.kill()
+    assert (process.returncode, said) == (0, "")
+    found = json.loads(out)
+    assert found["pages"] == found["zswap"]["stored_pages"] > 1000
+    assert found["why"] == ["-: interrupted before the end came"]
+    assert not found["exact"]
+
+
 def test_too_little_memory_is_one_sentence(run: Run) -> None:
     """The map of the slots of an area of 15 TiB does not fit into 4 GiB."""
     work = ("--pages", "synthetic:5:text", "--limit", "3", "--size", "15T", "--design", "classic")

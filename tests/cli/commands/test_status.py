@@ -109,7 +109,7 @@ def test_a_container_without_sys(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_nothing_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(read(Tree(str(tmp_path))), capsys)
-    assert "No swap is on. Nothing wrong was found." in text
+    assert "Swap is unknown. Nothing wrong was found." in text
     assert "/proc/meminfo: not there" in text
 
 

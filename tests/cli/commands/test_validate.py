@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,11 +157,11 @@ GOOD = Header(4096, NATIVE, 15, sws_volume=b"keep me".ljust(16, b"\0"), sws_uuid
     ("name", "head"),
     [
         ("insecure-mode", GOOD),
-        ("longer-than-declared", replace(GOOD, last_page=12)),
-        ("byte-order", replace(GOOD, byte_order="big" if NATIVE == "little" else "little")),
-        ("second-signature", replace(GOOD, page_size=8192)),
-        ("hibernation-image", replace(GOOD, magic=b"S1SUSPEND\0")),
-        ("hibernation-image", replace(GOOD, bootbits=TUXONICE.ljust(1024, b"\0"))),
+        ("longer-than-declared", GOOD._replace(last_page=12)),
+        ("byte-order", GOOD._replace(byte_order="big" if NATIVE == "little" else "little")),
+        ("second-signature", GOOD._replace(page_size=8192)),
+        ("hibernation-image", GOOD._replace(magic=b"S1SUSPEND\0")),
+        ("hibernation-image", GOOD._replace(bootbits=TUXONICE.ljust(1024, b"\0"))),
     ],
 )
 def test_the_cure_cures(run: Run, tmp_path: Path, name: str, head: Header) -> None:

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import note
@@ -13,8 +12,7 @@ from ghostswap.cli.terminal.talk import note
 _SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(NamedTuple):
     """What became of files.
 
     :ivar added: how many hosts are new; *known*, how many were there.

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from ghostswap.advise.advice import Advice
@@ -30,7 +29,7 @@ def as_json(found: Advice, source: Source) -> dict[str, Any]:
             "swapped_pages": source.account.pages(IN_SWAP),
         },
         "goal": found.goal,
-        "weights": asdict(found.weights),
+        "weights": found.weights._asdict(),
         "choice": {
             "design": choice.design,
             "compressor": choice.compressor,
@@ -113,7 +112,8 @@ def _option(found: Advice, option: Option) -> dict[str, Any]:
             for part in (option.memory * quarter // 4 for quarter in range(1, 5))
         ],
         "break_even_bytes": option.break_even,
-        "waits": [] if found.work is None else [asdict(one) for one in found.work.waits(option)],
+        "waits": [] if found.work is None else [one._asdict() for one in found.work.waits(option)],
+        "wait_us": None if option.wait_us is None else round(option.wait_us, 3),
         "size_bytes": option.size,
         "disk_bytes": option.disk,
         "compress_ns": None if time is None else time.compress_ns,

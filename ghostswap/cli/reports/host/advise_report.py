@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from ghostswap.advise.advice import Advice
 from ghostswap.advise.commands import commands
@@ -63,11 +62,13 @@ def _answer(found: Advice, source: Source) -> Iterator[str]:
     area = f"a disksize of {size}" if choice.design == "zram" else f"{size} of swap"
     name = NAMES[choice.design]
     if choice.lacks:
-        name = f"Nothing that can be had here ({choice.lacks}); else {name}"
+        name = f"No option can be had here ({choice.lacks}); the best would be {name}"
+    frees = f"it frees {format_size(choice.freed)}{between}, if all has to leave"
+    if choice.freed <= 0:
+        frees = f"it frees nothing, for pool and slots take {format_size(-choice.freed)} more"
     yield (
         f"{name[0].upper()}{name[1:]} with {choice.compressor} and {area}: of"
-        f" {format_size(choice.memory)} ({source.name}) it frees {format_size(choice.freed)}"
-        f"{between}, if all has to leave."
+        f" {format_size(choice.memory)} ({source.name}) {frees}."
     )
     time = choice.time
     took = ""
@@ -153,16 +154,22 @@ def _print_work(found: Advice) -> None:
     work = found.work
     if work is None:
         return
-    percent = [f"{share:.0%}" for share in SHARES]
+    columns = [*(f"to free {share:.0%}" for share in SHARES), "us a touch"]
     show.heading(f"what waits, of {work.curve.touches:,} touches ({printable(work.name)})")
     show.table(
-        ("option", *(f"to free {share}" for share in percent)),
+        ("option", *columns),
         [
-            (f"{one.design} {one.compressor}", *(map(_wait, work.waits(one))))
+            (f"{one.design} {one.compressor}", *map(_wait, work.waits(one)), f"{one.wait_us:.2g}")
             for one in found.ranked
         ],
-        right=[f"to free {share}" for share in percent],
+        right=columns,
     )
+    before, choice = found.without_work, found.choice
+    if (before.design, before.compressor) != (choice.design, choice.compressor):
+        show.paragraph(
+            f"Without these touches {before.design} {before.compressor} would come first: then all"
+            " counts as if one touch in ten waited."
+        )
 
 
 def _wait(one: Waits) -> str:
@@ -246,7 +253,7 @@ def _facts(found: Advice, source: Source) -> Iterator[tuple[str, str]]:
     if outcome.drawn is not None:
         yield "sample", _sample(outcome)
     yield "freed", _freed(found.choice)
-    weights = ", ".join(f"{name} {value:g}" for name, value in asdict(found.weights).items())
+    weights = ", ".join(f"{name} {value:g}" for name, value in found.weights._asdict().items())
     yield "weights", weights
     if found.work is not None:
         yield "touches", f"by {GUIDE}"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ghostswap.advise.check.check import Check
@@ -40,7 +39,7 @@ def as_json(found: Check, unseen: Mapping[str, str]) -> dict[str, Any]:
             "refused_pages": None if figures.refused is None else sum(figures.refused.values()),
             "written_back_pages": figures.written_back,
         },
-        "settings": [asdict(one) for one in found.settings],
-        "reasons": [{**asdict(one), "breaks": one.breaks or None} for one in found.reasons],
+        "settings": [one._asdict() for one in found.settings],
+        "reasons": [{**one._asdict(), "breaks": one.breaks or None} for one in found.reasons],
         "unseen": [{"path": path, "why": why} for path, why in unseen.items()],
     }

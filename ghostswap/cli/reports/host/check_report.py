@@ -61,9 +61,12 @@ def _answer(found: Check) -> Iterator[str]:
         f" leave, {format_size(figures.left)} have; {format_size(figures.stored)} are in a pool of"
         f" {format_size(figures.pool)}{ratio}."
     )
-    yield (
-        f"That frees {format_size(figures.freed)}; for as much {_range(figures)} were predicted."
-    )
+    if figures.freed < 0 and figures.freed_predicted <= 0:
+        took = f"{format_size(-figures.freed)} more, and {format_size(-figures.freed_predicted)}"
+        yield f"That frees nothing yet: pool and slots take {took} were predicted for as much."
+    else:
+        freed = format_size(figures.freed)
+        yield f"That frees {freed}; for as much {_range(figures)} were predicted."
     others = [one for one in found.settings if not one.is_kept]
     if others:
         said = ", ".join(one.name for one in others)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ghostswap.advise.finding import Finding
@@ -59,7 +58,7 @@ def as_json(seen: Status, found: Sequence[Finding]) -> dict[str, Any]:
             ],
         },
         "resume": seen.resume and _resume(seen.resume),
-        "findings": [asdict(one) for one in found],
+        "findings": [one._asdict() for one in found],
         "unseen": [{"path": path, "why": said} for path, said in seen.unseen.items()],
     }
 

@@ -55,7 +55,7 @@ def _answer(seen: Status, found: Sequence[Finding]) -> Iterator[str]:
     yield f"Linux {seen.kernel}".rstrip() + f": {memory}."
     swap = f"{format_size(seen.used)} of {format_size(seen.size)} of swap are used"
     if not seen.active:
-        swap = "No swap is on"
+        swap = "Swap is unknown" if "/proc/meminfo" in seen.unseen else "No swap is on"
     worst = [
         f"{count} {severity}{'s' if count > 1 and severity != 'critical' else ''}"
         for severity in SEVERITIES

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.cli.reports.outcome import percent
 from ghostswap.cli.terminal import show
@@ -22,8 +21,7 @@ _MISSED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureReport:
+class CaptureReport(NamedTuple):
     """A capture."""
 
     captured: Captured

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghostswap.cli.reports.outcome import host_facts, percent, print_skipped
 from ghostswap.cli.reports.outcome_json import SCHEMA, host_json, sources_json
-from ghostswap.cli.reports.result import timing
+from ghostswap.cli.reports.result import work_why
 from ghostswap.cli.terminal import show
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.page import PAGE_SIZE
@@ -31,8 +30,7 @@ GUIDE = (
 _UNMARKED = "no size was replayed through a kernel's own reclaim; add one, as in --curve=40M"
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(NamedTuple):
     """A size at which the touches were replayed.
 
     :ivar memory_max: the limit in bytes; ``None`` where it was *limit_frames*.
@@ -79,8 +77,7 @@ class Marked:
         return f"--limit {size(self.memory_max)}"
 
 
-@dataclass(frozen=True, slots=True)
-class CurveReport:
+class CurveReport(NamedTuple):
     """A curve with what it belongs to.
 
     :ivar measured: only counted where nothing is *marked*.
@@ -94,7 +91,7 @@ class CurveReport:
     def emit_json(self) -> None:
         curve = self.curve
         if self.marked:
-            about = host_json(self.host, self.measured, timing(self.host))
+            about = host_json(self.host, self.measured, work_why(self.host, self.measured))
         else:
             about = {"schema": SCHEMA, **sources_json(self.measured)}
         emit_json(
@@ -214,4 +211,4 @@ class CurveReport:
                     f" adjusted): shares are within {curve.error:g}, as a mean over all sizes",
                 )
             )
-        return facts + (host_facts(self.host, self.measured.error) if self.marked else [])
+        return facts + (host_facts(self.host, self.measured) if self.marked else [])

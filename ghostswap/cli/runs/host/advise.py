@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import click
 
@@ -24,7 +25,7 @@ from ghostswap.cli.terminal.progress import progress_bar
 from ghostswap.cli.terminal.talk import emit_json, note
 from ghostswap.codecs.timing import PageTime, time_codec
 from ghostswap.designs import table
-from ghostswap.errors import GhostswapError, TargetError
+from ghostswap.errors import GhostswapError, TargetError, UsageError
 from ghostswap.here import mem_total
 from ghostswap.kernels.rules import Kernel
 from ghostswap.live.seen import offered
@@ -39,10 +40,10 @@ from ghostswap.pages.source import IN_SWAP, Source
 from ghostswap.pages.touches import Trace
 from ghostswap.pages.trace import open_trace
 from ghostswap.study.curve import curve
+from ghostswap.study.fill import estimate, store
 from ghostswap.study.host import Group, Host
 from ghostswap.study.memory import Measured, measure_hosts
 from ghostswap.study.outcome import Outcome
-from ghostswap.study.run import estimate, store
 from ghostswap.study.samples.estimate import estimate as estimate_pages
 from ghostswap.study.samples.estimators import Stratum
 from ghostswap.units import printable
@@ -54,8 +55,7 @@ _TIMED = 256
 _COMPRESSORS = ("lzo-rle", "lz4", "zstd")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What the command line says; ``None`` for what it leaves out."""
 
     source: str | None
@@ -113,7 +113,7 @@ def advise(asked: Asked, tree: Tree) -> tuple[Advice, Source]:
     measured, kept = _measure(asked, place)
     ((spec, source),) = next(iter(measured.values())).sources.items()
     swapped = source.account.pages(IN_SWAP) * PAGE_SIZE
-    place = replace(place, swapped=swapped)
+    place = place._replace(swapped=swapped)
     found = [
         _option(place, design, compressor, of, kept, asked.jobs)
         for compressor, of in measured.items()
@@ -132,10 +132,18 @@ def _groups(
     place: Place, choice: Option, source: Source, jobs: int | None
 ) -> list[tuple[str, Outcome]]:
     """The cgroups whose memory *source* is, each with what it comes to as *choice* has it."""
-    if source.name.startswith("cgroup:"):
-        return [(source.name, choice.outcome)]
-    if not isinstance(source, ProfileSource) or len(source.groups()) < 2:
-        return []
+    name = source.name
+    if isinstance(source, ProfileSource):
+        if len(source.groups()) > 1:
+            return _groups_of(place, choice, source, jobs)
+        name = source.groups()[0].name
+    return [(name, choice.outcome)] if name.startswith("cgroup:") else []
+
+
+def _groups_of(
+    place: Place, choice: Option, source: ProfileSource, jobs: int | None
+) -> list[tuple[str, Outcome]]:
+    """The groups of a profile, whatever they are."""
     kind = "zram" if table.get(choice.design).is_zram else "zswap"
     column = source.column(codecs.get(choice.compressor, place.kernel.name, kind).key)
     host = _roomy(place, source.name, choice.design, choice.compressor, choice.memory)
@@ -211,7 +219,7 @@ def _measure_one(asked: Asked, place: Place, spec: str) -> tuple[dict[str, Measu
     if split_spec(spec)[1]:
         with open_source(spec) as opened:
             if isinstance(opened, ProfileSource):
-                compressors = _profiled(opened, compressors, place.kernel)
+                compressors = _profiled(opened, place.kernel)
     host = _host(place, spec, asked.seed)
     hosts = [replace(host, compressor=name) for name in compressors]
     found = measure_hosts(hosts, designs, asked.jobs, progress_bar, sample=keeping)
@@ -219,20 +227,28 @@ def _measure_one(asked: Asked, place: Place, spec: str) -> tuple[dict[str, Measu
     return dict(zip(compressors, found, strict=True)), pages
 
 
-def _profiled(source: ProfileSource, compressors: list[str], kernel: Kernel) -> list[str]:
-    """Those of *compressors* that a profile has, as zswap and as zram set them up.
+def _profiled(source: ProfileSource, kernel: Kernel) -> list[str]:
+    """Compressors that a profile has, as zswap and as zram of *kernel* set them up.
 
-    :raises UsageError: where it has none of them.
+    :raises UsageError: where it has none.
     """
     keys = {column.key for column in source.profile.columns}
-    found = [
-        name
-        for name in compressors
-        if {codecs.get(name, kernel.name, kind).key for kind in ("zswap", "zram")} <= keys
-    ]
-    if not found:
-        source.column(codecs.get(compressors[0], kernel.name).key)
-    return found
+
+    def known(kernel: str) -> list[str]:
+        return [
+            name
+            for name in codecs.names()
+            if {codecs.get(name, kernel, kind).key for kind in ("zswap", "zram")} <= keys
+        ]
+
+    if found := known(kernel.name):
+        return found
+    others = [name for name in reversed(kernels.RELEASES) if known(name)]
+    raise UsageError(
+        f"{printable(source.name)}: a profile of {', '.join(map(printable, sorted(keys)))},"
+        f" and of no compressor as Linux {kernel.name} has it",
+        f"choose --kernel {others[0]}" if others else "make a profile: ghostswap profile -o FILE",
+    )
 
 
 def _text() -> list[bytes]:
