@@ -105,7 +105,9 @@ class Captured(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """As :func:`read` takes it."""
-        return {"schema": SCHEMA, **self._asdict()}
+        intervals = [one._asdict() for one in self.intervals]
+        ways = [one._asdict() for one in self.ways]
+        return {"schema": SCHEMA, **self._asdict(), "intervals": intervals, "ways": ways}
 
 
 def read(path: str) -> Captured:

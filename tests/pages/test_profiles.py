@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostswap.errors import TargetError, UsageError
+from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
 from ghostswap.pages import open_source
 from ghostswap.pages.profiles import MAGIC
 from ghostswap.pages.profiles.format import (
@@ -30,6 +31,11 @@ from ghostswap.pages.profiles.source import ProfileSource
 
 WORDS = st.text(max_size=20).filter(lambda text: text.isprintable())
 COUNTS = st.integers(0, 1 << 50)
+MEASURES = st.one_of(
+    st.sampled_from([ZEROS, INCOMPRESSIBLE]),
+    st.integers(1, PAGE_SIZE),
+    st.integers(SAME + 1, SAME + PAGE_SIZE),
+)
 
 
 @st.composite
@@ -39,7 +45,7 @@ def profiles(draw: st.DrawFn) -> Profile:
     for _ in range(draw(st.integers(0, 4))):
         kept = draw(st.integers(0, 50))
         drawn = kept + draw(st.integers(0, 50))
-        numbers = st.lists(st.integers(0, 0xFFFF), min_size=kept, max_size=kept)
+        numbers = st.lists(MEASURES, min_size=kept, max_size=kept)
         measures = [array("H", draw(numbers)) for _ in columns]
         left = draw(st.dictionaries(WORDS, COUNTS, max_size=5))
         population = drawn + draw(COUNTS)
