@@ -59,9 +59,8 @@ def test_of_a_source_and_of_its_profile_all_is_equal(
 def test_nothing_of_the_memory_is_in_the_file(run: Run, tmp_path: Path) -> None:
     """A secret in a process, its name and its number: none of them, in any form."""
     secret = secrets.token_hex(2048)
-    code = (
-        f"import sys; keep = [{secret!r} + str(n) for n in range(500)]; print(); sys.stdin.read()"
-    )
+    keep = f"keep = [{secret!r} + str(n) for n in range(500)]"
+    code = f"import sys; {keep}; print(flush=True); sys.stdin.read()"
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
