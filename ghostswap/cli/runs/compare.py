@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -66,13 +65,12 @@ def run(context: click.Context) -> int:
         sample: Sample = sampling(wanted, rows[0][0].seed)
     else:
         sample = sample_of(rows[0][0], wanted)
-    jobs = values["jobs"] or len(os.sched_getaffinity(0))
     found = compare(
         rows,
         areas,
         with_work=run is Run.REPLAY,
-        jobs=jobs,
-        engine=engine_for(jobs, len(rows) * len(rows[0]), DEADLINE, values["scheduler"]),
+        jobs=values["jobs"],
+        engine=engine_for(values["jobs"], len(rows) * len(rows[0]), DEADLINE, values["scheduler"]),
         progress=progress_bar,
         at=document.placing,
         sample=sample,

@@ -39,7 +39,7 @@ def compare(
     areas: Sequence[SwapArea],
     *,
     with_work: bool,
-    jobs: int,
+    jobs: int | None,
     engine: Engine,
     progress: Progress,
     at: At,
@@ -48,7 +48,7 @@ def compare(
     """Try each host of a table, *rows* of equal length, whose memory is the same.
 
     :param with_work: replay their traces under their limits; else memory is stored once.
-    :param jobs: processes that measure the memory, here.
+    :param jobs: processes that measure the memory, here; one for each core where ``None``.
     :param engine: who runs the hosts; it is entered when the memory is measured.
     :raises UsageError: where a trace comes through a pipe, which one design could read only.
     """
