@@ -77,6 +77,11 @@ class Design(NamedTuple):
         """Whether it is a swap area in compressed memory."""
         return self.moves is Moves.TABLE
 
+    @property
+    def compresses_for(self) -> str:
+        """Whose compressor it goes by, as :func:`ghostswap.codecs.get` takes it."""
+        return "zram" if self.is_zram else "zswap"
+
     def is_on(self, kernel: Kernel) -> bool:
         """Whether it could be on *kernel*."""
         return not self.needs_memcg_lru or kernel.zswap.reclaim is Reclaim.MEMCG_LRU

@@ -58,7 +58,7 @@ class Question(NamedTuple):
     @property
     def column(self) -> str:
         """The column of a profile that the design goes by."""
-        kind = "zram" if table.get(self.design).is_zram else "zswap"
+        kind = table.get(self.design).compresses_for
         return codecs.get(self.compressor, self.kernel, kind).key
 
     def asked(self, host: Host) -> Asked:

@@ -139,5 +139,5 @@ def identity(asked: Asked) -> str:
 
     :raises GhostswapError: as :func:`ghostswap.codecs.get`.
     """
-    kind = "zram" if table.get(asked.design).is_zram else "zswap"
+    kind = table.get(asked.design).compresses_for
     return codecs.identity(asked.compressor, asked.kernel, kind)

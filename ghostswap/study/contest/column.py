@@ -41,7 +41,7 @@ class Column:
 
 def identity(host: Host) -> str:
     """All that may make another number of *host*: the version, and the codec."""
-    kind = "zram" if table.get(host.design).is_zram else "zswap"
+    kind = table.get(host.design).compresses_for
     return codecs.identity(host.compressor, host.kernel, kind)
 
 

@@ -144,7 +144,7 @@ def _groups_of(
     place: Place, choice: Option, source: ProfileSource, jobs: int | None
 ) -> list[tuple[str, Outcome]]:
     """The groups of a profile, whatever they are."""
-    kind = "zram" if table.get(choice.design).is_zram else "zswap"
+    kind = table.get(choice.design).compresses_for
     column = source.column(codecs.get(choice.compressor, place.kernel.name, kind).key)
     host = _roomy(place, source.name, choice.design, choice.compressor, choice.memory)
     found = []
@@ -280,7 +280,7 @@ def _option(
         outcome = estimate(host, measured, [], jobs)
     else:
         _, outcome = store(host, measured, [])
-    kind = "zram" if table.get(design).is_zram else "zswap"
+    kind = table.get(design).compresses_for
     codec = codecs.get(compressor, place.kernel.name, kind)
     time: PageTime | None = time_codec(codec, kept)
     size, disk = options.limited(place, design, memory, outcome.pool_bytes)
