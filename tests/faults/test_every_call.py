@@ -37,6 +37,7 @@ def _content(*, area: int | None = None) -> bytes:
     content = bytearray(random.Random(4).randbytes(SIZE))
     if area is not None:
         content[area + 32768] = 1  # ISO 9660 wants a type before its magic
+        content[area + 16640 : area + 16648] = (16384).to_bytes(8, "big")  # LUKS2: where it lies
         content[area + 1080 : area + 1082] = b"\x53\xef"  # of ext4, under the header
         for offset, magic in SIGNATURES.items():
             content[area + offset : area + offset + len(magic)] = magic

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a target holds: signatures and partition tables, found by libblkid itself.
 
-So every format that libblkid knows is known here. API: libblkid/src/blkid.h, util-linux 2.38.
+So every format that libblkid knows is known here. API: libblkid/src/blkid.h, util-linux 2.38, 2.41.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 _SUBLKS_LABEL, _SUBLKS_UUID = 1 << 1, 1 << 3
 _SUBLKS_TYPE, _SUBLKS_VERSION, _SUBLKS_MAGIC = 1 << 5, 1 << 8, 1 << 9
-_FOUND, _NOTHING, _AMBIVALENT = 0, 1, -2
+_FOUND, _NOTHING, _ERROR, _AMBIVALENT = 0, 1, -1, -2
 #: What blkid tells of a target that matters here.
 _TAGS = ("TYPE", "VERSION", "LABEL", "UUID", "PTTYPE")
 
@@ -60,7 +60,8 @@ def believed(fd: int, offset: int, size: int) -> Believed:
         blkid.blkid_probe_set_superblocks_flags(probe, wanted)
         blkid.blkid_probe_enable_partitions(probe, 1)
         status = blkid.blkid_do_safeprobe(probe)
-        if status == _AMBIVALENT:
+        # 2.41 calls both an error: what is ambivalent, and what it cannot read.
+        if status == _AMBIVALENT or (status == _ERROR and len([*signatures(fd, offset, size)]) > 1):
             return Believed({}, ambivalent=True)
         _check(status)
         values = ((name, _value(blkid, probe, name.encode())) for name in _TAGS)
@@ -158,7 +159,8 @@ def _prober(fd: int, offset: int, size: int) -> Iterator[tuple[ctypes.CDLL, int]
 
 def _check(status: int) -> None:
     if status < 0:
-        raise OSError(-status, os.strerror(-status))
+        number = (ctypes.get_errno() or errno.EIO) if status == _ERROR else -status
+        raise OSError(number, os.strerror(number))
 
 
 def _value(blkid: ctypes.CDLL, probe: int, name: bytes) -> bytes:

@@ -12,6 +12,7 @@ from shutil import which
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.signatures import ISO9660, LINUX_RAID, LUKS2, REISERFS, jmicron
 
 from ghostswap.area.header import probers
 from ghostswap.area.header.explain import inspect
@@ -58,7 +59,7 @@ def image(header: Header, orig_sig: bytes = b"", tuxonice: bool = False) -> byte
 def blkid(path: str) -> dict[str, bytes] | None:
     """What blkid reports of *path*; ``None`` where it says that two things could be meant."""
     done = subprocess.run(["blkid", "--probe", path], capture_output=True, check=False)
-    if done.returncode == 8:
+    if done.returncode == 8 or (done.returncode == 2 and len(wipefs(path)) > 1):  # 2.41
         return None
     assert done.returncode in (0, 2), done.stderr
     words = (word.partition("=") for word in shlex.split(done.stdout.decode())[1:])
@@ -163,21 +164,21 @@ def test_labels_are_written_as_file_writes_them(tmp_path: Path, label: bytes) ->
     assert says == done.stdout.removesuffix("\n")
 
 
-#: What else may lie in an area, as (offset, bytes).
+SIZE = 8 << 20
 OTHERS = {
-    "iso9660": ((0x8000, b"\1CD001\1".ljust(2048, b" ")),),
-    "crypto_LUKS": ((0x4000, b"SKUL\xba\xbe\0\2"),),
+    "iso9660": (ISO9660,),
+    "crypto_LUKS": (LUKS2,),
     "ext2": ((1024 + 0x38, b"\x53\xef"),),  # cut short: too little for anybody to believe
-    "reiserfs": ((0x10034, b"ReIsErFs"),),
-    "linux_raid_member": ((0x1000, b"\xfc\x4e\x2b\xa9\1".ljust(256, b"\0")),),
-    "jmicron": ((0x7FFE00, b"JM"),),
-    "two": ((0x8000, b"\1CD001\1".ljust(2048, b" ")), (0x10034, b"ReIsErFs")),
+    "reiserfs": (REISERFS,),
+    "linux_raid_member": (LINUX_RAID,),
+    "jmicron": (jmicron(SIZE),),
+    "two": (ISO9660, REISERFS),
 }
 
 
 def area_with(path: Path, name: str) -> Path:
     page = Header(4096, "little", 2047, sws_volume=b"x".ljust(16, b"\0")).build()
-    data = bytearray(page.ljust(8 << 20, b"\0"))
+    data = bytearray(page.ljust(SIZE, b"\0"))
     for offset, magic in OTHERS[name]:
         data[offset : offset + len(magic)] = magic
     path.write_bytes(data)

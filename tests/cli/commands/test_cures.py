@@ -21,6 +21,7 @@ import pytest
 from conftest import needs_root
 from support.filesystems import mounted
 from support.images import PAGE, Image, generated, mutated, write
+from support.signatures import ISO9660, LUKS2
 from support.swapon import loop, make_area
 
 from ghostswap.area.header.header import NATIVE, SWAP_SPACE, Header, pack_badpages
@@ -176,8 +177,6 @@ def test_cures_of_an_area_inside_an_image_leave_the_rest_alone(judge: Judge, whe
 
 
 GOOD = Header(PAGE, NATIVE, 63, sws_uuid=bytes(range(16)), sws_volume=b"keep".ljust(16, b"\0"))
-ISO = (0x8000, b"\1CD001\1".ljust(2048, b" "))
-LUKS = (0x4000, b"SKUL\xba\xbe\0\2")
 SWAP16K = (16384 - 10, b"SWAPSPACE2")
 
 
@@ -231,9 +230,9 @@ AREAS: dict[str, tuple[bytes, tuple[str, ...], str]] = {
     "for the other order": (patched(), ("--endianness", OTHER), "byte-order"),
     "longer": (patched(pages=80), (), "longer-than-declared"),
     "second swap": (patched(SWAP16K), (), "second-signature"),
-    "iso9660": (patched(ISO), (), "second-signature"),
-    "LUKS2": (patched(LUKS), (), "second-signature"),
-    "two more": (patched(LUKS, ISO), (), "second-signature"),
+    "iso9660": (patched(ISO9660), (), "second-signature"),
+    "LUKS2": (patched(LUKS2), (), "second-signature"),
+    "two more": (patched(LUKS2, ISO9660), (), "second-signature"),
 }
 
 
