@@ -27,8 +27,9 @@ BUILD = f"build/hot-{sys.implementation.cache_tag}"
 #: How the C of the hot modules is compiled, after CFLAGS.
 COMPILE = ["-O1", "-g0", "-w"]
 LINK = ["-Wl,-s"]
-#: What a hot module's .pxd says is C's, and nothing else is.
-DIRECTIVES = {"annotation_typing": False, "auto_pickle": False}
+#: What a hot module's .pxd says is C's, and nothing else is. Nobody asks its functions for their
+#: signatures, which would be a tenth of the C.
+DIRECTIVES = {"annotation_typing": False, "auto_pickle": False, "binding": False}
 
 _spec = spec_from_file_location("hot", ROOT / "ghostswap" / "hot.py")
 hot = module_from_spec(_spec)
