@@ -36,6 +36,9 @@ def _main() -> int:
     gc.set_threshold(100_000)  # what imports make is there to stay: looking through it is in vain
     import signal
 
+    from ghostswap.cli.spared import spare
+
+    spare()
     from ghostswap.cli.app import run
 
     # A caller may have closed them (``>&-``); a target opened next must not become one of them.

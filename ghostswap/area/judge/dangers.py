@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from ghostswap.area.target import target
 from ghostswap.area.target.blkid import Signature
 from ghostswap.area.target.target import Target
 from ghostswap.kernels.rules import Kernel
-from ghostswap.units import format_size, printable
+from ghostswap.units import format_size, printable, shell_quoted
 
 #: /proc/swaps counts KiB in 32 bits.
 _SIZE_WRAPS = 1 << 42
@@ -277,7 +276,7 @@ def _label(seen: Seen, head: Header) -> Iterator[Danger]:
             f'its label "{printable(head.label)}" {" and ".join(faults)}',
             "tools print, cut or escape it each in their own way, and may not find the area by it",
             "give it one that tools can show",
-            cures.label(seen.area, f"--label={shlex.quote(_showable(head.label))}"),
+            cures.label(seen.area, f"--label={shell_quoted(_showable(head.label))}"),
         )
 
 

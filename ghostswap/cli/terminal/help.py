@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 
 import click
 
@@ -24,6 +22,8 @@ class Formatter(click.HelpFormatter):
         width: int | None = None,  # noqa: ARG002
         max_width: int | None = None,  # noqa: ARG002
     ) -> None:
+        import shutil  # which brings three compressors along
+
         columns = shutil.get_terminal_size().columns
         super().__init__(indent_increment, max(min(columns, _WIDEST) - 2, _NARROWEST))
 
@@ -40,6 +40,8 @@ class Formatter(click.HelpFormatter):
 
     def write_examples(self, lines: Sequence[str]) -> None:
         """Command lines as they can be typed, long ones with their ends escaped."""
+        from textwrap import wrap
+
         with self.section("Examples" if len(lines) > 1 else "Example"):
             indent = " " * self.current_indent
             for line in lines:
