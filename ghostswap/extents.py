@@ -8,7 +8,6 @@ import fcntl
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntFlag
 from typing import NamedTuple
 
@@ -71,11 +70,10 @@ def flag_names(flags: ExtentFlag) -> list[str]:
     return [str(flag.name).lower() for flag in ExtentFlag if flag in flags]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The extents between two offsets of a file, counted.
 
-    :ivar count: how many, as the file system reports them.
+    :ivar number: of them, as the file system reports them.
     :ivar allocated: bytes that lie in one of them.
     :ivar holes: ranges without an extent.
     :ivar hole_bytes: their bytes.
@@ -83,7 +81,7 @@ class Summary:
     :ivar flags: how many carry a flag, by its name in lower case.
     """
 
-    count: int
+    number: int
     allocated: int
     holes: int
     hole_bytes: int

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghostswap.errors import UsageError
 
@@ -51,22 +51,16 @@ def parse_size(text: str) -> int:
     return number * unit + (int(digits) * unit // 10 ** len(digits) if digits else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Bytes:
-    """A limit of memory in bytes, of which the kernel takes its part."""
+class Limit(NamedTuple):
+    """What a process may have.
 
-    count: int
+    :ivar number: bytes, of which the kernel takes its part; or page frames that are all the
+        process's own, as simulators of caches count.
+    :ivar in_frames: which of the two.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """A limit in page frames that are all the process's own, as simulators of caches count."""
-
-    count: int
-
-
-#: What a process may have.
-Limit = Bytes | Frames
+    number: int
+    in_frames: bool
 
 
 def parse_limit(text: str) -> Limit:
@@ -75,11 +69,11 @@ def parse_limit(text: str) -> Limit:
     :raises UsageError: where *text* is neither, or nothing at all.
 
     >>> parse_limit("512M"), parse_limit("1000")
-    (Bytes(count=536870912), Frames(count=1000))
+    (Limit(number=536870912, in_frames=False), Limit(number=1000, in_frames=True))
     """
-    are_frames = re.fullmatch("[0-9]{1,18}", text)
-    limit = Frames(int(text)) if are_frames else Bytes(parse_size(text))
-    if not limit.count:
+    in_frames = re.fullmatch("[0-9]{1,18}", text) is not None
+    limit = Limit(int(text) if in_frames else parse_size(text), in_frames)
+    if not limit.number:
         raise UsageError("a process needs some memory", "write 512M, or page frames as 1000")
     return limit
 

@@ -126,9 +126,9 @@ def of(
     static = dynamic = Fraction()
     for field in fields:
         if field.published or entries:
-            cost = field.bytes * (whole if field.in_clusters else counts)[field.per]
+            cost = field.one_bytes * (whole if field.in_clusters else counts)[field.per]
             if field.chunk and clusters is not None:
-                cost = -(-clusters // field.chunk) * PAGE_SIZE
+                cost = Fraction(-(-clusters // field.chunk) * PAGE_SIZE)
             if field.is_static:
                 static += cost
             else:

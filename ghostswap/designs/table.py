@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -203,7 +202,7 @@ DESIGNS = _rows(
         "the ghost's successor (RFC v3): no file and no header, memory for slots as they are used",
         "ghost",
         _always(
-            Field("cluster info", Fraction(48, 512), Per.USED, in_clusters=True, chunk=85),
+            Field("cluster info", 48, Per.USED, in_clusters=True, chunk=85, shared_by=512),
             v6_18.SWAP_TABLE,
             v7_2.MEMCG_TABLE,
             v6_18.TREE,
@@ -224,13 +223,13 @@ DESIGNS = _rows(
         "virtual swap v3 to v6: a descriptor for each page out, no disk before it is written",
         None,
         _always(
-            Field("area bitmaps", Fraction(1, 4), Per.SLOT),
+            Field("area bitmaps", 1, Per.SLOT, shared_by=4),
             Field("desc: backend", 8, Per.USED, in_clusters=True),
             Field("desc: folio or shadow", 8, Per.USED, in_clusters=True),
             Field("desc: swap_count", 4, Per.USED, in_clusters=True),
             Field("desc: memcgid", 2, Per.USED, in_clusters=True),
             Field("desc: type, in_swapcache", 2, Per.USED, in_clusters=True),
-            Field("cluster bitmap", Fraction(1, 8), Per.USED, in_clusters=True),
+            Field("cluster bitmap", 1, Per.USED, in_clusters=True, shared_by=8),
             _REVERSE_MAP,
             v6_1.zswap_entry(56),
             v6_1.HANDLE,

@@ -5,11 +5,13 @@ The records hold data only. The models under :mod:`ghostswap.mm` and the judge u
 :mod:`ghostswap.area` ask them, and compare no version.
 """
 
-from __future__ import annotations
+# Annotations are no strings here: as the records are made, Python would compile each of them.
 
 from enum import Enum
-from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 CLUSTER_SHIFT = 9
 #: Slots of a cluster: ``HPAGE_PMD_NR``, as x86-64 has it with CONFIG_THP_SWAP.
@@ -284,7 +286,7 @@ class Per(Enum):
 class Field(NamedTuple):
     """One thing that swap keeps in memory.
 
-    :ivar bytes: of one, exactly.
+    :ivar shared_by: how many are together in *bytes*, as bits are; a part of a cluster.
     :ivar in_clusters: a table that is allocated for all slots of a cluster as soon as one of them
         is used.
     :ivar chunk: clusters whose shares lie in one page, which is mapped as the first is used; 0 for
@@ -294,11 +296,12 @@ class Field(NamedTuple):
     """
 
     name: str
-    bytes: Fraction | int
+    bytes: int
     per: Per
     in_clusters: bool = False
     published: bool = True
     chunk: int = 0
+    shared_by: int = 1
 
     @property
     def is_static(self) -> bool:
@@ -306,9 +309,24 @@ class Field(NamedTuple):
         return self.per in (Per.SLOT, Per.CLUSTER)
 
     @property
-    def slot_bytes(self) -> Fraction:
+    def cluster_bytes(self) -> int:
+        """What it is for all slots of a cluster."""
+        ones = 1 if self.per is Per.CLUSTER else SWAPFILE_CLUSTER
+        return self.bytes * ones // self.shared_by
+
+    @property
+    def one_bytes(self) -> "Fraction":
+        """What it is for one."""
+        from fractions import Fraction  # here, for most commands do without
+
+        return Fraction(self.bytes, self.shared_by)
+
+    @property
+    def slot_bytes(self) -> "Fraction":
         """A slot's share."""
-        return Fraction(self.bytes, SWAPFILE_CLUSTER if self.per is Per.CLUSTER else 1)
+        from fractions import Fraction
+
+        return Fraction(self.cluster_bytes, SWAPFILE_CLUSTER)
 
 
 class MetadataRules(NamedTuple):
@@ -327,14 +345,9 @@ class MetadataRules(NamedTuple):
     zram_entry: int
     zram_entry_actime: int
 
-    @property
-    def slot_bytes(self) -> Fraction:
-        """Memory that swapon(2) allocates for each slot, used or not."""
-        return sum((field.slot_bytes for field in self.slot_maps), Fraction())
-
     def slots_memory(self, slots: int) -> int:
-        """Bytes that it allocates for so many slots, the header's own included."""
-        return int(slots * self.slot_bytes)
+        """Bytes that swapon(2) allocates for so many slots, used or not, the header's included."""
+        return slots * sum(field.cluster_bytes for field in self.slot_maps) // SWAPFILE_CLUSTER
 
 
 class Kernel(NamedTuple):

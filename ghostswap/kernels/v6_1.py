@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from ghostswap.kernels.rules import (
     Allocator,
     ChainSize,
@@ -146,7 +144,7 @@ KERNEL = Kernel(
     ),
     metadata=MetadataRules(
         # frontswap went with 6.6
-        slot_maps=(SWAP_MAP, SWAP_CGROUP, Field("frontswap_map", Fraction(1, 8), Per.SLOT)),
+        slot_maps=(SWAP_MAP, SWAP_CGROUP, Field("frontswap_map", 1, Per.SLOT, shared_by=8)),
         in_use=(SWAP_CACHE, zswap_entry(64), HANDLE),  # the tree is in the entries
         zram_entry=16,
         zram_entry_actime=24,

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from ghostswap.kernels import v6_1, v6_6
 from ghostswap.kernels.rules import Allocator, Check, Field, Per, Reclaim
 
@@ -13,7 +11,7 @@ _PARAMETERS = ("accept_threshold_percent", "compressor", "enabled", "max_pool_pe
 _DEBUGFS = (name for name in _6_6.zswap.debugfs if name != "same_filled_pages")
 _LATE = (Check.SWAP_MAP, Check.MEMORY, Check.BAD_PAGE_ENTRIES)
 
-ZEROMAP = Field("zeromap", Fraction(1, 8), Per.SLOT)
+ZEROMAP = Field("zeromap", 1, Per.SLOT, shared_by=8)
 
 KERNEL = _6_6._replace(
     name="6.12",

@@ -153,7 +153,7 @@ def document_of(context: click.Context) -> Document:
     from ghostswap.scenario import given as assignments
     from ghostswap.scenario.areas import parse_area
     from ghostswap.scenario.document import Document
-    from ghostswap.units import Frames, parse_limit
+    from ghostswap.units import parse_limit
 
     swapfiles, names = context.params["swapfiles"], given(context)
     keys = {key.parameter: key for key in KEYS.values() if key.parameter in names}
@@ -180,9 +180,9 @@ def document_of(context: click.Context) -> Document:
             option = option if value else key.option.partition("/")[2]
         elif key.option_kind is not None:
             limit = parse_limit(value)
-            if isinstance(limit, Frames):
+            if limit.in_frames:
                 path = (*path[:-1], "limit_frames")
-            value = limit.count
+            value = limit.number
         elif key.kind.repeated:
             value = value[0] if len(value) == 1 else list(value)
         else:

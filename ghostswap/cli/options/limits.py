@@ -11,7 +11,7 @@ from ghostswap.cli.terminal.args import given
 from ghostswap.errors import UsageError
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.kinds import Path
-from ghostswap.units import Frames, parse_limit
+from ghostswap.units import parse_limit
 
 
 def with_limits(
@@ -23,19 +23,19 @@ def with_limits(
     :raises UsageError: for what is no limit, and for limits of both kinds.
     """
     limits = [parse_limit(word) for word in words]
-    are_frames = {isinstance(limit, Frames) for limit in limits}
-    if "cgroup_version" not in given(context) and len(are_frames) > 1 and not document.path:
+    kinds = {limit.in_frames for limit in limits}
+    if "cgroup_version" not in given(context) and len(kinds) > 1 and not document.path:
         raise UsageError(
             f"{option} has sizes and page frames, for different versions of cgroups",
             "give all as one or the other, or add --cgroup",
         )
     found = []
     for limit in limits:
-        last = "limit_frames" if isinstance(limit, Frames) else "memory_max"
+        last = "limit_frames" if limit.in_frames else "memory_max"
         path: Path = ("group", group, last)
         others = [("group", group, other) for other in ("limit_frames", "memory_max")]
-        changed = document.changed({path: limit.count}, option, without=others)
-        if isinstance(limit, Frames) and not document.path:
+        changed = document.changed({path: limit.number}, option, without=others)
+        if limit.in_frames and not document.path:
             changed.values.setdefault("cgroup_version", 1)
         found.append(changed)
     return found

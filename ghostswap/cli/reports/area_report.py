@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -128,7 +127,10 @@ class AreaReport(NamedTuple):
     def as_json(self, target: Target, list_extents: bool) -> dict[str, Any]:
         """The same as a dictionary for JSON; its keys are stable."""
         found, head, where = self.found, self.found.header, self.resume
-        summary = None if self.summary is None else asdict(self.summary)
+        summary: dict[str, Any] | None = None
+        if self.summary is not None:
+            summary = self.summary._asdict()
+            summary = {"count": summary.pop("number"), **summary}
         if summary is not None and list_extents:
             summary["list"] = [
                 {
@@ -289,7 +291,7 @@ def partition_json(part: Partition | None) -> dict[str, Any] | None:
 
 
 def _summed(summary: extents.Summary, size: Callable[[int], str]) -> str:
-    said = [str(summary.count)]
+    said = [str(summary.number)]
     said += [f"{count} {flag}" for flag, count in summary.flags.items() if count]
     if summary.holes:
         holes = "1 hole" if summary.holes == 1 else f"{summary.holes} holes"

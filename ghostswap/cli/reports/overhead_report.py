@@ -101,7 +101,7 @@ class Report(NamedTuple):
                 {
                     "design": design.name,
                     "field": field.name,
-                    "bytes": _number(field.bytes),
+                    "bytes": _number(field.one_bytes),
                     "per": field.per.value,
                     "static": field.is_static,
                     "in_clusters": field.in_clusters,
@@ -170,7 +170,7 @@ class Report(NamedTuple):
         rows = [
             (
                 field.name,
-                str(_number(field.bytes)),
+                str(_number(field.one_bytes)),
                 field.per.value,
                 "static" if field.is_static else "dynamic",
                 size(int(field.slot_bytes * self.slots)),
