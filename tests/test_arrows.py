@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, str] = {
     " pages pages/profiles pages/source executor area/header area/target",
     "designs": "codecs mm/zpool mm/zswap mm/zram mm/swap mm/vmscan mm/memcontrol mm/columns kernels"
     " pages",
-    "codecs": "mm/zpool kernels pages/source",
+    "codecs": "mm/zpool mm/columns kernels pages/source",
     "mm/vmscan": "mm/memcontrol mm/swap mm/noted_lists mm/columns kernels",
     "mm/zswap": "mm/memcontrol mm/zpool mm/noted_lists mm/columns kernels",
     "mm/zram": "mm/zpool mm/columns kernels",

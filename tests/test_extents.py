@@ -84,7 +84,7 @@ def test_encoded_and_inline_extents_are_flagged(tmp_path: Path) -> None:
         (point / "tiny").write_bytes(b"x" * 100)
         os.sync()
         packed = summed(point / "packed")
-        assert packed.flags["encoded"] == packed.count > 0
+        assert packed.flags["encoded"] == packed.number > 0
         assert summed(point / "tiny").flags["inline"] == 1
 
 
@@ -116,4 +116,4 @@ def test_what_is_allocated_and_what_is_not_add_up_to_the_range(
     assert total.holes == sum(
         1 for b in range(start, end) if b not in blocks and (b == start or b - 1 in blocks)
     )
-    assert sum(total.flags.values()) <= total.count
+    assert sum(total.flags.values()) <= total.number

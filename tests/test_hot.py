@@ -20,6 +20,7 @@ needs_compiled = pytest.mark.skipif(hot.obstacle() != "", reason=hot.obstacle())
 PROBE = """
 import sys
 from ghostswap import hot
+from ghostswap.mm.vmscan.memory import Memory
 from ghostswap.study.replay import Replay
 files = [sys.modules[name].__file__ for name in hot.MODULES]
 print(hot.obstacle().partition(":")[0], {file.endswith(".py") for file in files}, sep="|")

@@ -7,11 +7,9 @@ from array import array
 from collections.abc import Callable
 
 from ghostswap.kernels.rules import Kernel
+from ghostswap.mm.columns import counted, translated
 from ghostswap.mm.zpool.size_class import huge_class_size, size_classes
 from ghostswap.page import INCOMPRESSIBLE, PAGE_SIZE, SAME, ZEROS
-
-#: A list is made of views faster than anything else, and is four times as large as they are.
-_AT_ONCE = 1 << 16
 
 
 def for_zswap(kernel: Kernel, measured: array[int]) -> array[int]:
@@ -63,10 +61,7 @@ def for_zram(kernel: Kernel, measured: array[int], *, zeromap: bool = True) -> a
 
 def _each(view: Callable[[int], int], measured: array[int]) -> array[int]:
     """*view* of each measure; there are many pages, and few measures."""
-    views = {measure: view(measure) for measure in set(measured)}
+    views = {measure: view(measure) for measure in counted(measured)}
     if all(measure == found for measure, found in views.items()):
         return measured[:]
-    seen = array("H")
-    for first in range(0, len(measured), _AT_ONCE):
-        seen.extend([views[measure] for measure in measured[first : first + _AT_ONCE]])
-    return seen
+    return translated(measured, views)

@@ -341,7 +341,7 @@ class Backend(Backing):
         :param is_mapped: by page, not 0 where it is in memory.
         """
         out = self._state.translate(_COPIES)
-        if any(is_mapped):
+        if is_mapped != bytes(len(is_mapped)):
             out = bytearray(compress(out, map(not_, is_mapped)))
         compressed = out.count(ZSWAP) + out.count(ZRAM)
         return Held(

@@ -9,13 +9,12 @@ pages. A page keeps its slot when it comes back, until swap runs short.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Sequence
 
 from ghostswap.designs.backend import ORIGINS, Backend, Contents, View
 from ghostswap.designs.folios import Folios
 from ghostswap.kernels.rules import Kernel
-from ghostswap.mm.columns import appended, grown, zeros
+from ghostswap.mm.columns import appended, counted, grown, zeros
 from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.slots_cache import SlotsReturn
 from ghostswap.mm.swap.space import SwapSpace
@@ -285,7 +284,7 @@ class Slotted(Backend):
         if not may or self._cgroups[cgroup].is_swap_limited:
             return None
         views = array("H", bytes(self._views[first : first + count]))
-        counts = Counter(views)
+        counts = counted(views)
         if self._zswap is not None and not self._zswap.is_far_from_limits(counts, cgroup):
             return None
         refused: list[int] = []

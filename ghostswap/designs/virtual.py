@@ -9,11 +9,10 @@ and only that is charged to ``memory.swap.max``.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Sequence
 
 from ghostswap.designs.backend import ORIGINS, Backend, Contents, View
-from ghostswap.mm.columns import grown, zeros
+from ghostswap.mm.columns import counted, grown, zeros
 from ghostswap.mm.memcontrol import Cgroup
 from ghostswap.mm.swap.slot_map import NO_SLOT
 from ghostswap.mm.swap.space import SwapSpace
@@ -184,7 +183,7 @@ class VirtualSwap(Backend):
         if self._has_witness or not zswap.takes_runs:
             return None
         views = array("H", bytes(self._views[first : first + count]))
-        counts = Counter(views)
+        counts = counted(views)
         if not zswap.is_far_from_limits(counts, cgroup):
             return None
         if not all(zswap.takes(view, cgroup) for view in _HARD if view in counts):

@@ -1,5 +1,12 @@
 cimport cython
 
+cdef int _WORDS
+
+@cython.locals(number=Py_ssize_t, word=int)
+cdef _counted(unsigned short[::1] words, unsigned int[::1] counts)
+@cython.locals(number=Py_ssize_t)
+cdef _translate(unsigned short[::1] words, unsigned short[::1] table, unsigned short[::1] found)
+
 
 @cython.final
 cdef class Ring:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import mmap
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
 Typecode = Literal["B", "h", "H", "i", "I", "q", "Q"]
 
+#: Words of type ``H`` that there are, and so few of them that a column of all is too long a way.
+_WORDS, _FEW = 1 << 16, 1 << 12
 #: Smaller columns are not worth a huge page.
 _HUGE = 2 << 20
 
@@ -48,6 +51,41 @@ def appended(typecode: Typecode, column: memoryview, end: int, words: array[int]
         column = grown(typecode, column, end + len(words))
     column[end : end + len(words)] = memoryview(words)
     return column
+
+
+def counted(words: array[int]) -> Counter[int]:
+    """How often each of *words* is among them, those of type ``H``.
+
+    >>> counted(array("H", [3, 3, 7]))
+    Counter({3: 2, 7: 1})
+    """
+    if len(words) < _FEW:
+        return Counter(words)
+    return _counted(words, zeros("I", _WORDS))
+
+
+def _counted(words: array[int], counts: memoryview) -> Counter[int]:
+    for number in range(len(words)):
+        counts[words[number]] += 1
+    return Counter({word: counts[word] for word in range(_WORDS) if counts[word]})
+
+
+def translated(words: array[int], new: Mapping[int, int]) -> array[int]:
+    """What is *new* in the place of each of *words*, all of type ``H``.
+
+    >>> translated(array("H", [3, 3, 7]), {3: 1, 7: 0})
+    array('H', [1, 1, 0])
+    """
+    table, found = zeros("H", _WORDS), words[:]
+    for old, word in new.items():
+        table[old] = word
+    _translate(words, table, found)
+    return found
+
+
+def _translate(words: array[int], table: memoryview, found: array[int]) -> None:
+    for number in range(len(words)):
+        found[number] = table[words[number]]
 
 
 class Ring:

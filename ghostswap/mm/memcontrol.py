@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ghostswap.mm.swap.swap_info import ALL_TIERS
 from ghostswap.page import PAGE_SIZE
@@ -114,3 +115,11 @@ class Cgroup:
             if group.swap_pages + slots > most:
                 return False
         return True
+
+
+class Member(NamedTuple):
+    """A cgroup with processes, and the numbers of their pages: so many from *first* on."""
+
+    cgroup: Cgroup
+    first: int
+    pages: int

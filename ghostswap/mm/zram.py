@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ghostswap.kernels.rules import Kernel
-from ghostswap.mm.columns import grown, zeros
+from ghostswap.mm.columns import counted, grown, zeros
 from ghostswap.mm.zpool.size_class import Filling, huge_class_size, size_classes
 from ghostswap.mm.zpool.zsmalloc import Pool
 from ghostswap.page import PAGE_SIZE, SAME, ZEROS
@@ -151,7 +150,7 @@ class Zram:
                 if view != ZEROS:
                     self.write(block, view)
             return
-        for view, count in Counter(views).items():
+        for view, count in counted(views).items():
             if view == SAME:
                 self.mm_stat.add(0, count)
             elif view != ZEROS:

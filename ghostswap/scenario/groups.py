@@ -12,7 +12,6 @@ from ghostswap.errors import UsageError
 from ghostswap.mm.swap.tiers import Tiers
 from ghostswap.pages import open_source
 from ghostswap.pages import split_spec as split_source
-from ghostswap.pages.trace import open_trace, split_spec
 from ghostswap.scenario import kinds
 from ghostswap.scenario.document import Document
 from ghostswap.scenario.kinds import Path, join, show, suggest
@@ -143,7 +142,7 @@ def _check_stdin(document: Document, groups: Collection[Group]) -> None:
         (("group", group.name, "source") for group in groups if "-" in group.sources), None
     )
     for group in groups:
-        if split_spec(group.touches or "")[1] == "-":
+        if group.touches and _split_trace(group.touches)[1] == "-":
             key = ("group", group.name, "touches")
             if first is not None:
                 raise document.fail(
@@ -176,9 +175,17 @@ def _find_source(document: Document, key: Path, spec: str) -> str:
 
 def _find_trace(document: Document, key: Path, spec: str) -> str:
     """The trace *spec*, seen from where ghostswap runs; it can be opened."""
-    kind, path = split_spec(spec)
+    kind, path = _split_trace(spec)
     if kind and path not in ("", "-"):
         spec = f"{kind}:{document.from_here(key, path)}"
     if document.is_of_file(key):
+        from ghostswap.pages.trace import open_trace
+
         open_trace(spec)
     return spec
+
+
+def _split_trace(spec: str) -> tuple[str, str]:
+    from ghostswap.pages.trace import split_spec  # which a group without touches does without
+
+    return split_spec(spec)

@@ -8,7 +8,6 @@ differs from key to key.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -77,7 +76,9 @@ def join(key: Path) -> str:
 
 def suggest(word: str, known: Collection[str]) -> str:
     """What may have been meant by *word*: the nearest of those *known*, or any of them."""
-    near = difflib.get_close_matches(word[:_SHOWN], known, 1)
+    from difflib import get_close_matches  # which only mistakes need
+
+    near = get_close_matches(word[:_SHOWN], known, 1)
     if near:
         return f"did you mean {near[0]}?"
     return f"known: {', '.join(known)}" if known else "there is none"

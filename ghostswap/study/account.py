@@ -12,9 +12,9 @@ from ghostswap.designs.build import Parts
 from ghostswap.designs.folios import Folios
 from ghostswap.designs.metadata import Metadata
 from ghostswap.designs.transfer import Held
+from ghostswap.mm.memcontrol import Member
 from ghostswap.mm.swap.swap_info import SwapInfo, TierUse
 from ghostswap.mm.vmscan.lruvec import Events
-from ghostswap.mm.vmscan.memory import Group
 from ghostswap.mm.vmscan.pageout import DISK, Origin
 from ghostswap.page import PAGE_SIZE
 from ghostswap.study.machine import Machine
@@ -156,7 +156,7 @@ def _metadata(machine: Machine, parts: Parts, held: Held, clusters: int | None =
     return Metadata(taken.static_bytes + below.static_bytes, taken.dynamic_bytes)
 
 
-def _zswap_incomp(machine: Machine, member: Group) -> int | None:
+def _zswap_incomp(machine: Machine, member: Member) -> int | None:
     kernel = machine.design.kernel(machine.kernel)
     counts = kernel.zswap.counts_incompressible
     return member.cgroup.zswap_incomp * PAGE_SIZE if counts else None

@@ -6,21 +6,23 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ghostswap import kernels
 from ghostswap.designs import table
 from ghostswap.designs.backend import Backend, Contents, Witness
 from ghostswap.designs.build import Parts, build
-from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.memcontrol import Cgroup, Member
 from ghostswap.mm.swap.swap_info import ALL_TIERS, SwapArea
 from ghostswap.mm.swap.tiers import Tiers, effective_mask
-from ghostswap.mm.vmscan import memory
-from ghostswap.mm.vmscan.memory import Memory, Setup
 from ghostswap.mm.vmscan.pageout import Mapper
 from ghostswap.page import PAGE_SIZE, PTRS_PER_PTE
 from ghostswap.study.band import Timing
 from ghostswap.study.host import Group, Host
 from ghostswap.study.redraw import Redraw
+
+if TYPE_CHECKING:
+    from ghostswap.mm.vmscan.memory import Memory
 
 
 class Machine:
@@ -54,12 +56,12 @@ class Machine:
         self._cgroups = cgroups(host)
         taken = self.kernel.vmscan.kernel_pages
         self._kernel_pages = taken if host.kernel_pages is None else host.kernel_pages
-        self.members: list[memory.Group] = []
+        self.members: list[Member] = []
         self.redraws: list[Callable[[int], int] | None] = []
         self._measured = array("H")
         for group, own in zip(host.working, measured, strict=True):
             cgroup, first = self._cgroups[group.name], len(self._measured)
-            self.members.append(memory.Group(cgroup, first, len(own)))
+            self.members.append(Member(cgroup, first, len(own)))
             if group.limit_frames is not None:
                 taken = self._kernel_pages + -(-len(own) // PTRS_PER_PTE)
                 cgroup.memory_max = (group.limit_frames + taken) * PAGE_SIZE
@@ -70,11 +72,13 @@ class Machine:
     def grow(self, pages: int) -> None:
         """Count *pages* more for the last group."""
         last = self.members[-1]
-        self.members[-1] = replace(last, pages=last.pages + pages)
+        self.members[-1] = last._replace(pages=last.pages + pages)
         self.pages += pages
 
     def under_limits(self) -> tuple[Memory, Parts]:
         """All memory under the limits of its groups and of the machine, none of it written yet."""
+        from ghostswap.mm.vmscan.memory import Memory, Setup  # which a fill does without
+
         host, made = self.host, []
 
         def design(mapper: Memory) -> Backend:

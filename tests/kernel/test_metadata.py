@@ -26,7 +26,7 @@ def fields() -> dict[str, int]:
     if not known or kernel.name != "6.18":
         pytest.skip(f"allocates in another way: Linux {os.uname().release}")
     rules = kernel.metadata
-    return {field.name: int(field.bytes) for field in rules.slot_maps + rules.in_use}
+    return {field.name: int(field.one_bytes) for field in rules.slot_maps + rules.in_use}
 
 
 def test_a_zswap_entry_is_as_large_as_its_slab_says(fields: dict[str, int]) -> None:

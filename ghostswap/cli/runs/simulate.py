@@ -11,8 +11,6 @@ from ghostswap import kernels
 from ghostswap.cli.options.keys import document_of, is_for, is_scenario
 from ghostswap.cli.options.sampling import sampling
 from ghostswap.cli.reports.classes import Classes
-from ghostswap.cli.reports.outcome import print_result
-from ghostswap.cli.reports.outcome_json import result_json
 from ghostswap.cli.reports.result import Result
 from ghostswap.cli.runs import pictures
 from ghostswap.cli.terminal.args import given, refuse, refuse_others
@@ -93,9 +91,13 @@ def emit(context: click.Context, result: Result) -> None:
     size = str if values["raw"] else format_size
 
     def print_report() -> None:
+        from ghostswap.cli.reports.outcome import print_result
+
         print_result(result, size, verbose=values["verbose"], with_proc=with_proc)
 
     if values["as_json"]:
+        from ghostswap.cli.reports.outcome_json import result_json
+
         emit_json(result_json(result, with_proc=with_proc))
     else:
         print_report()

@@ -11,13 +11,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ghostswap.errors import UsageError
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mm.columns import zeros
-from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.memcontrol import Cgroup, Member
 from ghostswap.mm.vmscan.batches import WRITE_TIME
 from ghostswap.mm.vmscan.chooser import Chooser, Policy
 from ghostswap.mm.vmscan.exact_lru import ExactLru
@@ -43,15 +42,6 @@ MEM_CGROUP_ID_MAX = 0xFFFF
 _CHUNK = 1 << 16
 #: More pages than there are.
 _ENOUGH = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A cgroup with processes, and the numbers of their pages: so many from *first* on."""
-
-    cgroup: Cgroup
-    first: int
-    pages: int
 
 
 class _Limit:
@@ -118,7 +108,7 @@ class Memory(Mapper):
     def __init__(
         self,
         kernel: Kernel,
-        groups: Sequence[Group],
+        groups: Sequence[Member],
         design: Callable[[Memory], Backing],
         setup: Setup = _SETUP,
     ) -> None:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from ghostswap import kernels
 from ghostswap.errors import UsageError
-from ghostswap.mm.memcontrol import Cgroup
+from ghostswap.mm.memcontrol import Cgroup, Member
 from ghostswap.mm.vmscan.chooser import Policy
-from ghostswap.mm.vmscan.memory import Group, Memory, Setup
+from ghostswap.mm.vmscan.memory import Memory, Setup
 from ghostswap.mm.vmscan.pageout import Backing, Origin, Out
 
 PAGE = 4096
@@ -82,7 +82,7 @@ class Store(Backing):
         self.killed.append((first, pages))
 
 
-def memory_of(kernel: str, groups: Sequence[Group], backing: Store, **options: Any) -> Memory:
+def memory_of(kernel: str, groups: Sequence[Member], backing: Store, **options: Any) -> Memory:
     return Memory(kernels.get(kernel), groups, lambda _: backing, Setup(**options))
 
 
@@ -90,7 +90,7 @@ def alone(limit: int, pages: int, backing: Store, **options: Any) -> tuple[Memor
     """One group of so many pages that may have *limit* of them in memory."""
     cgroup = Cgroup(memory_max=limit * PAGE)
     options.setdefault("kernel_pages", 0)
-    return memory_of("6.18", [Group(cgroup, 0, pages)], backing, **options), cgroup
+    return memory_of("6.18", [Member(cgroup, 0, pages)], backing, **options), cgroup
 
 
 def traces(pages: int, touches: int) -> dict[str, list[int]]:
@@ -208,7 +208,7 @@ def test_a_group_that_cannot_give_a_page_is_killed_and_gives_all() -> None:
 def test_a_limit_above_is_shared_by_all_groups_below(policy: Policy) -> None:
     above = Cgroup(memory_max=300 * PAGE)
     below = [Cgroup(parent=above), Cgroup(parent=above), Cgroup()]
-    groups = [Group(cgroup, 1000 * number, 1000) for number, cgroup in enumerate(below)]
+    groups = [Member(cgroup, 1000 * number, 1000) for number, cgroup in enumerate(below)]
     memory = memory_of("6.12", groups, Store(groups=3), policy=policy, kernel_pages=0)
     for number in (2, 0, 1):
         memory.fill(number)
@@ -224,7 +224,7 @@ def test_a_limit_above_is_shared_by_all_groups_below(policy: Policy) -> None:
 
 def test_the_larger_group_is_killed_for_the_smaller() -> None:
     above = Cgroup(memory_max=300 * PAGE)
-    groups = [Group(Cgroup(parent=above), 0, 200), Group(Cgroup(parent=above), 200, 150)]
+    groups = [Member(Cgroup(parent=above), 0, 200), Member(Cgroup(parent=above), 200, 150)]
     memory = memory_of("6.12", groups, Store(Out.ACTIVATE, 2), kernel_pages=0)
     memory.fill(0)
     memory.fill(1)
@@ -242,7 +242,7 @@ def test_bytes_in_zswap_are_charged_in_version_2_only(version: int, room: int) -
 
 
 def test_pages_that_nobody_is_charged_for_count_against_the_machine() -> None:
-    groups = [Group(Cgroup(), 0, 1000), Group(Cgroup(), 1000, 1000)]
+    groups = [Member(Cgroup(), 0, 1000), Member(Cgroup(), 1000, 1000)]
     store = Store(groups=2, pool=400)
     memory = memory_of("6.18", groups, store, ram=1000 * PAGE, kernel_pages=0)
     memory.fill(0)
@@ -259,7 +259,7 @@ def test_without_a_free_slot_nothing_is_scanned() -> None:
 
 
 def test_more_cgroups_than_a_kernel_can_have_are_refused() -> None:
-    groups = [Group(Cgroup(), 0, 0) for _ in range(1 << 16)]
+    groups = [Member(Cgroup(), 0, 0) for _ in range(1 << 16)]
     with pytest.raises(UsageError, match="too many cgroups"):
         memory_of("6.12", groups, Store())
 
