@@ -18,7 +18,6 @@ from ghostswap import extents
 from ghostswap.area.header.bounds import MIN_PAGES
 from ghostswap.area.judge import natures
 from ghostswap.area.judge.refusal import Refusal
-from ghostswap.area.target import btrfs
 from ghostswap.area.target.inode import InodeFlag, inode_flags
 from ghostswap.area.target.target import Target, shell_path
 from ghostswap.extents import Extent, ExtentFlag
@@ -343,6 +342,8 @@ class _Spread:
     def __init__(self, fd: int, profile: Fault, device: Fault) -> None:
         self._profile, self._device = profile, device
         self._devid: int | None = None
+        from ghostswap.area.target import btrfs  # which others do without
+
         try:
             self._chunks = list(btrfs.chunks(fd))
         except OSError:

@@ -8,14 +8,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ghostswap.area.header import header
 from ghostswap.area.header.explain import Inspection
 from ghostswap.area.header.layout import MAGIC_SIZE
-from ghostswap.area.judge import dangers, filesystems, rules
+from ghostswap.area.judge import filesystems, rules
 from ghostswap.area.judge.area import Area, Contents, Machine
-from ghostswap.area.judge.dangers import Danger
 from ghostswap.area.judge.filesystems import Mapped
 from ghostswap.area.judge.refusal import Refusal
 from ghostswap.area.judge.rules import Verdict
@@ -27,6 +26,9 @@ from ghostswap.errors import TargetError
 from ghostswap.kernels.rules import Kernel
 from ghostswap.mounts import mount_of
 from ghostswap.units import shell_word
+
+if TYPE_CHECKING:
+    from ghostswap.area.judge.dangers import Danger
 
 #: What a target may stand for, so that an image is judged as what it will become.
 AreaKind = Literal["file", "block", "tmpfs"]
@@ -105,6 +107,8 @@ def _judge(
     judges: Judges,
     uuids: dict[bytes, tuple[str, tuple[int, ...]]],
 ) -> Judgement:
+    from ghostswap.area.judge import dangers  # of which a verdict alone has no use
+
     area, known = _area(opened, place, judges)
     area = area._replace(holds=_contents(opened, area))
     verdicts = judges.judge(area)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tables and lists on the terminal, fit for narrow screens, pipes and NO_COLOR; or written down.
 
-rich is imported by what prints, for a run that prints JSON has no use for it.
+What prints imports rich, and what writes down imports the parts of a page: most runs do one of it.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ghostswap.cli.terminal.degrade import can_show
-from ghostswap.pictures.page import Facts, Heading, Lines, Paragraph, Part, Table
 from ghostswap.units import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from ghostswap.pictures.page import Part
 
 #: Narrower than this a table becomes a list: a row a paragraph, a line a cell.
 NARROW = 60
 #: box.SIMPLE_HEAD of rich, in ASCII.
 _PLAIN_HEAD = "    \n    \n -- \n    \n    \n    \n    \n    \n"
 #: In a pipe nothing wraps: whoever greps wants whole lines.
-_UNBOUNDED = 4096
+_UNBOUNDED = 1 << 20
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -42,13 +43,6 @@ def written_down() -> Iterator[list[Part]]:
         yield sheet
     finally:
         _SHEET.reset(token)
-
-
-def _is_written(part: Part) -> bool:
-    sheet = _SHEET.get()
-    if sheet is not None:
-        sheet.append(part)
-    return sheet is not None
 
 
 def console() -> Console:
@@ -77,7 +71,10 @@ def put(renderable: RenderableType) -> None:
 
 def heading(text: str) -> None:
     """A line that names what follows."""
-    if _is_written(Heading(text)):
+    if (sheet := _SHEET.get()) is not None:
+        from ghostswap.pictures.page import Heading
+
+        sheet.append(Heading(text))
         return
     from rich.text import Text
 
@@ -86,7 +83,10 @@ def heading(text: str) -> None:
 
 def paragraph(text: str) -> None:
     """Plain words, folded to the terminal."""
-    if _is_written(Paragraph(text)):
+    if (sheet := _SHEET.get()) is not None:
+        from ghostswap.pictures.page import Paragraph
+
+        sheet.append(Paragraph(text))
         return
     from rich.text import Text
 
@@ -96,21 +96,28 @@ def paragraph(text: str) -> None:
 def lines(text: Iterable[str]) -> None:
     """Lines of a file, as they stand there; tabs stay."""
     text = tuple(text)
-    if not _is_written(Lines(text)):
-        for line in text:
-            print("\t".join(map(printable, line.split("\t"))))
+    if (sheet := _SHEET.get()) is not None:
+        from ghostswap.pictures.page import Lines
+
+        sheet.append(Lines(text))
+        return
+    for line in text:
+        print("\t".join(map(printable, line.split("\t"))))
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Print pairs of name and value, values aligned and wrapped beside their names."""
     rows = tuple(rows)
-    if _is_written(Facts(rows)):
+    if (sheet := _SHEET.get()) is not None:
+        from ghostswap.pictures.page import Facts
+
+        sheet.append(Facts(rows))
         return
     from rich.table import Table as Grid
 
     grid = Grid.grid()  # without padding, for rich renders what it pads twice
     grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold", no_wrap=console().width == _UNBOUNDED)
     for name, value in rows:
         grid.add_row(f"{printable(name)}  ", printable(value))
     put(grid)
@@ -122,7 +129,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     :param right: the columns that hold numbers and are aligned to the right.
     """
     cells = tuple(tuple(row) for row in rows)
-    if _is_written(Table(tuple(columns), cells, tuple(right))):
+    if (sheet := _SHEET.get()) is not None:
+        from ghostswap.pictures.page import Table
+
+        sheet.append(Table(tuple(columns), cells, tuple(right)))
         return
     clean = [[printable(cell) for cell in row] for row in cells]
     if console().width < NARROW:
@@ -138,8 +148,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
 
     lines = box.SIMPLE_HEAD if can_show("─") else box.Box(_PLAIN_HEAD, ascii=True)
     grid = Grid(box=lines, header_style="bold", pad_edge=False, show_edge=False)
+    no_wrap = console().width == _UNBOUNDED
     for name in columns:
-        grid.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        grid.add_column(name, justify=justify, overflow="fold", no_wrap=no_wrap)
     for row in clean:
         grid.add_row(*(Text(cell) for cell in row))
     put(grid)
