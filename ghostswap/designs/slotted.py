@@ -143,10 +143,13 @@ class Slotted(Backend):
         return self._views[page] if self._behind is None else self._behind[page]
 
     def _stuck(self, is_mapped: bytearray, compressed: int) -> int:
-        types = {area.type for area in self._swap.areas}
-        if types == {"ghost"}:
-            return compressed
-        return 0 if types == {"full"} else super()._stuck(is_mapped, compressed)
+        can_write = {
+            self._has_backing_dev if area.type == "zram" else area.type != "ghost"
+            for area in self._swap.areas
+        }
+        if len(can_write) == 1:  # wherever they are
+            return 0 if can_write.pop() else compressed
+        return super()._stuck(is_mapped, compressed)
 
     def extend(self, measured: array[int]) -> int:
         """See :class:`~ghostswap.designs.backend.Backend`."""

@@ -167,8 +167,9 @@ class ExactSwapSpace(SwapSpace):
 
     def _requeue(self, number: int) -> None:
         """``plist_requeue()``: behind those of equal priority."""
-        self._avail.remove(number)
-        self._add_to_avail(number)
+        if len(self._avail) > 1:
+            self._avail.remove(number)
+            self._add_to_avail(number)
 
     def _took(self, number: int, nr_pages: int) -> None:
         area, slots = self.areas[number], self.maps[number]
