@@ -10,9 +10,8 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
-#: construct's debugger and hashes, and what ``inspect`` reads sources with. OpenSSL comes with
-#: hashlib. A module belongs here as long as nobody on the way takes anything from it while it is
-#: itself imported; then nothing is spared, and nothing breaks.
+#: construct's debugger and hashes, with which OpenSSL comes; what ``inspect`` reads sources with.
+#: One of which somebody takes a name at once is loaded at once: then it spares nothing.
 _MODULES = ("hashlib", "pdb", "tokenize", "traceback")
 
 

@@ -340,10 +340,10 @@ class _Spread:
     """
 
     def __init__(self, fd: int, profile: Fault, device: Fault) -> None:
-        self._profile, self._device = profile, device
-        self._devid: int | None = None
         from ghostswap.area.target import btrfs  # which others do without
 
+        self._profile, self._device = profile, device
+        self._devid: int | None = None
         try:
             self._chunks = list(btrfs.chunks(fd))
         except OSError:

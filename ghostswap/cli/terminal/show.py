@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tables and lists on the terminal, fit for narrow screens, pipes and NO_COLOR; or written down.
 
-What prints imports rich, and what writes down imports the parts of a page: most runs do one of it.
+What prints imports rich, and what writes down the parts of a page: ``--json`` does neither.
 """
 
 from __future__ import annotations
