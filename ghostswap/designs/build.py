@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
-from math import ceil
 from typing import NamedTuple
 
 from ghostswap.codecs.views import for_zram, for_zswap
@@ -166,10 +164,10 @@ def _check_memory(design: Design, kernel: Kernel, swap: SwapSpace, ram: int) -> 
     """Refuse areas whose slots' tables, which are allocated at once, the machine cannot hold."""
     slots = sum(area.pages or 0 for area in swap.areas)
     fields = design.fields(kernel.metadata)
-    slot_bytes = sum((field.slot_bytes for field in fields if field.is_static), Fraction())
-    needed = ceil(slots * slot_bytes)
+    cluster_bytes = sum(field.cluster_bytes for field in fields if field.is_static)
+    needed = -(-slots * cluster_bytes // SWAPFILE_CLUSTER)
     if needed > ram:
-        most = int(ram / slot_bytes) * PAGE_SIZE
+        most = ram * SWAPFILE_CLUSTER // cluster_bytes * PAGE_SIZE
         raise GhostswapError(
             f"{design.name}: tables for {format_size(slots * PAGE_SIZE)} of slots take"
             f" {format_size(needed)}, and the machine has {format_size(ram)}:"

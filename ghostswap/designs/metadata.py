@@ -10,15 +10,16 @@ whose series has the dynamic ghost too).
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ghostswap import kernels
 from ghostswap.designs import table
 from ghostswap.designs.table import Backend
 from ghostswap.kernels.rules import SWAPFILE_CLUSTER, Field, Kernel, Per
 from ghostswap.page import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Metadata(NamedTuple):
@@ -68,6 +69,8 @@ def slot_cost(design: str, backend: Backend, kernel: str, *, entries: bool = Fal
     >>> slot_cost("ghost", "zswap", "6.18").static
     Fraction(25, 8)
     """
+    from fractions import Fraction  # here, for most runs do without
+
     static = dynamic = Fraction()
     for field in fields_in(design, backend, kernels.get(kernel), entries=entries):
         if field.is_static:
@@ -123,17 +126,18 @@ def of(
         whole[Per.USED] = clusters * SWAPFILE_CLUSTER
     if disk_clusters is not None:
         whole[Per.DISK] = disk_clusters * SWAPFILE_CLUSTER
-    static = dynamic = Fraction()
+    static = dynamic = 0  # of SWAPFILE_CLUSTER times as many, so that all are whole bytes
     for field in fields:
         if field.published or entries:
-            cost = field.one_bytes * (whole if field.in_clusters else counts)[field.per]
+            cost = field.bytes * SWAPFILE_CLUSTER // field.shared_by
+            cost *= (whole if field.in_clusters else counts)[field.per]
             if field.chunk and clusters is not None:
-                cost = Fraction(-(-clusters // field.chunk) * PAGE_SIZE)
+                cost = -(-clusters // field.chunk) * PAGE_SIZE * SWAPFILE_CLUSTER
             if field.is_static:
                 static += cost
             else:
                 dynamic += cost
-    return Metadata(ceil(static), ceil(dynamic))
+    return Metadata(-(-static // SWAPFILE_CLUSTER), -(-dynamic // SWAPFILE_CLUSTER))
 
 
 def break_even(
