@@ -62,7 +62,7 @@ class Runs:
             else:
                 done(1)
         kept: list[tuple[bytes, bytes]] = []
-        last = time.monotonic()
+        last = 0.0  # so that the first goes at once, for what comes next may take long
         try:
             for number, blobs in self._engine.map(store_all, self._sent(missing)):
                 if isinstance(blobs, Failure):
