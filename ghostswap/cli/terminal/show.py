@@ -7,11 +7,11 @@ What prints imports rich, and what writes down the parts of a page: ``--json`` d
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ghostswap.cli.terminal.degrade import can_show
 from ghostswap.units import printable
@@ -45,6 +45,16 @@ def written_down() -> Iterator[list[Part]]:
         _SHEET.reset(token)
 
 
+def _is_written(part: Callable[[Any], Part]) -> bool:
+    """Whether *part*, of those in :mod:`ghostswap.pictures.page`, is written down, not printed."""
+    sheet = _SHEET.get()
+    if sheet is not None:
+        from ghostswap.pictures import page
+
+        sheet.append(part(page))
+    return sheet is not None
+
+
 def console() -> Console:
     """The console that results are printed on; as wide as need be for what is written down."""
     return _console(None if sys.stdout.isatty() and _SHEET.get() is None else _UNBOUNDED)
@@ -71,10 +81,7 @@ def put(renderable: RenderableType) -> None:
 
 def heading(text: str) -> None:
     """A line that names what follows."""
-    if (sheet := _SHEET.get()) is not None:
-        from ghostswap.pictures.page import Heading
-
-        sheet.append(Heading(text))
+    if _is_written(lambda page: page.Heading(text)):
         return
     from rich.text import Text
 
@@ -83,10 +90,7 @@ def heading(text: str) -> None:
 
 def paragraph(text: str) -> None:
     """Plain words, folded to the terminal."""
-    if (sheet := _SHEET.get()) is not None:
-        from ghostswap.pictures.page import Paragraph
-
-        sheet.append(Paragraph(text))
+    if _is_written(lambda page: page.Paragraph(text)):
         return
     from rich.text import Text
 
@@ -96,10 +100,7 @@ def paragraph(text: str) -> None:
 def lines(text: Iterable[str]) -> None:
     """Lines of a file, as they stand there; tabs stay."""
     text = tuple(text)
-    if (sheet := _SHEET.get()) is not None:
-        from ghostswap.pictures.page import Lines
-
-        sheet.append(Lines(text))
+    if _is_written(lambda page: page.Lines(text)):
         return
     for line in text:
         print("\t".join(map(printable, line.split("\t"))))
@@ -108,10 +109,7 @@ def lines(text: Iterable[str]) -> None:
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Print pairs of name and value, values aligned and wrapped beside their names."""
     rows = tuple(rows)
-    if (sheet := _SHEET.get()) is not None:
-        from ghostswap.pictures.page import Facts
-
-        sheet.append(Facts(rows))
+    if _is_written(lambda page: page.Facts(rows)):
         return
     from rich.table import Table as Grid
 
@@ -129,10 +127,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     :param right: the columns that hold numbers and are aligned to the right.
     """
     cells = tuple(tuple(row) for row in rows)
-    if (sheet := _SHEET.get()) is not None:
-        from ghostswap.pictures.page import Table
-
-        sheet.append(Table(tuple(columns), cells, tuple(right)))
+    if _is_written(lambda page: page.Table(tuple(columns), cells, tuple(right))):
         return
     clean = [[printable(cell) for cell in row] for row in cells]
     if console().width < NARROW:
